@@ -1,0 +1,67 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+)
+
+// ErrBudget is wrapped by every error that a spent budget causes. The engine makes a MG-FMT-406 finding of it.
+var ErrBudget = errors.New("scan budget spent")
+
+// ErrBomb is wrapped when data expands without measure. The engine makes a MG-FMT-405 finding of it.
+var ErrBomb = errors.New("data expands without measure")
+
+// Limits bound what the scan of one version may cost, whatever its files say.
+type Limits struct {
+	Depth         int   // containers within containers
+	Entries       int64 // members of all containers together
+	EntriesInOne  int64 // members of one container
+	Inflated      int64 // bytes that come out of decoders
+	BombRatio     int64 // inflated bytes per stored byte beyond which ...
+	BombThreshold int64 // ... more than this many inflated bytes are a bomb
+}
+
+// DefaultLimits are those of docs/configuration.md.
+func DefaultLimits() Limits {
+	return Limits{
+		Depth: 16, Entries: 1_000_000, EntriesInOne: 100_000,
+		Inflated: 8 << 30, BombRatio: 200, BombThreshold: 100 << 20,
+	}
+}
+
+// Budget counts what the scanners of one version have used, safe for concurrent use.
+type Budget struct {
+	Limits   Limits
+	stored   int64 // bytes of the version as stored
+	inflated atomic.Int64
+	entries  atomic.Int64
+}
+
+// NewBudget returns a full budget for a version of the given size in bytes.
+func NewBudget(l Limits, stored int64) *Budget {
+	return &Budget{Limits: l, stored: stored}
+}
+
+// Inflate takes n bytes that came out of a decoder.
+func (b *Budget) Inflate(n int64) error {
+	total := b.inflated.Add(n)
+	if total > b.Limits.BombThreshold && b.stored > 0 && total/b.stored > b.Limits.BombRatio {
+		return fmt.Errorf("%d bytes inflated from %d: %w", total, b.stored, ErrBomb)
+	}
+	if total > b.Limits.Inflated {
+		return fmt.Errorf("%d bytes inflated: %w", total, ErrBudget)
+	}
+	return nil
+}
+
+// Entry takes one member of a container.
+func (b *Budget) Entry() error {
+	if total := b.entries.Add(1); total > b.Limits.Entries {
+		return fmt.Errorf("%d members: %w", total, ErrBudget)
+	}
+	return nil
+}
+
+// Inflated tells how many bytes came out of decoders so far.
+func (b *Budget) Inflated() int64 { return b.inflated.Load() }

@@ -1,0 +1,381 @@
+// Package source gives format scanners their bytes and takes what they say. A scanner gets random access within bounds, not
+// a stream: a hundred gigabytes of tensors cost a few reads of a header. The same scanner runs over memory, a file, ranges
+// of an HTTP resource or an inflating stream without knowing which it is.
+//
+// A scanner never trusts a length: [Cursor] checks each against the bytes that remain, [Budget] bounds what all
+// scanners of a version may inflate and unpack together. Hostile input is a finding, not an error: a scanner returns
+// [Malformed] and the engine turns it into one.
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"modelgate/internal/finding"
+	"modelgate/internal/threat"
+)
+
+// Reader is bounded random access to bytes. ReadAt follows io.ReaderAt: it returns io.EOF only when fewer than len(p) bytes
+// are left. Size is exact; for inflating streams its first call may cost one pass over the stream.
+type Reader interface {
+	io.ReaderAt
+	Size() (int64, error)
+}
+
+// Family says for whose loader a nested stream is meant, as the container around it knows. It decides which ids pickle
+// findings carry and which names are harmless.
+type Family string
+
+// Families of nested streams.
+const (
+	FamilyNone        Family = ""
+	FamilyTorch       Family = "torch"
+	FamilyTorchScript Family = "torchscript"
+	FamilyJoblib      Family = "joblib"
+	FamilyNumPy       Family = "numpy"
+	FamilyGGUF        Family = "gguf"
+)
+
+// File is what a scanner is given: bytes, and what the engine knows of their place.
+type File struct {
+	Reader
+	// Path is the file's path within the version. Hints may be taken from it only where the specification of a format
+	// gives names a meaning; formats are recognised by content.
+	Path   string
+	Family Family
+	Budget *Budget
+
+	head []byte
+	tail []byte
+}
+
+// HeadSize and TailSize are how many bytes Head and Tail return at most. A tail holds the end record of a ZIP archive with
+// the longest comment.
+const (
+	HeadSize = 64 << 10
+	TailSize = 64<<10 + 22
+)
+
+// Head returns the first HeadSize bytes, fewer only if the file is shorter. The caller must not change them.
+func (f *File) Head() ([]byte, error) {
+	if f.head == nil {
+		head, err := readUpTo(f.Reader, 0, HeadSize)
+		if err != nil {
+			return nil, fmt.Errorf("read head of %s: %w", f.Path, err)
+		}
+		f.head = head
+	}
+	return f.head, nil
+}
+
+// Tail returns the last TailSize bytes, fewer only if the file is shorter. The caller must not change them.
+func (f *File) Tail() ([]byte, error) {
+	if f.tail == nil {
+		size, err := f.Size()
+		if err != nil {
+			return nil, fmt.Errorf("size of %s: %w", f.Path, err)
+		}
+		if size <= HeadSize {
+			return f.Head()
+		}
+		start := max(0, size-TailSize)
+		tail, err := readUpTo(f.Reader, start, TailSize)
+		if err != nil {
+			return nil, fmt.Errorf("read tail of %s: %w", f.Path, err)
+		}
+		f.tail = tail
+	}
+	return f.tail, nil
+}
+
+// readUpTo reads n bytes at off, or what there is of them.
+func readUpTo(r io.ReaderAt, off, n int64) ([]byte, error) {
+	buf := make([]byte, n)
+	got, err := r.ReadAt(buf, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return buf[:got:got], nil
+}
+
+// Sink takes what a scanner sees. The engine implements it, stamps findings with member path and format, and keeps depth,
+// budgets and limits.
+type Sink interface {
+	// Format states a machine name under which the bytes are known, in addition to those stated before.
+	Format(name string)
+	// Find adds a finding. Level, severity and member may be left to the engine when made with finding.New.
+	Find(f finding.Finding)
+	// Refer states that a loader of these bytes would open something else.
+	Refer(r finding.Reference)
+	// Opaque states that a region is left which no host loader interprets.
+	Opaque()
+	// Member hands nested bytes back to the engine, which recognises and scans them. The error is of our own
+	// infrastructure or budget only, and is to be returned at once.
+	Member(ctx context.Context, m Member) (Outcome, error)
+}
+
+// Member is a stream inside another: an archive's entry, a pickle in a checkpoint, bytes in a pickle.
+type Member struct {
+	Name   string // as the container spells it; the engine escapes it
+	Bytes  Reader
+	Family Family
+	// Prose marks bytes that merely might be something, such as a string constant: no finding is made of them if
+	// nothing recognises them.
+	Prose bool
+}
+
+// Outcome is what the engine says of a member.
+type Outcome struct {
+	Level   threat.Level
+	Formats []string
+	// Storages are the out-of-line tensors that pickles in the member name by persistent ids.
+	Storages []Storage
+}
+
+// Storage is a tensor storage that a PyTorch pickle refers to: member data/<Key> of Size bytes.
+type Storage struct {
+	Key  string
+	Size int64
+}
+
+// Malformed is the error of bytes that break the rules of the format they claim. The engine makes a MG-FMT-400 finding of
+// it; io.EOF and io.ErrUnexpectedEOF from a scanner are taken as Malformed too.
+type Malformed struct {
+	Offset int64
+	Reason string
+}
+
+func (m *Malformed) Error() string {
+	return fmt.Sprintf("malformed at offset %d: %s", m.Offset, m.Reason)
+}
+
+// Malformedf returns a Malformed error.
+func Malformedf(offset int64, format string, args ...any) error {
+	return &Malformed{Offset: offset, Reason: fmt.Sprintf(format, args...)}
+}
+
+// Bytes is a Reader over memory.
+type Bytes []byte
+
+// ReadAt implements io.ReaderAt.
+func (b Bytes) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, errors.New("negative offset")
+	}
+	if off >= int64(len(b)) {
+		return 0, io.EOF
+	}
+	n := copy(p, b[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// Size implements Reader.
+func (b Bytes) Size() (int64, error) { return int64(len(b)), nil }
+
+// OnDisk is a Reader over an open file.
+type OnDisk struct {
+	*os.File
+	size int64
+}
+
+// Open opens a regular file for reading. Directories, devices, pipes and sockets are refused.
+func Open(name string) (*OnDisk, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &OnDisk{File: f, size: info.Size()}, nil
+}
+
+// Size implements Reader.
+func (d *OnDisk) Size() (int64, error) { return d.size, nil }
+
+// Section is the part of r that starts at off and is n bytes long. Reads beyond it end in io.EOF even if r goes on.
+func Section(r Reader, off, n int64) Reader {
+	if s, ok := r.(section); ok { // keep chains flat, so that depth costs nothing
+		if off > s.n {
+			off = s.n
+		}
+		return section{r: s.r, off: s.off + off, n: min(n, s.n-off)}
+	}
+	return section{r: r, off: off, n: n}
+}
+
+type section struct {
+	r      Reader
+	off, n int64
+}
+
+func (s section) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, errors.New("negative offset")
+	}
+	if off >= s.n {
+		return 0, io.EOF
+	}
+	short := int64(len(p)) > s.n-off
+	if short {
+		p = p[:s.n-off]
+	}
+	n, err := s.r.ReadAt(p, s.off+off)
+	if err == nil && short {
+		err = io.EOF
+	}
+	return n, err
+}
+
+func (s section) Size() (int64, error) { return s.n, nil }
+
+// Stream is a Reader over something that can only be read forward: a compressed stream. It keeps the last window bytes; a
+// read before them opens the stream anew. Every byte that comes out is taken from the budget, also when it comes again.
+type Stream struct {
+	open   func() (io.ReadCloser, error)
+	budget *Budget
+
+	mu     sync.Mutex
+	rc     io.ReadCloser
+	buf    []byte // the bytes [start, start+len(buf))
+	start  int64
+	size   int64 // -1 until the end was seen
+	failed error // how the stream ended, if not with io.EOF
+}
+
+// streamWindow is how far behind its newest byte a Stream can be read without starting again.
+const streamWindow = 4 << 20
+
+// NewStream returns a Stream; open must return the stream from its start each time.
+func NewStream(open func() (io.ReadCloser, error), budget *Budget) *Stream {
+	return &Stream{open: open, budget: budget, size: -1}
+}
+
+// ReadAt implements io.ReaderAt. A stream that breaks off ends in io.ErrUnexpectedEOF or its decoder's error as Malformed.
+func (s *Stream) ReadAt(p []byte, off int64) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if off < 0 {
+		return 0, errors.New("negative offset")
+	}
+	total := 0
+	for total < len(p) {
+		at := off + int64(total)
+		if at < s.start {
+			if err := s.rewind(); err != nil {
+				return total, err
+			}
+		}
+		if end := s.start + int64(len(s.buf)); at < end {
+			total += copy(p[total:], s.buf[at-s.start:])
+			continue
+		}
+		if err := s.more(); err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// Size implements Reader by reading to the end once.
+func (s *Stream) Size() (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.size < 0 {
+		if err := s.more(); err != nil && s.size < 0 {
+			return 0, err
+		}
+	}
+	return s.size, nil
+}
+
+// Err tells how the stream ended if not cleanly: nil before the end was reached.
+func (s *Stream) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+// Close releases the decoder.
+func (s *Stream) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.close()
+}
+
+func (s *Stream) close() error {
+	if s.rc == nil {
+		return nil
+	}
+	err := s.rc.Close()
+	s.rc = nil
+	return err
+}
+
+func (s *Stream) rewind() error {
+	if err := s.close(); err != nil {
+		return err
+	}
+	s.buf, s.start = s.buf[:0], 0
+	return nil
+}
+
+// more inflates the next piece. At the end it returns io.EOF, also if the stream broke off: what came out before counts,
+// and Err tells the rest.
+func (s *Stream) more() error {
+	end := s.start + int64(len(s.buf))
+	if s.size >= 0 && end >= s.size {
+		return io.EOF
+	}
+	if s.rc == nil {
+		rc, err := s.open()
+		if err != nil {
+			s.size, s.failed = end, err
+			return io.EOF
+		}
+		s.rc = rc
+		if end > 0 { // cannot happen: rewind empties the buffer
+			return errors.New("stream reopened in the middle")
+		}
+	}
+	const piece = 256 << 10
+	if len(s.buf) >= 2*streamWindow {
+		drop := len(s.buf) - streamWindow
+		s.buf = append(s.buf[:0], s.buf[drop:]...)
+		s.start += int64(drop)
+	}
+	at := len(s.buf)
+	s.buf = append(s.buf, make([]byte, piece)...)
+	n, err := io.ReadFull(s.rc, s.buf[at:])
+	s.buf = s.buf[:at+n]
+	if budgetErr := s.budget.Inflate(int64(n)); budgetErr != nil {
+		return budgetErr
+	}
+	if err == nil {
+		return nil
+	}
+	s.size = s.start + int64(len(s.buf))
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		s.failed = err
+	} else if errors.Is(err, io.ErrUnexpectedEOF) && n > 0 {
+		// io.ReadFull says so for any short last piece; ask the stream itself whether it ended.
+		if _, err := s.rc.Read(make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) {
+			s.failed = err
+		}
+	}
+	if n > 0 {
+		return nil
+	}
+	return io.EOF
+}
