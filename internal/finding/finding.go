@@ -93,7 +93,16 @@ type FileReport struct {
 	Findings   []Finding    `json:"findings,omitempty"`
 	Dropped    int          `json:"dropped,omitempty"` // findings beyond MaxFindings
 	References []Reference  `json:"references,omitempty"`
-	Scanner    string       `json:"scanner"` // version of the scanner that wrote it
+	// Blocks are the hashes of what was read by range, so that a later stream of the whole file can be held to them.
+	Blocks  []Block `json:"blocks,omitempty"`
+	Scanner string  `json:"scanner"` // version of the scanner that wrote it
+}
+
+// Block is a range of a file that a scanner was given, and the SHA-256 of what it was given.
+type Block struct {
+	Offset int64  `json:"offset"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
 }
 
 // Add appends a finding within the limits and raises the level.

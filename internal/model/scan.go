@@ -1,0 +1,227 @@
+package model
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Namespace is the UUID under which modelgate derives stable UUIDs (version 5): of default groups, of rule instances, of
+// models and their versions.
+func Namespace() uuid.UUID { return uuid.MustParse("9939c75d-07da-5307-8ca1-c83160bfd4ca") }
+
+// Outcome is how a scan ended.
+type Outcome string
+
+// The outcomes. A scan starts as Pending and ends as one of the others; scans of a growing version may go from
+// Allowed to Blocked, never back.
+const (
+	Pending Outcome = "PENDING"
+	Allowed Outcome = "ALLOWED"
+	Blocked Outcome = "BLOCKED"
+	Errored Outcome = "ERROR"
+)
+
+// RuleState is what a group does with a rule.
+type RuleState string
+
+// States of a rule in a group.
+const (
+	Disabled RuleState = "DISABLED"
+	Allowing RuleState = "ALLOWING"
+	Blocking RuleState = "BLOCKING"
+)
+
+// RuleResult is how a rule judged a version. RuleError means that it could not be evaluated.
+type RuleResult string
+
+// Results of a rule.
+const (
+	Passed    RuleResult = "PASSED"
+	Failed    RuleResult = "FAILED"
+	RuleError RuleResult = "ERROR"
+)
+
+// ScanOrigin says who caused a scan.
+type ScanOrigin string
+
+// Origins of scans.
+const (
+	OriginGateway       ScanOrigin = "GATEWAY"
+	OriginSDK           ScanOrigin = "MODEL_SECURITY_SDK"
+	OriginAPI           ScanOrigin = "MODEL_SECURITY_API"
+	OriginFrontend      ScanOrigin = "MODEL_SECURITY_FRONTEND"
+	OriginHuggingFace   ScanOrigin = "HUGGING_FACE"
+	OriginPrivateWorker ScanOrigin = "PRIVATE_WORKER"
+)
+
+// Label is a key and a value that people attach to a scan.
+type Label struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Metadata is what is known of a version besides its bytes. Licence and organization are facts of the Hub; a nil Verified
+// means that they could not be learned, which makes the rules that need them end in RuleError.
+type Metadata struct {
+	URI string `json:"uri"`
+	// Licenses are the licence identifiers of the model's card, in lower case. Empty: it declares none.
+	Licenses []string `json:"licenses,omitempty"`
+	// LicenseName is the name that goes with the identifier "other".
+	LicenseName string `json:"license_name,omitempty"`
+	// LicenseUnknown is set when the card could not be read.
+	LicenseUnknown bool `json:"license_unknown,omitempty"`
+	// Verified says whether the Hub has verified the organization; false for users and repositories without one.
+	Verified *bool `json:"verified,omitempty"`
+	// Aliases are other names of the same model: those of before it was renamed.
+	Aliases []string `json:"aliases,omitempty"`
+	// Private is set when not everybody may read the version upstream: it is private or gated.
+	Private bool `json:"private,omitempty"`
+}
+
+// RuleInstance is a rule inside a group.
+type RuleInstance struct {
+	UUID   uuid.UUID           `json:"uuid"` // version 5 of group and rule
+	Rule   uuid.UUID           `json:"rule"`
+	State  RuleState           `json:"state"`
+	Values map[string][]string `json:"values"`
+
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// Group is a security group: the rules for models of one source.
+type Group struct {
+	UUID        uuid.UUID      `json:"uuid"`
+	Name        string         `json:"name"`
+	Description string         `json:"description"`
+	Source      Source         `json:"source"`
+	Default     bool           `json:"default"`   // made by modelgate, cannot be deleted
+	Declared    bool           `json:"declared"`  // comes from the configuration, read-only elsewhere
+	Tombstone   bool           `json:"tombstone"` // deleted, still readable
+	Rules       []RuleInstance `json:"rules"`     // ordered as the catalogue of rules
+
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"` // moves with every change of a rule instance
+}
+
+// Violation is a finding, or a fault of metadata, as a rule sees it.
+type Violation struct {
+	UUID        uuid.UUID `json:"uuid"`
+	Description string    `json:"description"`
+	File        string    `json:"file,omitempty"`   // path within the version, members after "!/"; "" for metadata
+	BlobID      string    `json:"hash,omitempty"`   // git object id for files of the Hub, SHA-256 otherwise
+	Module      string    `json:"module,omitempty"` //
+	Operator    string    `json:"operator,omitempty"`
+	Threat      string    `json:"threat,omitempty"` // id of the catalogue, or UNAPPROVED_FORMATS
+	ThreatTitle string    `json:"threat_description,omitempty"`
+	Severity    string    `json:"severity"`
+	Evidence    string    `json:"evidence,omitempty"`
+	Offset      int64     `json:"offset"` // -1 if it has no place
+	Steps       []string  `json:"steps,omitempty"`
+}
+
+// Evaluation is the result of one rule in a scan.
+type Evaluation struct {
+	UUID         uuid.UUID   `json:"uuid"`
+	RuleInstance uuid.UUID   `json:"rule_instance"`
+	Rule         uuid.UUID   `json:"rule"`
+	RuleName     string      `json:"rule_name"`
+	Description  string      `json:"rule_description"`
+	State        RuleState   `json:"state"`
+	Result       RuleResult  `json:"result"`
+	Reason       string      `json:"reason,omitempty"` // why it could not be evaluated
+	Violations   []Violation `json:"violations,omitempty"`
+}
+
+// FileResult is how one file of a scan fared.
+type FileResult string
+
+// Results of files.
+const (
+	FileSkipped FileResult = "SKIPPED" // no model material
+	FileSuccess FileResult = "SUCCESS"
+	FileError   FileResult = "ERROR"
+	FileFailed  FileResult = "FAILED" // violates an enabled rule
+)
+
+// ScanFile is one file as a scan saw it.
+type ScanFile struct {
+	UUID    uuid.UUID  `json:"uuid"`
+	Path    string     `json:"path"`
+	Size    int64      `json:"size"`
+	Digest  Digest     `json:"digest"`
+	BlobID  string     `json:"blob_id,omitempty"`
+	Formats []string   `json:"formats,omitempty"`
+	Result  FileResult `json:"result"`
+	Error   string     `json:"error,omitempty"`
+}
+
+// Scan is one version judged under one group. Once told to anybody it is never deleted.
+type Scan struct {
+	UUID      uuid.UUID `json:"uuid"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	Version           Version   `json:"version"`
+	ModelURI          string    `json:"model_uri"`          // as requested, normalised
+	ModelName         string    `json:"model_name"`         // may differ from Version.Name where a client names it
+	ModelAuthor       string    `json:"model_author"`       //
+	ModelVersion      string    `json:"model_version"`      // commit, etag or free text
+	RequestedRevision string    `json:"requested_revision"` // "main"
+	ModelVersionUUID  uuid.UUID `json:"model_version_uuid"` // of name and content; zero while pending and after errors
+
+	Owner     string     `json:"owner"`  // who asked
+	Origin    ScanOrigin `json:"origin"` //
+	GroupUUID uuid.UUID  `json:"group_uuid"`
+	GroupName string     `json:"group_name"` // at the time of the scan
+	// GroupRules is the fingerprint of the group's rules under which the outcome was computed.
+	GroupRules string `json:"group_rules"`
+
+	Outcome      Outcome `json:"outcome"`
+	ErrorCode    string  `json:"error_code,omitempty"` // with outcome ERROR only
+	ErrorMessage string  `json:"error_message,omitempty"`
+
+	Labels         []Label   `json:"labels,omitempty"`
+	Formats        []string  `json:"formats"` // of all files, sorted
+	ScannerVersion string    `json:"scanner_version"`
+	SDKVersion     string    `json:"sdk_version,omitempty"`
+	TimeStarted    time.Time `json:"time_started"`
+	TimeFinished   time.Time `json:"time_finished"` // zero while pending
+	FilesScanned   int       `json:"files_scanned"`
+	FilesSkipped   int       `json:"files_skipped"`
+	EnabledRules   int       `json:"enabled_rules"`
+	// Partial is set when only some files of the version were looked at: patterns, or a version judged file by file.
+	Partial bool `json:"partial,omitempty"`
+
+	Evaluations []Evaluation `json:"evaluations,omitempty"`
+	Files       []ScanFile   `json:"files,omitempty"`
+}
+
+// Summary counts the evaluations of a scan by result.
+func (s Scan) Summary() (failed, passed, total int) {
+	for _, e := range s.Evaluations {
+		switch e.Result {
+		case Failed:
+			failed++
+		case Passed:
+			passed++
+		case RuleError:
+		}
+	}
+	return failed, passed, len(s.Evaluations)
+}
+
+// Download is one request for bytes that the gate answered.
+type Download struct {
+	Time    time.Time `json:"time"`
+	Version Version   `json:"version"`
+	Path    string    `json:"path"`
+	Digest  Digest    `json:"digest"`
+	Scan    uuid.UUID `json:"scan"`
+	Outcome Outcome   `json:"outcome"` // ALLOWED, or BLOCKED for a refusal
+	Client  string    `json:"client"`  // user agent, cut to 200 bytes
+	Who     string    `json:"who"`     // account or remote address
+	Bytes   int64     `json:"bytes"`   // sent
+	Door    string    `json:"door"`
+}
