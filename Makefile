@@ -1,0 +1,45 @@
+# Everything that is done with modelgate by hand or by machine. `make help` lists it.
+
+export CGO_ENABLED := 0
+export MODELGATE_TEST_CACHE ?= $(HOME)/.cache/modelgate-test
+
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS   := -s -w -X main.version=$(VERSION)
+LINT_VERSION := v2.15.0
+LINT_BIN  := $(MODELGATE_TEST_CACHE)/bin/golangci-lint-$(LINT_VERSION)
+
+.PHONY: help build run test lint unit bench demo fuzz clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+build: ## build bin/modelgate
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/modelgate ./cmd/modelgate
+
+run: build ## build and start the gateway with no configuration
+	bin/modelgate serve
+
+test: lint unit ## everything that must hold: lint, unit, conformance and end-to-end tests (installs what it needs)
+
+unit:
+	go test -timeout 20m ./...
+
+lint: $(LINT_BIN) ## the house's rules, import arrows included
+	$(LINT_BIN) run ./...
+
+$(LINT_BIN):
+	mkdir -p $(dir $@)
+	GOBIN=$(dir $@) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv $(dir $@)golangci-lint $@
+
+bench: build ## measure modelgate beside the alternatives in one run
+	go run ./bench
+
+demo: build ## a good and an evil model, a real client and a 403, offline, in under a minute
+	./demo/run.sh
+
+fuzz: ## fuzz every parser for FUZZTIME (default 60s) each
+	./tools/fuzz.sh $(or $(FUZZTIME),60s)
+
+clean: ## remove what was built
+	rm -rf bin
