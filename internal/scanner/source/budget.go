@@ -33,8 +33,9 @@ func DefaultLimits() Limits {
 // Budget counts what the scanners of one version have used, safe for concurrent use.
 type Budget struct {
 	Limits   Limits
-	stored   int64 // bytes of the version as stored
-	inflated atomic.Int64
+	stored   int64        // bytes of the version as stored
+	fresh    atomic.Int64 // inflated bytes that came out for the first time
+	inflated atomic.Int64 // all inflated bytes, also those that came again after a rewind
 	entries  atomic.Int64
 }
 
@@ -43,13 +44,19 @@ func NewBudget(l Limits, stored int64) *Budget {
 	return &Budget{Limits: l, stored: stored}
 }
 
-// Inflate takes n bytes that came out of a decoder.
+// Inflate takes n bytes that came out of a decoder for the first time.
 func (b *Budget) Inflate(n int64) error {
-	total := b.inflated.Add(n)
-	if total > b.Limits.BombThreshold && b.stored > 0 && total/b.stored > b.Limits.BombRatio {
-		return fmt.Errorf("%d bytes inflated from %d: %w", total, b.stored, ErrBomb)
+	fresh := b.fresh.Add(n)
+	if fresh > b.Limits.BombThreshold && b.stored > 0 && fresh/b.stored > b.Limits.BombRatio {
+		return fmt.Errorf("%d bytes inflated from %d: %w", fresh, b.stored, ErrBomb)
 	}
-	if total > b.Limits.Inflated {
+	return b.Repeat(n)
+}
+
+// Repeat takes n bytes that came out of a decoder again, because a scanner went back. They cost time but say nothing of how
+// far the data expands: they count for the total alone.
+func (b *Budget) Repeat(n int64) error {
+	if total := b.inflated.Add(n); total > b.Limits.Inflated {
 		return fmt.Errorf("%d bytes inflated: %w", total, ErrBudget)
 	}
 	return nil
@@ -63,5 +70,5 @@ func (b *Budget) Entry() error {
 	return nil
 }
 
-// Inflated tells how many bytes came out of decoders so far.
+// Inflated tells how many bytes came out of decoders so far, repeated ones included.
 func (b *Budget) Inflated() int64 { return b.inflated.Load() }

@@ -15,6 +15,7 @@ type Cursor struct {
 	off   int64 // of the next byte
 	buf   []byte
 	start int64 // offset of buf[0]
+	ahead int   // bytes to read at once: doubles while reads are sequential
 }
 
 // NewCursor returns a cursor at off that reads integers in the given order.
@@ -41,8 +42,12 @@ func (c *Cursor) Skip(n int64) error {
 	return nil
 }
 
-// cursorBuffer is how much a cursor reads at once.
-const cursorBuffer = 64 << 10
+// cursorBuffer is how much a cursor reads at first, cursorAhead how much at most when it reads on without skipping: few
+// requests for what is long, few bytes for what is short.
+const (
+	cursorBuffer = 64 << 10
+	cursorAhead  = 512 << 10
+)
 
 // peek makes the next n bytes available in the buffer; n is small.
 func (c *Cursor) peek(n int) ([]byte, error) {
@@ -50,7 +55,12 @@ func (c *Cursor) peek(n int) ([]byte, error) {
 		return nil, Malformedf(c.off, "%d bytes wanted, %d remain", n, c.Remaining())
 	}
 	if c.off < c.start || c.off+int64(n) > c.start+int64(len(c.buf)) {
-		want := min(max(int64(n), cursorBuffer), c.Remaining())
+		if end := c.start + int64(len(c.buf)); c.buf != nil && c.off <= end && c.off >= c.start {
+			c.ahead = min(2*c.ahead, cursorAhead)
+		} else {
+			c.ahead = cursorBuffer
+		}
+		want := min(max(int64(n), int64(c.ahead)), c.Remaining())
 		if int64(cap(c.buf)) < want {
 			c.buf = make([]byte, want)
 		}

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 
 	"modelgate/internal/finding"
 	"modelgate/internal/threat"
@@ -49,8 +48,27 @@ type File struct {
 	Family Family
 	Budget *Budget
 
-	head []byte
-	tail []byte
+	head  []byte
+	tail  []byte
+	views map[any]any
+}
+
+// View returns what an earlier call with the same key built from the file, or else what build makes of it now. It is the
+// place where a probe leaves what it parsed, so that the scan that follows does not read it again. Errors are not kept.
+// A key is a value of a type of the caller's own. Like Head, View is for one goroutine at a time.
+func (f *File) View(key any, build func() (any, error)) (any, error) {
+	if v, ok := f.views[key]; ok {
+		return v, nil
+	}
+	v, err := build()
+	if err != nil {
+		return nil, err
+	}
+	if f.views == nil {
+		f.views = map[any]any{}
+	}
+	f.views[key] = v
+	return v, nil
 }
 
 // HeadSize and TailSize are how many bytes Head and Tail return at most. A tail holds the end record of a ZIP archive with
@@ -239,143 +257,3 @@ func (s section) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (s section) Size() (int64, error) { return s.n, nil }
-
-// Stream is a Reader over something that can only be read forward: a compressed stream. It keeps the last window bytes; a
-// read before them opens the stream anew. Every byte that comes out is taken from the budget, also when it comes again.
-type Stream struct {
-	open   func() (io.ReadCloser, error)
-	budget *Budget
-
-	mu     sync.Mutex
-	rc     io.ReadCloser
-	buf    []byte // the bytes [start, start+len(buf))
-	start  int64
-	size   int64 // -1 until the end was seen
-	failed error // how the stream ended, if not with io.EOF
-}
-
-// streamWindow is how far behind its newest byte a Stream can be read without starting again.
-const streamWindow = 4 << 20
-
-// NewStream returns a Stream; open must return the stream from its start each time.
-func NewStream(open func() (io.ReadCloser, error), budget *Budget) *Stream {
-	return &Stream{open: open, budget: budget, size: -1}
-}
-
-// ReadAt implements io.ReaderAt. A stream that breaks off ends in io.ErrUnexpectedEOF or its decoder's error as Malformed.
-func (s *Stream) ReadAt(p []byte, off int64) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if off < 0 {
-		return 0, errors.New("negative offset")
-	}
-	total := 0
-	for total < len(p) {
-		at := off + int64(total)
-		if at < s.start {
-			if err := s.rewind(); err != nil {
-				return total, err
-			}
-		}
-		if end := s.start + int64(len(s.buf)); at < end {
-			total += copy(p[total:], s.buf[at-s.start:])
-			continue
-		}
-		if err := s.more(); err != nil {
-			return total, err
-		}
-	}
-	return total, nil
-}
-
-// Size implements Reader by reading to the end once.
-func (s *Stream) Size() (int64, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.size < 0 {
-		if err := s.more(); err != nil && s.size < 0 {
-			return 0, err
-		}
-	}
-	return s.size, nil
-}
-
-// Err tells how the stream ended if not cleanly: nil before the end was reached.
-func (s *Stream) Err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.failed
-}
-
-// Close releases the decoder.
-func (s *Stream) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.close()
-}
-
-func (s *Stream) close() error {
-	if s.rc == nil {
-		return nil
-	}
-	err := s.rc.Close()
-	s.rc = nil
-	return err
-}
-
-func (s *Stream) rewind() error {
-	if err := s.close(); err != nil {
-		return err
-	}
-	s.buf, s.start = s.buf[:0], 0
-	return nil
-}
-
-// more inflates the next piece. At the end it returns io.EOF, also if the stream broke off: what came out before counts,
-// and Err tells the rest.
-func (s *Stream) more() error {
-	end := s.start + int64(len(s.buf))
-	if s.size >= 0 && end >= s.size {
-		return io.EOF
-	}
-	if s.rc == nil {
-		rc, err := s.open()
-		if err != nil {
-			s.size, s.failed = end, err
-			return io.EOF
-		}
-		s.rc = rc
-		if end > 0 { // cannot happen: rewind empties the buffer
-			return errors.New("stream reopened in the middle")
-		}
-	}
-	const piece = 256 << 10
-	if len(s.buf) >= 2*streamWindow {
-		drop := len(s.buf) - streamWindow
-		s.buf = append(s.buf[:0], s.buf[drop:]...)
-		s.start += int64(drop)
-	}
-	at := len(s.buf)
-	s.buf = append(s.buf, make([]byte, piece)...)
-	n, err := io.ReadFull(s.rc, s.buf[at:])
-	s.buf = s.buf[:at+n]
-	if budgetErr := s.budget.Inflate(int64(n)); budgetErr != nil {
-		return budgetErr
-	}
-	if err == nil {
-		return nil
-	}
-	s.size = s.start + int64(len(s.buf))
-	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		s.failed = err
-	} else if errors.Is(err, io.ErrUnexpectedEOF) && n > 0 {
-		// io.ReadFull says so for any short last piece; ask the stream itself whether it ended.
-		if _, err := s.rc.Read(make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) {
-			s.failed = err
-		}
-	}
-	if n > 0 {
-		return nil
-	}
-	return io.EOF
-}

@@ -1,0 +1,90 @@
+package source
+
+import (
+	"errors"
+	"io"
+)
+
+// Forward reads a part of a Reader from front to back, for decoders. It is an io.Reader and an io.ByteReader, so that a
+// decoder takes no byte that it doesn't need, and Offset tells exactly where it stopped.
+type Forward struct {
+	r     Reader
+	off   int64 // of the next byte that is not in buf
+	end   int64
+	buf   []byte
+	at    int
+	ahead int
+	fault error
+}
+
+// forwardBuffer is what a Forward reads at first, forwardAhead what it reads at most at once.
+const (
+	forwardBuffer = 64 << 10
+	forwardAhead  = 1 << 20
+)
+
+// NewForward returns a Forward over the n bytes of r from off.
+func NewForward(r Reader, off, n int64) *Forward {
+	return &Forward{r: r, off: off, end: off + max(0, n), ahead: forwardBuffer}
+}
+
+// Read implements io.Reader.
+func (f *Forward) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := f.fill(); err != nil {
+		return 0, err
+	}
+	n := copy(p, f.buf[f.at:])
+	f.at += n
+	return n, nil
+}
+
+// ReadByte implements io.ByteReader.
+func (f *Forward) ReadByte() (byte, error) {
+	if err := f.fill(); err != nil {
+		return 0, err
+	}
+	b := f.buf[f.at]
+	f.at++
+	return b, nil
+}
+
+// Offset is the place in the Reader of the next byte that Read would return.
+func (f *Forward) Offset() int64 { return f.off - int64(len(f.buf)-f.at) }
+
+// Fault is the error of the Reader itself, if it had one: decoders may wrap or hide it, and it must not be taken for
+// malformed data.
+func (f *Forward) Fault() error { return f.fault }
+
+// fill makes at least one byte available.
+func (f *Forward) fill() error {
+	if f.at < len(f.buf) {
+		return nil
+	}
+	if f.fault != nil {
+		return f.fault
+	}
+	if f.off >= f.end {
+		return io.EOF
+	}
+	want := int(min(int64(f.ahead), f.end-f.off))
+	if cap(f.buf) < want {
+		f.buf = make([]byte, want)
+	}
+	n, err := f.r.ReadAt(f.buf[:want], f.off)
+	f.buf, f.at = f.buf[:n], 0
+	f.off += int64(n)
+	f.ahead = min(2*f.ahead, forwardAhead)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.fault = err
+	}
+	if n > 0 {
+		return nil
+	}
+	if f.fault != nil {
+		return f.fault
+	}
+	return io.EOF
+}
