@@ -9,6 +9,10 @@ import (
 // ErrBudget is wrapped by every error that a spent budget causes. The engine makes a MG-FMT-406 finding of it.
 var ErrBudget = errors.New("scan budget spent")
 
+// ErrShared is wrapped, and ErrBudget with it, if what is spent is the budget that all files of a version share: then what is
+// said of the file that met the end does not follow from its bytes alone.
+var ErrShared = fmt.Errorf("of all files together: %w", ErrBudget)
+
 // ErrBomb is wrapped when data expands without measure. The engine makes a MG-FMT-405 finding of it.
 var ErrBomb = errors.New("data expands without measure")
 
@@ -37,11 +41,18 @@ type Budget struct {
 	fresh    atomic.Int64 // inflated bytes that came out for the first time
 	inflated atomic.Int64 // all inflated bytes, also those that came again after a rewind
 	entries  atomic.Int64
+	shared   *Budget // of the version that the file belongs to, if this is the budget of a file
 }
 
 // NewBudget returns a full budget for a version of the given size in bytes.
 func NewBudget(l Limits, stored int64) *Budget {
 	return &Budget{Limits: l, stored: stored}
+}
+
+// For returns the budget of one file of the given size in bytes. It has the same limits, so that what is said of a file does
+// not depend on its neighbours, and what it takes is taken from b too.
+func (b *Budget) For(stored int64) *Budget {
+	return &Budget{Limits: b.Limits, stored: stored, shared: b}
 }
 
 // Inflate takes n bytes that came out of a decoder for the first time.
@@ -59,6 +70,11 @@ func (b *Budget) Repeat(n int64) error {
 	if total := b.inflated.Add(n); total > b.Limits.Inflated {
 		return fmt.Errorf("%d bytes inflated: %w", total, ErrBudget)
 	}
+	if b.shared != nil {
+		if err := b.shared.Repeat(n); err != nil {
+			return fmt.Errorf("%w: %w", ErrShared, err)
+		}
+	}
 	return nil
 }
 
@@ -66,6 +82,11 @@ func (b *Budget) Repeat(n int64) error {
 func (b *Budget) Entry() error {
 	if total := b.entries.Add(1); total > b.Limits.Entries {
 		return fmt.Errorf("%d members: %w", total, ErrBudget)
+	}
+	if b.shared != nil {
+		if err := b.shared.Entry(); err != nil {
+			return fmt.Errorf("%w: %w", ErrShared, err)
+		}
 	}
 	return nil
 }

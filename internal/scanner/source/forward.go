@@ -14,6 +14,7 @@ type Forward struct {
 	buf   []byte
 	at    int
 	ahead int
+	back  int64
 	fault error
 }
 
@@ -51,8 +52,37 @@ func (f *Forward) ReadByte() (byte, error) {
 	return b, nil
 }
 
-// Offset is the place in the Reader of the next byte that Read would return.
-func (f *Forward) Offset() int64 { return f.off - int64(len(f.buf)-f.at) }
+// Peek returns up to n of the bytes that Read would return next, without taking them; fewer only at the end or if the
+// Reader fails. The result is valid until the next read.
+func (f *Forward) Peek(n int) []byte {
+	for len(f.buf)-f.at < n && f.off < f.end && f.fault == nil {
+		kept := append([]byte(nil), f.buf[f.at:]...)
+		f.at = len(f.buf)
+		if f.fill() != nil {
+			f.buf, f.at = kept, 0
+			break
+		}
+		f.buf, f.at = append(kept, f.buf...), 0
+	}
+	return f.buf[f.at:min(f.at+n, len(f.buf))]
+}
+
+// Skip takes n bytes without returning them, or as many as there are.
+func (f *Forward) Skip(n int64) {
+	have := int64(len(f.buf) - f.at)
+	if n <= have {
+		f.at += int(max(0, n))
+		return
+	}
+	f.buf, f.at = f.buf[:0], 0
+	f.off = min(f.end, f.off+n-have)
+}
+
+// Offset is the place in the Reader of the next byte that Read would return, less those of Disown.
+func (f *Forward) Offset() int64 { return f.off - int64(len(f.buf)-f.at) - f.back }
+
+// Disown states that the last n bytes were taken to look ahead and belong to what follows. Only Offset minds.
+func (f *Forward) Disown(n int64) { f.back += n }
 
 // Fault is the error of the Reader itself, if it had one: decoders may wrap or hide it, and it must not be taken for
 // malformed data.

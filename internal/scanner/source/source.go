@@ -25,6 +25,12 @@ type Reader interface {
 	Size() (int64, error)
 }
 
+// Content is an open file: what an origin hands out, to be closed by whoever asked for it.
+type Content interface {
+	Reader
+	io.Closer
+}
+
 // Family says for whose loader a nested stream is meant, as the container around it knows. It decides which ids pickle
 // findings carry and which names are harmless.
 type Family string
@@ -48,9 +54,21 @@ type File struct {
 	Family Family
 	Budget *Budget
 
-	head  []byte
-	tail  []byte
-	views map[any]any
+	head   []byte
+	tail   []byte
+	tailAt int64 // offset of tail, 0 until it was read
+	views  map[any]any
+}
+
+// ReadAt implements io.ReaderAt. What Head and Tail have read is not read again.
+func (f *File) ReadAt(p []byte, off int64) (int, error) {
+	if off >= 0 && off+int64(len(p)) <= int64(len(f.head)) {
+		return copy(p, f.head[off:]), nil
+	}
+	if off >= f.tailAt && f.tailAt > 0 && off+int64(len(p)) <= f.tailAt+int64(len(f.tail)) {
+		return copy(p, f.tail[off-f.tailAt:]), nil
+	}
+	return f.Reader.ReadAt(p, off)
 }
 
 // View returns what an earlier call with the same key built from the file, or else what build makes of it now. It is the
@@ -105,7 +123,7 @@ func (f *File) Tail() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read tail of %s: %w", f.Path, err)
 		}
-		f.tail = tail
+		f.tail, f.tailAt = tail, start
 	}
 	return f.tail, nil
 }

@@ -1,0 +1,140 @@
+// Package inflate holds the decoders of compressed streams that archives and bare files have in common. Each decodes what
+// lies at the front of a source.Forward, members or frames that follow each other included, takes no byte more than that,
+// and ends in io.EOF: where it stopped, something else begins. Memory is bounded whatever a header asks for.
+//
+// Gzip (RFC 1952), zlib (RFC 1950), deflate (RFC 1951) and bzip2 come from the standard library, LZ4 blocks and Zstandard
+// frames (RFC 8878) from pierrec/lz4 and klauspost/compress, LZMA from ulikunitz/xz. The containers of the last three are
+// walked here, since their packages either read ahead or allocate what the file asks for.
+package inflate
+
+import (
+	"bytes"
+	"compress/bzip2"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/ulikunitz/xz/lzma"
+
+	"modelgate/internal/scanner/source"
+)
+
+// MaxDictionary is the largest dictionary or window that a stream may ask for, in bytes: twice that of xz -9.
+const MaxDictionary = 128 << 20
+
+// ErrUnsupported is wrapped by the errors of streams that may be well-formed, but are not decoded here.
+var ErrUnsupported = errors.New("not supported")
+
+// Func decodes the stream at the front of a Forward.
+type Func = func(*source.Forward) (io.Reader, error)
+
+// Deflate decodes a bare deflate stream.
+func Deflate(f *source.Forward) (io.Reader, error) { return flate.NewReader(f), nil }
+
+// Zlib decodes one zlib stream.
+func Zlib(f *source.Forward) (io.Reader, error) { return zlib.NewReader(f) }
+
+// Bzip2 decodes bzip2 streams that follow each other.
+func Bzip2(f *source.Forward) (io.Reader, error) { return bzip{bzip2.NewReader(f), f}, nil }
+
+type bzip struct {
+	r io.Reader
+	f *source.Forward
+}
+
+// Read turns the complaint about what follows the last stream into its end.
+func (b bzip) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if errors.Is(err, bzip2.StructuralError("bad magic value in continuation file")) {
+		b.f.Disown(2)
+		return n, io.EOF
+	}
+	return n, err
+}
+
+// Gzip decodes gzip members that follow each other.
+func Gzip(f *source.Forward) (io.Reader, error) {
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	z.Multistream(false)
+	return &frames{r: z, next: func() (io.Reader, error) {
+		if !bytes.Equal(f.Peek(3), []byte{0x1f, 0x8b, 8}) {
+			return nil, io.EOF
+		}
+		if err := z.Reset(f); err != nil {
+			return nil, err
+		}
+		z.Multistream(false)
+		return z, nil
+	}}, nil
+}
+
+// frames reads one frame after the other.
+type frames struct {
+	r    io.Reader // nil before the first frame
+	next func() (io.Reader, error)
+	shut func()
+}
+
+func (c *frames) Read(p []byte) (int, error) {
+	for {
+		if c.r == nil {
+			r, err := c.next()
+			if err != nil {
+				return 0, err
+			}
+			c.r = r
+		}
+		n, err := c.r.Read(p)
+		if errors.Is(err, io.EOF) {
+			c.r = nil
+			err = nil
+		}
+		if n > 0 || err != nil || len(p) == 0 {
+			return n, err
+		}
+	}
+}
+
+// Close releases what the frames' decoder holds.
+func (c *frames) Close() error {
+	if c.shut != nil {
+		c.shut()
+	}
+	return nil
+}
+
+// LZMA decodes one stream of the .lzma format: properties, dictionary size u32, size u64 or all bits set, data.
+func LZMA(f *source.Forward) (io.Reader, error) {
+	r, err := lzma.ReaderConfig{DictCap: MaxDictionary}.NewReader(f)
+	return r, unsupportedSize(err)
+}
+
+// unsupportedSize marks the decoder's refusal of a large dictionary.
+func unsupportedSize(err error) error {
+	var size *lzma.ErrDictSize
+	if errors.As(err, &size) {
+		return fmt.Errorf("dictionary of %d bytes: %w", size.HeaderDictSize, ErrUnsupported)
+	}
+	return err
+}
+
+// ZipLZMA decodes LZMA data as ZIP archives hold it (APPNOTE 5.8.8): version u16, length of properties u16, properties,
+// data. The decoder wants the header of an .lzma file in front of the data.
+func ZipLZMA(f *source.Forward) (io.Reader, error) {
+	var head [9]byte
+	if _, err := io.ReadFull(f, head[:]); err != nil {
+		return nil, err
+	}
+	if head[2] != 5 || head[3] != 0 {
+		return nil, fmt.Errorf("LZMA properties of %d bytes: %w", int(head[2])|int(head[3])<<8, ErrUnsupported)
+	}
+	alone := append(head[4:9:9], 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
+	r, err := lzma.ReaderConfig{DictCap: MaxDictionary}.NewReader(io.MultiReader(bytes.NewReader(alone), f))
+	return r, unsupportedSize(err)
+}
