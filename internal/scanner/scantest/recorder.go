@@ -20,6 +20,7 @@ type Recorder struct {
 	Findings []finding.Finding
 	Refs     []finding.Reference
 	IsOpaque bool
+	Storages []source.Storage
 	Members  []Seen
 	// Reply, if set, answers instead of an empty Outcome. A scanner that scans members with the function given to it
 	// by a test can be nested this way.
@@ -49,6 +50,9 @@ func (r *Recorder) Refer(ref finding.Reference) { r.Refs = append(r.Refs, ref) }
 
 // Opaque implements source.Sink.
 func (r *Recorder) Opaque() { r.IsOpaque = true }
+
+// Storage implements source.Sink.
+func (r *Recorder) Storage(st source.Storage) { r.Storages = append(r.Storages, st) }
 
 // Member implements source.Sink: it reads the head of the member, notes its size and asks Reply.
 func (r *Recorder) Member(ctx context.Context, m source.Member) (source.Outcome, error) {

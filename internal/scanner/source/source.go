@@ -149,6 +149,9 @@ type Sink interface {
 	Refer(r finding.Reference)
 	// Opaque states that a region is left which no host loader interprets.
 	Opaque()
+	// Storage states that a pickle names an out-of-line tensor by a persistent id. The engine hands the storages of a member
+	// to whoever handed it the member, in Outcome.
+	Storage(st Storage)
 	// Member hands nested bytes back to the engine, which recognises and scans them. The error is of our own
 	// infrastructure or budget only, and is to be returned at once.
 	Member(ctx context.Context, m Member) (Outcome, error)
