@@ -1,0 +1,64 @@
+package scanner
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"modelgate/internal/finding"
+	"modelgate/internal/threat"
+)
+
+// composition judges that more than one format accepts the same stream, each of which some loader would take it for. Formats
+// that are text overlap by nature; so do some binary ones, as their specifications say.
+func (p *place) composition(accepted []Format) {
+	var names []string
+	for _, row := range accepted {
+		if !row.Text {
+			names = append(names, row.Name)
+		}
+	}
+	if len(names) == 0 || len(accepted) < 2 || slices.ContainsFunc(names, func(a string) bool { return goesWithAll(a, accepted) }) {
+		return
+	}
+	names = names[:0]
+	for _, row := range accepted {
+		names = append(names, row.Name)
+	}
+	f := finding.New(threat.MGFMT402, 0, "The bytes are "+strings.Join(names, " and ")+" at once, and a loader may take them for either.")
+	f.Format, f.Role, f.Evidence = names[0], finding.RoleStructure, strings.Join(names, ", ")
+	p.Find(f)
+}
+
+// compositions are the pairs of rows that honest files are at once: a graph with metadata appended, a launcher in front of
+// its archive, formats that are kinds of archives.
+var compositions = [][2]string{
+	{"litert", "archive"},
+	{"llamafile", "archive"},
+	{"llamafile", "executable"},
+	{"llamafile", "gguf"},
+	{"archive", "executable"}, // a self-extracting archive: both findings are made by their scanners
+	{"mediapipe", "archive"},
+	{"skops", "archive"},
+	{"keras3", "archive"},
+	{"torchserve", "archive"},
+	{"torchserve", "torch"},
+	{"nemo", "archive"},
+	{"coreml", "archive"},
+}
+
+// goesWithAll tells whether a row is a known composition with each of the others.
+func goesWithAll(name string, accepted []Format) bool {
+	for _, row := range accepted {
+		if row.Name == name {
+			continue
+		}
+		if !slices.Contains(compositions, [2]string{name, row.Name}) && !slices.Contains(compositions, [2]string{row.Name, name}) {
+			return false
+		}
+	}
+	return true
+}
+
+// role is what a file's name means to those who scan by it: reports of the same bytes in different roles are kept apart.
+func role(name string) string { return path.Base(name) }

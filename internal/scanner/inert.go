@@ -1,0 +1,201 @@
+package scanner
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"unicode/utf8"
+
+	"modelgate/internal/finding"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/threat"
+)
+
+// inert judges a stream that no format accepts: it is of a kind that no loader of models takes, or else it is unknown, and
+// what is unknown is not clean.
+func (p *place) inert(f *source.File) error {
+	if p.prose {
+		return nil
+	}
+	head, err := f.Head()
+	if err != nil {
+		return p.fault(err)
+	}
+	if !inertKind(head) {
+		plain, err := isText(f, head)
+		if err != nil {
+			return p.fault(err)
+		}
+		if !plain {
+			p.unknown(head)
+			return nil
+		}
+	}
+	p.outcome.Formats = []string{NotModel}
+	if p.outermost {
+		p.scan.addFormat(NotModel)
+	}
+	return nil
+}
+
+// unknown states that nothing is known of the bytes.
+func (p *place) unknown(head []byte) {
+	f := finding.New(threat.MGFMT404, 0, "The bytes are of no format that is known, so nothing can be said of them.")
+	f.Role, f.Evidence = finding.RoleStructure, source.Evidence(fmt.Sprintf("% x", head[:min(len(head), 16)]))
+	p.Find(f)
+}
+
+// magics are the first bytes of pictures, sound, films, fonts, documents and tables of data.
+var magics = []struct {
+	at    int
+	magic string
+}{
+	{0, "\x89PNG\r\n\x1a\n"},
+	{0, "\xff\xd8\xff"}, // JPEG
+	{0, "GIF87a"},
+	{0, "GIF89a"},
+	{8, "WEBPVP8"},
+	{0, "II*\x00"}, // TIFF
+	{0, "MM\x00*"},
+	{0, "\x00\x00\x01\x00"},         // ICO
+	{0, "\x00\x00\x00\x0cjP  \r\n"}, // JPEG 2000
+	{0, "%PDF-"},
+	{8, "WAVE"},
+	{8, "AVI "},
+	{0, "fLaC"},
+	{0, "OggS"},
+	{0, "ID3"},
+	{4, "ftyp"},          // MP4, M4A, MOV, HEIC, AVIF
+	{0, "\x1aE\xdf\xa3"}, // Matroska, WebM
+	{0, "OTTO\x00"},      // fonts
+	{0, "\x00\x01\x00\x00\x00"},
+	{0, "ttcf\x00"},
+	{0, "wOFF"},
+	{0, "wOF2"},
+	{0, "PAR1"}, // Parquet
+	{0, "ARROW1\x00\x00"},
+	{0, "Obj\x01"},              // Avro
+	{0, "\x00\x00\x00\x01Bud1"}, // folder settings of a desktop
+	{128, "DICM"},
+	{344, "n+1\x00"}, // NIfTI
+}
+
+// inertKind tells whether the head is that of a kind that no loader of models takes. RIFF kinds need both of their marks.
+func inertKind(head []byte) bool {
+	for _, m := range magics {
+		if len(head) < m.at+len(m.magic) || string(head[m.at:m.at+len(m.magic)]) != m.magic {
+			continue
+		}
+		if m.at == 8 && !bytes.HasPrefix(head, []byte("RIFF")) {
+			continue
+		}
+		return true
+	}
+	return isBitmap(head) || isMPEGAudio(head) || isRecords(head)
+}
+
+// isBitmap recognises BMP: "BM", a size, four zeros, the offset of the pixels, the size of the header.
+func isBitmap(head []byte) bool {
+	if len(head) < 18 || head[0] != 'B' || head[1] != 'M' {
+		return false
+	}
+	header := binary.LittleEndian.Uint32(head[14:])
+	return binary.LittleEndian.Uint32(head[6:]) == 0 && (header == 12 || header == 40 || header == 108 || header == 124)
+}
+
+// isMPEGAudio recognises two frames of MPEG-1 layer III in a row.
+func isMPEGAudio(head []byte) bool {
+	n, ok := mpegFrame(head)
+	if !ok || len(head) < n+4 {
+		return false
+	}
+	_, ok = mpegFrame(head[n:])
+	return ok
+}
+
+// mpegFrame reads the header of a frame and tells how long the frame is, in bytes.
+func mpegFrame(b []byte) (length int, ok bool) {
+	rates := [16]int{0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0}
+	samples := [4]int{44100, 48000, 32000, 0}
+	if len(b) < 4 || b[0] != 0xff || b[1]&0xfe != 0xfa {
+		return 0, false
+	}
+	rate, sample := rates[b[2]>>4], samples[b[2]>>2&3]
+	if rate == 0 || sample == 0 {
+		return 0, false
+	}
+	return 144*1000*rate/sample + int(b[2]>>1&1), true
+}
+
+// isRecords recognises TFRecord, which holds data sets and the event logs of training: a length of 8 bytes, then its
+// CRC-32C, masked as TensorFlow does.
+func isRecords(head []byte) bool {
+	if len(head) < 12 {
+		return false
+	}
+	crc := crc32.Checksum(head[:8], crc32.MakeTable(crc32.Castagnoli))
+	return binary.LittleEndian.Uint32(head[8:]) == (crc>>15|crc<<17)+0xa282ead8
+}
+
+// isText tells whether the bytes are text. Small files are looked at in full, large ones at both ends.
+func isText(f *source.File, head []byte) (bool, error) {
+	size, err := f.Size()
+	if err != nil {
+		return false, err
+	}
+	if size > int64(len(head)) {
+		tail, err := f.Tail()
+		if err != nil {
+			return false, err
+		}
+		start := 0 // the tail may begin inside a character
+		for start < min(3, len(tail)) && !utf8.RuneStart(tail[start]) {
+			start++
+		}
+		if !textual(tail[start:], false) {
+			return false, nil
+		}
+	}
+	return textual(head, size > int64(len(head))), nil
+}
+
+// textual tells whether b is text in UTF-8, in UTF-16 with a byte order mark, or nearly all ASCII in some older encoding. Cut
+// says that b ends where the file goes on.
+func textual(b []byte, cut bool) bool {
+	if bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff}) {
+		return isUTF16(b)
+	}
+	if cut {
+		for i := 0; i < utf8.UTFMax && len(b) > 0; i++ {
+			if r, n := utf8.DecodeLastRune(b); r != utf8.RuneError || n != 1 {
+				break
+			}
+			b = b[:len(b)-1]
+		}
+	}
+	other := 0
+	for _, c := range b {
+		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != '\v' && c != 0x1b || c == 0x7f {
+			return false
+		}
+		if c >= utf8.RuneSelf {
+			other++
+		}
+	}
+	return utf8.Valid(b) || other*20 < len(b)
+}
+
+// isUTF16 tells whether b has no control characters when it is read as UTF-16.
+func isUTF16(b []byte) bool {
+	var order binary.ByteOrder = binary.LittleEndian
+	if b[0] == 0xfe {
+		order = binary.BigEndian
+	}
+	for i := 2; i+1 < len(b); i += 2 {
+		if c := order.Uint16(b[i:]); c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,174 @@
+package scanner
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"modelgate/internal/finding"
+	"modelgate/internal/model"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/threat"
+)
+
+// resolve adds what files of a version say of each other: references that lead nowhere or into other repositories, raw
+// weights that another file accounts for, Python code that nobody imports.
+func (e *Engine) resolve(ctx context.Context, in Input, files []model.File, reports []finding.NamedReport) {
+	v := version{in: in, exists: map[string]bool{}, raw: map[string]bool{}, imported: map[string]bool{}}
+	for _, f := range files {
+		v.exists[f.Path] = true
+	}
+	for i := range reports {
+		v.follow(ctx, &reports[i])
+	}
+	v.stems(reports)
+	for i := range reports {
+		v.clearRaw(&reports[i])
+		if !in.Partial {
+			v.gradePython(&reports[i])
+		}
+	}
+}
+
+// version is what is known of the files of a version together.
+type version struct {
+	in       Input
+	exists   map[string]bool
+	raw      map[string]bool // named as raw weights by a model that says what they are
+	imported map[string]bool // named as Python code by a file that a loader reads
+}
+
+// follow looks up every reference of a file.
+func (v *version) follow(ctx context.Context, r *finding.NamedReport) {
+	dir := path.Dir(r.Path)
+	missing := 0
+	for _, ref := range r.Report.References {
+		switch ref.Kind {
+		case finding.RefFile:
+			target := path.Join(dir, ref.Target)
+			if namesRaw(r.Report.Formats) {
+				v.raw[target] = true
+			}
+			if !v.exists[target] && !v.in.Partial {
+				missing++
+				r.Context = append(r.Context, absent(ref, missing)...)
+			}
+		case finding.RefPython:
+			target := path.Join(dir, ref.Target)
+			v.imported[target] = true
+			if !v.exists[target] && !v.in.Partial {
+				missing++
+				r.Context = append(r.Context, absent(ref, missing)...)
+			}
+		case finding.RefRepo:
+			r.Context = append(r.Context, v.foreign(ctx, ref)...)
+		case finding.RefBase: // information, kept in the report
+		}
+	}
+}
+
+// maxAbsent is how many missing files are told of one file.
+const maxAbsent = 20
+
+// absent is the finding of a reference to a file that the version does not have.
+func absent(ref finding.Reference, nth int) []finding.Finding {
+	if nth > maxAbsent {
+		return nil
+	}
+	f := finding.New(threat.MGFMT400, ref.Offset, "The file names another one that the model does not have.")
+	f.Role, f.Evidence = finding.RolePath, source.Evidence(ref.Target)
+	return []finding.Finding{f}
+}
+
+// foreign judges a reference to code in another repository.
+func (v *version) foreign(ctx context.Context, ref finding.Reference) []finding.Finding {
+	level, judged := threat.Suspicious, false
+	if v.in.Judge != nil {
+		level, judged = v.in.Judge(ctx, ref.Target)
+	}
+	id, text := threat.TMT300, "The loader imports code from another repository that has not been judged."
+	switch {
+	case judged && level == threat.Clean:
+		return nil
+	case judged && level == threat.Malicious:
+		id, text = threat.TMT301, "The loader imports code from another repository that is unsafe."
+	case judged:
+		text = "The loader imports code from another repository that is suspicious."
+	}
+	f := finding.New(id, ref.Offset, text)
+	f.Role, f.Module, f.Evidence = finding.RoleImport, printable(ref.Target), source.Evidence(ref.Target)
+	return []finding.Finding{f}
+}
+
+// namesRaw tells whether a file of these formats says of another file that it is raw weights.
+func namesRaw(formats []string) bool {
+	return slices.ContainsFunc(formats, func(f string) bool {
+		return slices.Contains([]string{"onnx", "openvino_xml", "tf_js", "paddle", "tensorflow", "coreml", "litert"}, f)
+	})
+}
+
+// stems adds raw weights that belong to a model by their name: x.bin beside the OpenVINO model x.xml, x.pdiparams beside the
+// Paddle program x.pdmodel or x.json, x.data-00000-of-00001 beside the TensorFlow index x.index.
+func (v *version) stems(reports []finding.NamedReport) {
+	known := map[string][]string{}
+	for _, r := range reports {
+		known[r.Path] = r.Report.Formats
+	}
+	is := func(name, format string) bool { return slices.Contains(known[name], format) }
+	for _, r := range reports {
+		stem := strings.TrimSuffix(r.Path, path.Ext(r.Path))
+		switch ext := path.Ext(r.Path); {
+		case ext == ".bin" && is(stem+".xml", "openvino_xml"),
+			ext == ".pdiparams" && (is(stem+".pdmodel", "paddle") || is(stem+".json", "paddle")),
+			strings.HasPrefix(ext, ".data-") && is(stem+".index", "tensorflow"):
+			v.raw[r.Path] = true
+		}
+	}
+}
+
+// clearRaw clears a file that nothing recognised, if a model accounts for it as raw weights.
+func (v *version) clearRaw(r *finding.NamedReport) {
+	if !v.raw[r.Path] || len(r.Report.Formats) > 0 || len(r.Report.Findings) != 1 || r.Report.Findings[0].Threat != threat.MGFMT404 {
+		return
+	}
+	r.Report.Findings, r.Report.Level = nil, threat.Clean
+	r.Report.Formats, r.Report.Coverage = []string{"raw"}, finding.Opaque
+	if path.Ext(r.Path) == ".bin" {
+		r.Report.Formats = []string{"openvino_bin"}
+	}
+}
+
+// gradePython lowers what was found in Python code that nothing in the model makes a loader import: it could do harm only
+// if a person ran it.
+func (v *version) gradePython(r *finding.NamedReport) {
+	if v.imported[r.Path] || v.importsAll(r.Path) {
+		return
+	}
+	own := slices.Clone(r.Report.Findings)
+	changed := false
+	for i, f := range own {
+		if f.Threat == threat.MGPY100 && f.Member == "" {
+			own[i].Threat = threat.MGPY101
+			own[i].Level, own[i].Severity = threat.Suspicious, threat.Get(threat.MGPY101).Severity
+			changed = true
+		}
+	}
+	if !changed {
+		return
+	}
+	r.Report.Findings, r.Report.Level = own, threat.Clean
+	for _, f := range own {
+		r.Report.Level = max(r.Report.Level, f.Level)
+	}
+}
+
+// importsAll tells whether a Python file is one that loaders import by its name, or one of a repository that is code.
+func (v *version) importsAll(name string) bool {
+	switch v.in.Version.Kind {
+	case model.Spaces, model.Kernels, model.Datasets:
+		return true
+	case model.Models:
+	}
+	return strings.HasPrefix(name, "custom_generate/") || path.Base(name) == "pipeline.py"
+}
