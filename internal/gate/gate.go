@@ -9,7 +9,6 @@ package gate
 
 import (
 	"context"
-	"io"
 
 	"github.com/google/uuid"
 
@@ -23,15 +22,9 @@ type Origin interface {
 	// Files lists every file of the version.
 	Files(ctx context.Context) ([]model.File, error)
 	// Open gives random access to one of them.
-	Open(ctx context.Context, f model.File) (Content, error)
+	Open(ctx context.Context, f model.File) (source.Content, error)
 	// Metadata tells what rules need to know besides the bytes.
 	Metadata(ctx context.Context) (model.Metadata, error)
-}
-
-// Content is an open file of a version.
-type Content interface {
-	source.Reader
-	io.Closer
 }
 
 // Request asks for the verdict on a version, or on one file of it.

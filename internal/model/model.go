@@ -3,8 +3,10 @@
 package model
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"sort"
 	"strings"
 )
 
@@ -140,4 +142,19 @@ type File struct {
 	Digest Digest `json:"digest"`
 	// BlobID is what the source itself calls the bytes: the git object id on the Hub. Empty where there is none.
 	BlobID string `json:"blob_id,omitempty"`
+}
+
+// Fingerprint names the content of a version: the SHA-256 over the sorted lines "<path> NUL <digest>", in hexadecimal. The same
+// bytes under the same names have one fingerprint, whatever commit or folder they come from.
+func Fingerprint(files []File) string {
+	lines := make([]string, len(files))
+	for i, f := range files {
+		lines[i] = f.Path + "\x00" + f.Digest.Hex() + "\n"
+	}
+	sort.Strings(lines)
+	sum := sha256.New()
+	for _, line := range lines {
+		sum.Write([]byte(line))
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }

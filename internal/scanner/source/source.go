@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"modelgate/internal/finding"
 	"modelgate/internal/threat"
@@ -226,7 +227,7 @@ type OnDisk struct {
 
 // Open opens a regular file for reading. Directories, devices, pipes and sockets are refused.
 func Open(name string) (*OnDisk, error) {
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not make us wait for its writer
 	if err != nil {
 		return nil, err
 	}
