@@ -26,26 +26,40 @@ func Zstd(f *source.Forward) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &frames{shut: d.Close, next: func() (io.Reader, error) {
+	p := &part{f: f}
+	return &frames{shut: d.Close, last: p.last, next: func() (io.Reader, error) {
 		if err := skipTo(f, magicZstd); err != nil {
 			return nil, err
 		}
-		err := d.Reset(&part{f: f, next: zstdParts()})
-		if errors.Is(err, zstd.ErrWindowSizeExceeded) {
-			err = fmt.Errorf("%w: %w", err, ErrUnsupported)
+		*p = part{f: f, next: zstdParts()}
+		if err := d.Reset(p); err != nil {
+			return nil, err
 		}
-		return d, err
+		return windowed{d}, nil
 	}}, nil
+}
+
+// windowed marks the decoder's refusal of a large window.
+type windowed struct{ *zstd.Decoder }
+
+func (w windowed) Read(p []byte) (int, error) {
+	n, err := w.Decoder.Read(p)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		err = fmt.Errorf("%w: %w", err, ErrUnsupported)
+	}
+	return n, err
 }
 
 // LZ4 decodes LZ4 frames (frame format 1.6.4) that follow each other, skippable ones included.
 func LZ4(f *source.Forward) (io.Reader, error) {
 	d := lz4.NewReader(nil)
-	return &frames{next: func() (io.Reader, error) {
+	p := &part{f: f}
+	return &frames{last: p.last, next: func() (io.Reader, error) {
 		if err := skipTo(f, magicLZ4); err != nil {
 			return nil, err
 		}
-		d.Reset(&part{f: f, next: lz4Parts()})
+		*p = part{f: f, next: lz4Parts()}
+		d.Reset(p)
 		return d, nil
 	}}, nil
 }
@@ -92,6 +106,17 @@ func (r *part) Read(p []byte) (int, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
+}
+
+// last returns an error if the decoder left some of the frame behind: some call a truncated frame an end.
+func (r *part) last() error {
+	if r.left == 0 {
+		n, err := r.next(r.f)
+		if n == 0 {
+			return err
+		}
+	}
+	return io.ErrUnexpectedEOF
 }
 
 // zstdParts walks a frame: header of 6 to 18 bytes, blocks that begin with 3 bytes of last flag, type and size, checksum

@@ -78,6 +78,7 @@ func Gzip(f *source.Forward) (io.Reader, error) {
 type frames struct {
 	r    io.Reader // nil before the first frame
 	next func() (io.Reader, error)
+	last func() error // tells at the end of a frame whether all of it was taken; nil if that is sure
 	shut func()
 }
 
@@ -92,8 +93,9 @@ func (c *frames) Read(p []byte) (int, error) {
 		}
 		n, err := c.r.Read(p)
 		if errors.Is(err, io.EOF) {
-			c.r = nil
-			err = nil
+			if c.r, err = nil, nil; c.last != nil {
+				err = c.last()
+			}
 		}
 		if n > 0 || err != nil || len(p) == 0 {
 			return n, err
@@ -112,7 +114,32 @@ func (c *frames) Close() error {
 // LZMA decodes one stream of the .lzma format: properties, dictionary size u32, size u64 or all bits set, data.
 func LZMA(f *source.Forward) (io.Reader, error) {
 	r, err := lzma.ReaderConfig{DictCap: MaxDictionary}.NewReader(f)
-	return r, unsupportedSize(err)
+	if err != nil {
+		return nil, unsupportedSize(err)
+	}
+	return &drained{r: r}, nil
+}
+
+// drained gives out what the LZMA decoder still holds in its dictionary when it fails, before the error.
+type drained struct {
+	r   io.Reader
+	err error
+}
+
+func (d *drained) Read(p []byte) (int, error) {
+	n, err := d.r.Read(p)
+	if d.err == nil && err != nil && !errors.Is(err, io.EOF) {
+		if d.err = err; n == 0 && len(p) > 0 {
+			n, err = d.r.Read(p)
+		}
+	}
+	switch {
+	case d.err == nil:
+		return n, err
+	case n > 0:
+		return n, nil
+	}
+	return 0, d.err
 }
 
 // unsupportedSize marks the decoder's refusal of a large dictionary.
@@ -136,5 +163,8 @@ func ZipLZMA(f *source.Forward) (io.Reader, error) {
 	}
 	alone := append(head[4:9:9], 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
 	r, err := lzma.ReaderConfig{DictCap: MaxDictionary}.NewReader(io.MultiReader(bytes.NewReader(alone), f))
-	return r, unsupportedSize(err)
+	if err != nil {
+		return nil, unsupportedSize(err)
+	}
+	return &drained{r: r}, nil
 }
