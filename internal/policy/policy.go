@@ -2,11 +2,17 @@
 // outcome. It is pure: no clock, no network, no store, and the same input always gives the same judgement, so that outcomes
 // are computed anew whenever a group changes and never need a scan.
 //
-// The catalogue of rules is a table in catalogue.go; the rules over metadata are in metadata.go, those over files in
-// artifacts.go.
+// The catalogue of rules is a table in catalogue.go; what groups are made of, and what they may hold, is in groups.go and
+// validate.go; the rules over metadata are in metadata.go, those over files in artifacts.go.
 package policy
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
 	"modelgate/internal/finding"
 	"modelgate/internal/model"
 )
@@ -17,7 +23,7 @@ type Judgement struct {
 	// Reason says why the outcome is ERROR: which blocking rule could not be evaluated.
 	Reason      string
 	Evaluations []model.Evaluation // of the enabled rules, in the order of the catalogue
-	Files       []model.ScanFile   // of every file of the report, in its order
+	Files       []model.ScanFile   // of every file of the report, ordered by path
 	Formats     []string           // of all files, sorted, without "not_model"
 	Scanned     int
 	Skipped     int
@@ -27,11 +33,104 @@ type Judgement struct {
 // are neither evaluated nor counted.
 //
 // The outcome is BLOCKED if a BLOCKING rule failed; ERROR if none failed but one could not be evaluated; else ALLOWED.
-// The evaluations carry no UUIDs of their own: whoever records them names them.
+// Evaluations, violations and files carry no UUIDs of their own: whoever records them names them.
 func Evaluate(g model.Group, rep finding.Report, meta model.Metadata) Judgement {
-	return Judgement{Outcome: model.Errored, Reason: "not written yet"}
+	var j Judgement
+	var rules []verdict
+	for _, r := range table {
+		if instance, ok := enabled(g, r); ok {
+			rules = append(rules, verdict{rule: r, instance: instance})
+		}
+	}
+	files := artifacts{verdicts: map[uuid.UUID]*verdict{}, formats: map[string]bool{}}
+	for i := range rules {
+		if rules[i].rule.Type == Metadata {
+			rules[i].judgeMetadata(subject{version: rep.Version, meta: meta})
+			continue
+		}
+		files.verdicts[rules[i].rule.UUID] = &rules[i]
+	}
+	files.judge(rep.Files)
+	j.Files, j.Scanned, j.Skipped = files.rows, files.scanned, files.skipped
+	j.Formats = make([]string, 0, len(files.formats))
+	for f := range files.formats {
+		j.Formats = append(j.Formats, f)
+	}
+	slices.Sort(j.Formats)
+	for _, v := range rules {
+		j.Evaluations = append(j.Evaluations, v.evaluation())
+	}
+	j.Outcome, j.Reason = Decide(j.Evaluations)
+	return j
+}
+
+// Decide computes the outcome of evaluations, and for the outcome ERROR its reason.
+func Decide(evaluations []model.Evaluation) (outcome model.Outcome, reason string) {
+	outcome = model.Allowed
+	for _, e := range evaluations {
+		if e.State != model.Blocking {
+			continue
+		}
+		switch e.Result {
+		case model.Passed:
+		case model.Failed:
+			return model.Blocked, ""
+		default:
+			if outcome != model.Errored {
+				outcome, reason = model.Errored, fmt.Sprintf("%s could not be evaluated: %s", e.RuleName, e.Reason)
+			}
+		}
+	}
+	return outcome, reason
 }
 
 // Blocks says whether a judgement refuses one file of a version whose files are refused one by one: a BLOCKING rule found a
 // violation in the file, or failed without naming a file, or could not be evaluated.
-func (j Judgement) Blocks(path string) bool { return true }
+func (j Judgement) Blocks(path string) bool { return Blocks(j.Evaluations, path) }
+
+// Blocks is [Judgement.Blocks] for evaluations that come from the record.
+func Blocks(evaluations []model.Evaluation, path string) bool {
+	for _, e := range evaluations {
+		if e.State != model.Blocking || e.Result == model.Passed {
+			continue
+		}
+		if e.Result != model.Failed || len(e.Violations) == 0 {
+			return true
+		}
+		for _, v := range e.Violations {
+			if v.File == "" || v.File == path || strings.HasPrefix(v.File, path+memberSeparator) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// memberSeparator stands between a file and a member of it.
+const memberSeparator = "!/"
+
+// verdict is one enabled rule while it is evaluated.
+type verdict struct {
+	rule       Rule
+	instance   model.RuleInstance
+	violations []model.Violation
+	reason     string // why it could not be evaluated
+}
+
+// evaluation is the outcome of the rule. A violation counts more than a doubt.
+func (v *verdict) evaluation() model.Evaluation {
+	e := model.Evaluation{
+		RuleInstance: v.instance.UUID, Rule: v.rule.UUID, RuleName: v.rule.Name, Description: v.rule.Description,
+		State: v.instance.State, Result: model.Passed, Violations: v.violations,
+	}
+	switch {
+	case len(v.violations) > 0:
+		e.Result = model.Failed
+	case v.reason != "":
+		e.Result, e.Reason = model.RuleError, v.reason
+	}
+	return e
+}
+
+// values are the entries of a field of the rule in the group.
+func (v *verdict) values(key string) []string { return v.instance.Values[key] }
