@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -134,6 +135,27 @@ type Evaluation struct {
 	Violations   []Violation `json:"violations,omitempty"`
 }
 
+// Decide computes the outcome of evaluations: BLOCKED if a BLOCKING rule failed; ERROR if none failed but one could not be
+// evaluated, with the reason; else ALLOWED.
+func Decide(evaluations []Evaluation) (outcome Outcome, reason string) {
+	outcome = Allowed
+	for _, e := range evaluations {
+		if e.State != Blocking {
+			continue
+		}
+		switch e.Result {
+		case Passed:
+		case Failed:
+			return Blocked, ""
+		default:
+			if outcome != Errored {
+				outcome, reason = Errored, fmt.Sprintf("%s could not be evaluated: %s", e.RuleName, e.Reason)
+			}
+		}
+	}
+	return outcome, reason
+}
+
 // FileResult is how one file of a scan fared.
 type FileResult string
 
@@ -196,10 +218,22 @@ type Scan struct {
 
 	Evaluations []Evaluation `json:"evaluations,omitempty"`
 	Files       []ScanFile   `json:"files,omitempty"`
+	// Counts stand for the evaluations where those were not read: in lists.
+	Counts RuleCounts `json:"counts"`
 }
 
-// Summary counts the evaluations of a scan by result.
+// RuleCounts count evaluations by result. Those that could not be evaluated are in Total alone.
+type RuleCounts struct {
+	Failed int `json:"failed"`
+	Passed int `json:"passed"`
+	Total  int `json:"total"`
+}
+
+// Summary counts the evaluations of a scan by result; without evaluations it is what Counts says.
 func (s Scan) Summary() (failed, passed, total int) {
+	if len(s.Evaluations) == 0 {
+		return s.Counts.Failed, s.Counts.Passed, s.Counts.Total
+	}
 	for _, e := range s.Evaluations {
 		switch e.Result {
 		case Failed:
@@ -224,4 +258,10 @@ type Download struct {
 	Who     string    `json:"who"`     // account or remote address
 	Bytes   int64     `json:"bytes"`   // sent
 	Door    string    `json:"door"`
+}
+
+// VersionUUID names the content of a version under the name of its model: the same bytes under one name have one UUID, whatever
+// commit or folder they come from. The fingerprint is that of [Fingerprint].
+func VersionUUID(name, fingerprint string) uuid.UUID {
+	return uuid.NewSHA1(Namespace(), []byte(name+"\x00"+fingerprint))
 }

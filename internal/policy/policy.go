@@ -7,7 +7,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -60,28 +59,8 @@ func Evaluate(g model.Group, rep finding.Report, meta model.Metadata) Judgement 
 	for _, v := range rules {
 		j.Evaluations = append(j.Evaluations, v.evaluation())
 	}
-	j.Outcome, j.Reason = Decide(j.Evaluations)
+	j.Outcome, j.Reason = model.Decide(j.Evaluations)
 	return j
-}
-
-// Decide computes the outcome of evaluations, and for the outcome ERROR its reason.
-func Decide(evaluations []model.Evaluation) (outcome model.Outcome, reason string) {
-	outcome = model.Allowed
-	for _, e := range evaluations {
-		if e.State != model.Blocking {
-			continue
-		}
-		switch e.Result {
-		case model.Passed:
-		case model.Failed:
-			return model.Blocked, ""
-		default:
-			if outcome != model.Errored {
-				outcome, reason = model.Errored, fmt.Sprintf("%s could not be evaluated: %s", e.RuleName, e.Reason)
-			}
-		}
-	}
-	return outcome, reason
 }
 
 // Blocks says whether a judgement refuses one file of a version whose files are refused one by one: a BLOCKING rule found a
