@@ -5,15 +5,27 @@
 // clients ask and however many gateways run; it is detached from all of them and has its own time limit. Reports of
 // files are cached by digest, outcomes are computed from them: an edited group takes effect at the next request
 // without a rescan. Nothing is told before it is recorded, and when in doubt the gate stays shut.
+//
+// Read it in the order of a request: gate.go (Check), flight.go (one scan at a time), scan.go (the scan of a version),
+// grow.go (versions judged file by file), verdict.go (what is said), quarantine.go (bytes that did not match).
 package gate
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/hashicorp/golang-lru/v2/expirable"
+	"golang.org/x/sync/singleflight"
 
 	"modelgate/internal/model"
+	"modelgate/internal/scanner"
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/store"
+	"modelgate/internal/verdictcache"
 )
 
 // Origin is where the bytes and the metadata of a version come from. An Origin is used after the request that brought it has
@@ -25,6 +37,11 @@ type Origin interface {
 	Open(ctx context.Context, f model.File) (source.Content, error)
 	// Metadata tells what rules need to know besides the bytes.
 	Metadata(ctx context.Context) (model.Metadata, error)
+}
+
+// Stater is an Origin that can tell of one file without listing all, which versions that are judged file by file need.
+type Stater interface {
+	File(ctx context.Context, path string) (model.File, error)
 }
 
 // Request asks for the verdict on a version, or on one file of it.
@@ -42,6 +59,9 @@ type Request struct {
 	RequestedRevision string
 	ModelURI          string // "" is the version's own
 }
+
+// ErrNoGroup means that no live group of that name exists for the version's source.
+var ErrNoGroup = errors.New("no such security group")
 
 // FailedRule is a rule that failed, with the number of its violations.
 type FailedRule struct {
@@ -66,6 +86,77 @@ type Verdict struct {
 	Warning string
 }
 
+// Config is what a gate needs.
+type Config struct {
+	Store  *store.Store
+	Cache  *verdictcache.Cache
+	Engine *scanner.Engine
+
+	Timeout      time.Duration // of one scan
+	MaxFiles     int           // a larger version is judged file by file
+	Workers      int           // files of one version scanned at once
+	EnforceFile  bool          // refuse only the files that fail
+	OnErrorAllow bool          // serve what could not be judged
+	// Log is told of what nobody else is told: scans that ended as ERROR, quarantines. It may be nil.
+	Log func(message string, scan uuid.UUID, err error)
+}
+
+// Gate gives verdicts. It is safe for concurrent use.
+type Gate struct {
+	store  *store.Store
+	cache  *verdictcache.Cache
+	engine *scanner.Engine
+	groups *groups
+
+	timeout      time.Duration
+	maxFiles     int
+	workers      int
+	enforceFile  bool
+	onErrorAllow bool
+	log          func(string, uuid.UUID, error)
+
+	// errored remembers scans that ended as ERROR for a moment, so that a client that asks for twenty files does not
+	// cause twenty scans of what just failed.
+	errored *expirable.LRU[string, record]
+
+	base   context.Context // ends with Close; scans run under it, not under their clients'
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	begin   singleflight.Group
+	mu      sync.Mutex
+	flights map[string]*flight
+}
+
+// erroredFor is how long a failed scan is not tried again.
+const erroredFor = 15 * time.Second
+
+// New returns a gate.
+func New(c Config) *Gate {
+	base, cancel := context.WithCancel(context.Background())
+	g := &Gate{
+		store: c.Store, cache: c.Cache, engine: c.Engine, groups: newGroups(c.Store),
+		timeout: c.Timeout, maxFiles: c.MaxFiles, workers: c.Workers,
+		enforceFile: c.EnforceFile, onErrorAllow: c.OnErrorAllow, log: c.Log,
+		errored: expirable.NewLRU[string, record](4096, nil, erroredFor),
+		base:    base, cancel: cancel, flights: map[string]*flight{},
+	}
+	if g.log == nil {
+		g.log = func(string, uuid.UUID, error) {}
+	}
+	return g
+}
+
+// Close ends running scans, which are recorded as ERROR, and waits for them.
+func (g *Gate) Close() {
+	g.cancel()
+	g.wg.Wait()
+}
+
+// ForgetGroups makes the next request read the groups anew; called after an edit in this process. Edits of other
+// processes are seen within a second.
+func (g *Gate) ForgetGroups() { g.groups.forget() }
+
 // Ticket stands for a verdict that may still be in the making.
 type Ticket struct {
 	// Scan is the UUID of the scan, known and recorded from the start.
@@ -88,4 +179,112 @@ func (t *Ticket) Verdict(ctx context.Context) (Verdict, error) {
 	case <-ctx.Done():
 		return Verdict{Scan: t.Scan, Outcome: model.Pending}, ctx.Err()
 	}
+}
+
+// Check looks the verdict of a request up, or starts the scan that will give it. ErrNoGroup is the caller's mistake, any
+// other error our own failure.
+func (g *Gate) Check(ctx context.Context, req Request) (*Ticket, error) {
+	group, err := g.groups.find(ctx, req.Group, req.Version.Source)
+	if err != nil {
+		return nil, err
+	}
+	k := g.keys(req, group)
+	if r, ok := g.cached(ctx, req, k); ok {
+		return g.settled(req, r), nil
+	}
+	r, ok, err := g.recorded(ctx, req, group, k)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return g.settled(req, r), nil
+	}
+	return g.follow(ctx, req, group, k)
+}
+
+// Known tells the verdict of a version if it stands, without starting anything.
+func (g *Gate) Known(ctx context.Context, req Request) (Verdict, bool) {
+	group, err := g.groups.find(ctx, req.Group, req.Version.Source)
+	if err != nil {
+		return Verdict{}, false
+	}
+	r, ok := g.cached(ctx, req, g.keys(req, group))
+	if !ok {
+		return Verdict{}, false
+	}
+	return g.verdict(req, r), true
+}
+
+// ScanOutcome tells which version a scan was of and how it ended.
+func (g *Gate) ScanOutcome(ctx context.Context, scan uuid.UUID) (model.Version, model.Outcome, bool) {
+	s, err := g.store.Scan(ctx, scan)
+	if err != nil {
+		return model.Version{}, "", false
+	}
+	return s.Version, s.Outcome, true
+}
+
+// settled is a ticket whose verdict stands.
+func (g *Gate) settled(req Request, r record) *Ticket {
+	done := make(chan struct{})
+	close(done)
+	return &Ticket{Scan: r.Scan, done: done, verdict: g.verdict(req, r)}
+}
+
+// keys are the names under which a verdict is kept: that of the whole version, and that of one file of it. They hold
+// everything an outcome depends on, so that an edited group or a better scanner just asks under another name.
+type keys struct{ version, file string }
+
+func (g *Gate) keys(req Request, group ruledGroup) keys {
+	version := req.Version.Key() + "|" + group.UUID.String() + "|" + group.rules + "|" + g.engine.Version()
+	return keys{version: version, file: version + "|file|" + req.Path}
+}
+
+// cached looks into the caches, where versions that are judged file by file have a verdict for each file.
+func (g *Gate) cached(ctx context.Context, req Request, k keys) (record, bool) {
+	if !req.ByFile {
+		if r, ok := g.cachedUnder(ctx, k.version); ok {
+			return r, true
+		}
+	}
+	if req.Path == "" {
+		return record{}, false
+	}
+	return g.cachedUnder(ctx, k.file)
+}
+
+func (g *Gate) cachedUnder(ctx context.Context, key string) (record, bool) {
+	if r, ok := g.errored.Get(key); ok {
+		return r, true
+	}
+	text, ok := g.cache.Verdict(ctx, key)
+	if !ok {
+		return record{}, false
+	}
+	return decodeRecord(text)
+}
+
+// recorded looks into the record for a whole version, and puts what it finds into the cache.
+func (g *Gate) recorded(ctx context.Context, req Request, group ruledGroup, k keys) (record, bool, error) {
+	if req.ByFile {
+		return record{}, false, nil
+	}
+	s, ok, err := g.store.ScanFor(ctx, g.verdictKey(req, group))
+	if err != nil {
+		return record{}, false, fmt.Errorf("look for a scan of %s: %w", req.Version, err)
+	}
+	_, since, err := g.quarantined(ctx, req.Version)
+	if err != nil {
+		return record{}, false, err
+	}
+	if !ok || s.CreatedAt.Before(since) {
+		return record{}, false, nil
+	}
+	r := recordOf(s)
+	g.cache.PutVerdict(ctx, k.version, r.encode())
+	return r, true, nil
+}
+
+func (g *Gate) verdictKey(req Request, group ruledGroup) store.VerdictKey {
+	return store.VerdictKey{Version: req.Version, Group: group.UUID, GroupRules: group.rules, ScannerVersion: g.engine.Version()}
 }
