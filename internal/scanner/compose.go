@@ -13,17 +13,15 @@ import (
 // that are text overlap by nature; so do some binary ones, as their specifications say.
 func (p *place) composition(accepted []Format) {
 	var names []string
+	binary := false
 	for _, row := range accepted {
-		if !row.Text {
+		binary = binary || !row.Text
+		if !slices.Contains(names, row.Name) {
 			names = append(names, row.Name)
 		}
 	}
-	if len(names) == 0 || len(accepted) < 2 || slices.ContainsFunc(names, func(a string) bool { return goesWithAll(a, accepted) }) {
+	if !binary || len(names) < 2 || slices.ContainsFunc(names, func(a string) bool { return goesWithAll(a, names) }) {
 		return
-	}
-	names = names[:0]
-	for _, row := range accepted {
-		names = append(names, row.Name)
 	}
 	f := finding.New(threat.MGFMT402, 0, "The bytes are "+strings.Join(names, " and ")+" at once, and a loader may take them for either.")
 	f.Format, f.Role, f.Evidence = names[0], finding.RoleStructure, strings.Join(names, ", ")
@@ -48,12 +46,12 @@ var compositions = [][2]string{
 }
 
 // goesWithAll tells whether a row is a known composition with each of the others.
-func goesWithAll(name string, accepted []Format) bool {
-	for _, row := range accepted {
-		if row.Name == name {
+func goesWithAll(name string, names []string) bool {
+	for _, other := range names {
+		if other == name {
 			continue
 		}
-		if !slices.Contains(compositions, [2]string{name, row.Name}) && !slices.Contains(compositions, [2]string{row.Name, name}) {
+		if !slices.Contains(compositions, [2]string{name, other}) && !slices.Contains(compositions, [2]string{other, name}) {
 			return false
 		}
 	}

@@ -1,7 +1,7 @@
 package scanner
 
-// Formats is the table of formats: what is recognised, in the order in which streams are tried, cheap and certain
-// before dear. A format that is not in it does not exist for the engine.
+// Formats is the table of formats: what is recognised and who scans it. The order is that in which streams are tried and
+// reported. A format that is not in the table does not exist for the engine.
 func Formats() []Format {
-	return []Format{}
+	return recognisedOnly()
 }

@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"modelgate/internal/finding"
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/threat"
@@ -22,7 +24,11 @@ func (p *place) inert(f *source.File) error {
 	if err != nil {
 		return p.fault(err)
 	}
-	if !inertKind(head) {
+	h, err := headerOf(f)
+	if err != nil {
+		return p.fault(err)
+	}
+	if !inertKind(head) && !isSentencePiece(h) {
 		plain, err := isText(f, head)
 		if err != nil {
 			return p.fault(err)
@@ -136,6 +142,25 @@ func isRecords(head []byte) bool {
 	}
 	crc := crc32.Checksum(head[:8], crc32.MakeTable(crc32.Castagnoli))
 	return binary.LittleEndian.Uint32(head[8:]) == (crc>>15|crc<<17)+0xa282ead8
+}
+
+// isSentencePiece recognises the vocabulary of a tokenizer, sentencepiece.ModelProto: 1 pieces (1 text, 2 score, 3 type),
+// 2 to 5 settings.
+func isSentencePiece(h *header) bool {
+	m := messageOf(h.head, h.size)
+	if len(m[1]) == 0 || !m.only(types(nil, nums(1, 2, 3, 4, 5))) {
+		return false
+	}
+	for _, f := range m[1] {
+		if int64(len(f.bytes)) < f.size {
+			break
+		}
+		piece := f.message()
+		if len(piece[2]) != 1 || piece[2][0].typ != protowire.Fixed32Type || len(piece[1]) != 1 || len(piece) > 3 {
+			return false
+		}
+	}
+	return true
 }
 
 // isText tells whether the bytes are text. Small files are looked at in full, large ones at both ends.

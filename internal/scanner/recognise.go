@@ -1,0 +1,194 @@
+package scanner
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"modelgate/internal/finding"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/threat"
+)
+
+// recogniser knows a format by its content and nothing more: what a loader would do with it is not analysed yet, and what
+// is not analysed is not clean.
+type recogniser struct {
+	// name is the machine name, title what people say, by what the format is recognised.
+	name, title, by string
+	text            bool
+	// matches looks at the head of the stream, or at what else of it is cheap. It must be bounded.
+	matches func(h *header) (bool, error)
+}
+
+// recognisedOnly are the rows of all formats that are recognised and not yet analysed.
+func recognisedOnly() []Format {
+	var rows []Format
+	for _, group := range [][]recogniser{magicFormats(), protobufFormats(), jsonFormats(), textFormats(), kerasFormats(), archiveFormats(), luaFormats()} {
+		for _, r := range group {
+			rows = append(rows, r.row())
+		}
+	}
+	return rows
+}
+
+// row is the recogniser as a row of the table.
+func (r recogniser) row() Format {
+	return Format{
+		Name: r.name, Title: r.title, Version: 1, Text: r.text, Recognised: r.by,
+		Limits: "recognised, and reported as not yet analysed (MG-FMT-404)",
+		Probe: func(f *source.File) (bool, error) {
+			h, err := headerOf(f)
+			if err != nil {
+				return false, err
+			}
+			return r.matches(h)
+		},
+		Scan: func(_ context.Context, _ *source.File, sink source.Sink) error {
+			sink.Format(r.name)
+			found := finding.New(threat.MGFMT404, 0, fmt.Sprintf("%s is recognised and not yet analysed, so nothing can be said of what loading it does.", r.title))
+			found.Role = finding.RoleStructure
+			sink.Find(found)
+			if p, ok := sink.(interface{ recognisedOnly() }); ok {
+				p.recognisedOnly()
+			}
+			return nil
+		},
+	}
+}
+
+// header is what recognisers look at: the first bytes of a stream and its size.
+type header struct {
+	file *source.File
+	head []byte
+	size int64
+}
+
+func headerOf(f *source.File) (*header, error) {
+	head, err := f.Head()
+	if err != nil {
+		return nil, err
+	}
+	h := &header{file: f, head: head, size: int64(len(head))}
+	if len(head) == source.HeadSize { // the size of an inflating stream costs a pass over it
+		if h.size, err = f.Size(); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+// has tells whether s stands at an offset of the head.
+func (h *header) has(at int, s string) bool {
+	return at >= 0 && len(h.head) >= at+len(s) && string(h.head[at:at+len(s)]) == s
+}
+
+// u32 and u64 read little-endian integers of the head; what is not there is 0.
+func (h *header) u32(at int) uint32 {
+	if len(h.head) < at+4 {
+		return 0
+	}
+	return binary.LittleEndian.Uint32(h.head[at:])
+}
+
+func (h *header) u64(at int) uint64 {
+	if len(h.head) < at+8 {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(h.head[at:])
+}
+
+// flatbuffer tells whether the head is that of a FlatBuffer with one of the identifiers: the offset of the root table, then four
+// letters. The table must lie in the file, and so must its vtable, as far as the head shows it.
+func (h *header) flatbuffer(identifiers ...string) bool {
+	for _, id := range identifiers {
+		if !h.has(4, id) {
+			continue
+		}
+		root := int64(h.u32(0))
+		if root < 8 || root+4 > h.size {
+			return false
+		}
+		if root+4 <= int64(len(h.head)) {
+			vtable := root - int64(int32(h.u32(int(root))))
+			return vtable >= 4 && vtable+4 <= h.size
+		}
+		return true
+	}
+	return false
+}
+
+// magicFormats are known by fixed bytes and the plausibility of what follows.
+func magicFormats() []recogniser {
+	is := func(matches func(h *header) bool) func(*header) (bool, error) {
+		return func(h *header) (bool, error) { return matches(h), nil }
+	}
+	return []recogniser{
+		{name: "litert", title: "TFLite", by: "FlatBuffers identifier TFL3", matches: is(func(h *header) bool { return h.flatbuffer("TFL3") })},
+		{name: "onnx", title: "ONNX Runtime model", by: "FlatBuffers identifier ORTM", matches: is(func(h *header) bool { return h.flatbuffer("ORTM") })},
+		{name: "ms_lite", title: "MindSpore Lite", by: "FlatBuffers identifiers MSL0 to MSL2", matches: is(func(h *header) bool {
+			return h.flatbuffer("MSL0", "MSL1", "MSL2")
+		})},
+		{name: "executorch", title: "ExecuTorch program", by: "FlatBuffers identifiers ET10 to ET19", matches: is(func(h *header) bool {
+			return h.has(4, "ET1") && len(h.head) > 8 && h.head[7] >= '0' && h.head[7] <= '9' && h.flatbuffer(string(h.head[4:8]))
+		})},
+		{name: "cntk", title: "CNTK model, version 1", by: "BCN in UTF-16 at 0", matches: is(func(h *header) bool {
+			return h.has(0, "B\x00C\x00N\x00\x00\x00")
+		})},
+		{name: "kmodel", title: "KModel", by: "LDMK at 0, or header of version 3 with plausible counts", matches: is(isKModel)},
+		{name: "om", title: "Ascend OM", by: "IMOD at 0, header size 256", matches: is(func(h *header) bool { return h.has(0, "IMOD") && h.u32(4) == 256 })},
+		{name: "rknn", title: "RKNN", by: "RKNN, CYPTRKNN or VPMN at 0", matches: is(func(h *header) bool {
+			return h.has(0, "RKNN\x00\x00\x00\x00") || h.has(0, "CYPTRKNN") || h.has(0, "VPMN") && h.size > 64
+		})},
+		{name: "tensorrt", title: "TensorRT engine", by: "ftrt or ptrt at 0", matches: is(func(h *header) bool {
+			return (h.has(0, "ftrt") || h.has(0, "ptrt")) && h.size > 24
+		})},
+		{name: "mxnet", title: "MXNet parameters", by: "list magic 0x112 at 0", matches: is(func(h *header) bool {
+			return h.u64(0) == 0x112 && h.u64(8) == 0 && h.size >= 24 && h.u64(16) < uint64(h.size)
+		})},
+		{name: "catboost", title: "CatBoost model", by: "CBM1 at 0 and the size of what follows", matches: is(func(h *header) bool {
+			return h.has(0, "CBM1") && int64(h.u32(4))+8 <= h.size
+		})},
+		{name: "xgboost", title: "XGBoost model", by: "binf or bs64 at 0, or UBJSON whose first key is learner", matches: is(func(h *header) bool {
+			return h.has(0, "binf") && h.size > 64 || h.has(0, "bs64\t") ||
+				h.has(0, "{L\x00\x00\x00\x00\x00\x00\x00\x07learner") || h.has(0, "{i\x07learner")
+		})},
+		{name: "fasttext", title: "fastText model", by: "magic 793712314 at 0, version 11 or 12", matches: is(func(h *header) bool {
+			return h.u32(0) == 793712314 && (h.u32(4) == 11 || h.u32(4) == 12)
+		})},
+		{name: "flax", title: "Flax parameters", by: "MessagePack map with string keys that leads to arrays", matches: is(func(h *header) bool { return isFlax(h.head) })},
+		{name: "coreml", title: "CoreML weights", by: "blob file header of version 2", matches: is(func(h *header) bool {
+			return h.u32(4) == 2 && h.u32(0) > 0 && h.u32(0) < 1<<20 && h.u32(64) == 0xdeadbeef
+		})},
+		{name: "tensorflow", title: "TensorFlow checkpoint index", by: "table footer with magic 0xdb4775248b80fb57", matches: isTableIndex},
+		{name: "llamafile", title: "llamafile", by: "MZqFpD=' or jartsr=' at 0", matches: is(func(h *header) bool {
+			return h.has(0, "MZqFpD='") || h.has(0, "jartsr='")
+		})},
+		{name: "darknet", title: "Darknet weights", by: "version 0.1 or 0.2 and a plausible header", matches: is(func(h *header) bool {
+			return h.u32(0) == 0 && (h.u32(4) == 1 || h.u32(4) == 2) && h.u32(8) <= 5 && h.size > 1<<16 && (h.size-16)%4 == 0 && h.u32(12) > 0 && strings.HasSuffix(h.file.Path, ".weights")
+		})},
+		{name: "rar", title: "RAR archive", by: "Rar! at 0", matches: is(func(h *header) bool { return h.has(0, "Rar!\x1a\x07") })},
+	}
+}
+
+// isKModel recognises models of nncase: LDMK and a version since v1, before that the header of version 3 (version, flags,
+// architecture, layers, where the first one starts, memory, outputs).
+func isKModel(h *header) bool {
+	if h.has(0, "LDMK") {
+		return h.u32(4) < 100 && h.size > 16
+	}
+	return h.u32(0) == 3 && h.u32(4) <= 1 && h.u32(8) == 0 && h.u32(12) > 0 && h.u32(12) < 1024 &&
+		int64(h.u32(16)) < h.size && h.u32(20) < 1<<26 && h.u32(24) > 0 && h.u32(24) < 64 && h.size > 28+8
+}
+
+// isTableIndex recognises the index of a TensorFlow checkpoint by the footer of its table.
+func isTableIndex(h *header) (bool, error) {
+	if h.size < 48 {
+		return false, nil
+	}
+	tail, err := h.file.Tail()
+	if err != nil || len(tail) < 8 {
+		return false, err
+	}
+	return binary.LittleEndian.Uint64(tail[len(tail)-8:]) == 0xdb4775248b80fb57, nil
+}

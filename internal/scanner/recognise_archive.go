@@ -1,0 +1,53 @@
+package scanner
+
+import (
+	"slices"
+	"strings"
+
+	"modelgate/internal/scanner/source/zipview"
+)
+
+// archiveFormats are ZIP archives that mean something by the names of their members. Their members are scanned like those
+// of any archive; what is missing is what the archive itself makes a loader do.
+func archiveFormats() []recogniser {
+	is := func(matches func(names []string) bool) func(*header) (bool, error) {
+		return func(h *header) (bool, error) {
+			names, err := memberNames(h)
+			return len(names) > 0 && matches(names), err
+		}
+	}
+	return []recogniser{
+		{name: "keras3", title: "Keras 3 model", by: "ZIP with config.json and metadata.json or weights", matches: is(func(names []string) bool {
+			return slices.Contains(names, "config.json") &&
+				(slices.Contains(names, "metadata.json") || slices.Contains(names, "model.weights.h5") || slices.Contains(names, "model.weights.npz"))
+		})},
+		{name: "skops", title: "skops model", by: "ZIP with schema.json", matches: is(func(names []string) bool {
+			return slices.Contains(names, "schema.json")
+		})},
+		{name: "mediapipe", title: "MediaPipe task bundle", by: "ZIP of TFLite models", matches: is(func(names []string) bool {
+			return slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, ".tflite") || strings.HasSuffix(n, ".task") })
+		})},
+		{name: "coreml", title: "CoreML package", by: "ZIP with Manifest.json and com.apple.CoreML", matches: is(func(names []string) bool {
+			return slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, "Data/com.apple.CoreML/") })
+		})},
+		{name: "torchserve", title: "TorchServe archive", by: "ZIP with MAR-INF/MANIFEST.json", matches: is(func(names []string) bool {
+			return slices.Contains(names, "MAR-INF/MANIFEST.json")
+		})},
+	}
+}
+
+// maxNames bounds the names that are looked at.
+const maxNames = 10_000
+
+// memberNames are the names of the members of a ZIP archive in its central directory; none if it is no archive.
+func memberNames(h *header) ([]string, error) {
+	view, err := zipview.Of(h.file)
+	if err != nil || view == nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range view.Entries[:min(len(view.Entries), maxNames)] {
+		names = append(names, e.Name())
+	}
+	return names, nil
+}

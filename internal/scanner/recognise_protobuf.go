@@ -1,0 +1,305 @@
+package scanner
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// field is a field of a protobuf message, as its encoding shows it. Bytes of a field that the head cuts are shorter than Len.
+type field struct {
+	num   protowire.Number
+	typ   protowire.Type
+	value uint64 // of a varint
+	bytes []byte // of a length-delimited field, as far as they are there
+	size  int64  // of a length-delimited field, as stated
+}
+
+// maxFields bounds the fields that a recogniser looks at.
+const maxFields = 64
+
+// fields reads the first fields of a message of the given size, of which b is the beginning. ok is false if what is there is no
+// message: a number is 0, a group, or a length passes the end.
+func fields(b []byte, size int64) (out []field, ok bool) {
+	left := size
+	for len(b) > 0 && len(out) < maxFields {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return out, left > int64(len(b)) || int64(len(b)) < 10 && size > left
+		}
+		if num > 100_000 {
+			return out, false
+		}
+		b, left = b[n:], left-int64(n)
+		f := field{num: num, typ: typ}
+		switch typ {
+		case protowire.VarintType:
+			f.value, n = protowire.ConsumeVarint(b)
+		case protowire.Fixed32Type:
+			_, n = protowire.ConsumeFixed32(b)
+		case protowire.Fixed64Type:
+			_, n = protowire.ConsumeFixed64(b)
+		case protowire.BytesType:
+			var length uint64
+			if length, n = protowire.ConsumeVarint(b); n > 0 {
+				if length > uint64(left-int64(n)) {
+					return out, false
+				}
+				f.size = int64(length)
+				f.bytes = b[n:min(int64(len(b)), int64(n)+f.size)]
+				n += len(f.bytes)
+				if int64(len(f.bytes)) < f.size { // the head ends inside
+					return append(out, f), true
+				}
+			}
+		default:
+			return out, false
+		}
+		if n < 0 {
+			return out, left > int64(len(b))
+		}
+		b, left = b[n:], left-int64(n)
+		out = append(out, f)
+	}
+	return out, true
+}
+
+// message is the first fields of one, by number.
+type message map[protowire.Number][]field
+
+// messageOf reads a message; nil if it is none.
+func messageOf(b []byte, size int64) message {
+	list, ok := fields(b, size)
+	if !ok || len(list) == 0 {
+		return nil
+	}
+	m := message{}
+	for _, f := range list {
+		m[f.num] = append(m[f.num], f)
+	}
+	return m
+}
+
+func (f field) message() message { return messageOf(f.bytes, f.size) }
+
+// text returns the string in a field, "" if it is none or is cut.
+func (f field) text() string {
+	if f.typ != protowire.BytesType || int64(len(f.bytes)) < f.size || !utf8.Valid(f.bytes) {
+		return ""
+	}
+	return string(f.bytes)
+}
+
+// only tells whether all fields are among the given ones with their wire types.
+func (m message) only(types map[protowire.Number]protowire.Type) bool {
+	for num, list := range m {
+		want, ok := types[num]
+		if !ok {
+			return false
+		}
+		for _, f := range list {
+			if f.typ != want {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// varint returns the first value of a varint field.
+func (m message) varint(num protowire.Number) (uint64, bool) {
+	if len(m[num]) == 0 || m[num][0].typ != protowire.VarintType {
+		return 0, false
+	}
+	return m[num][0].value, true
+}
+
+// str returns the first string of a field.
+func (m message) str(num protowire.Number) string {
+	if len(m[num]) == 0 {
+		return ""
+	}
+	return m[num][0].text()
+}
+
+// types makes the map that only takes: varints first, then length-delimited fields.
+func types(varints, lengths []protowire.Number) map[protowire.Number]protowire.Type {
+	out := map[protowire.Number]protowire.Type{}
+	for _, n := range varints {
+		out[n] = protowire.VarintType
+	}
+	for _, n := range lengths {
+		out[n] = protowire.BytesType
+	}
+	return out
+}
+
+// nums is shorthand for a list of field numbers.
+func nums(n ...protowire.Number) []protowire.Number { return n }
+
+// protobufFormats are known by numbers and types of their first fields.
+func protobufFormats() []recogniser {
+	is := func(matches func(m message) bool) func(*header) (bool, error) {
+		return func(h *header) (bool, error) {
+			m := messageOf(h.head, h.size)
+			return m != nil && matches(m), nil
+		}
+	}
+	return []recogniser{
+		{name: "onnx", title: "ONNX", by: "ModelProto: IR version, and a graph or operator sets", matches: is(isONNX)},
+		{name: "mindir", title: "MindSpore MindIR", by: "ModelProto whose producer is MindSpore", matches: is(func(m message) bool {
+			return m.str(1) != "" && strings.EqualFold(m.str(2), "MindSpore")
+		})},
+		{name: "tensorflow", title: "TensorFlow SavedModel", by: "SavedModel: schema version 1 and a MetaGraphDef", matches: is(isSavedModel)},
+		{name: "tf_meta_graph", title: "TensorFlow MetaGraph", by: "MetaGraphDef: MetaInfoDef and GraphDef", matches: is(isMetaGraph)},
+		{name: "tensorflow", title: "TensorFlow frozen graph", by: "GraphDef: NodeDefs with name and operator", matches: is(isGraphDef)},
+		{name: "tensorflow", title: "TensorFlow fingerprint", by: "FingerprintDef: five fixed hashes", matches: is(isFingerprint)},
+		{name: "tf_hub", title: "TensorFlow Hub module", by: "tfhub_module.pb: format 3 and nothing else", matches: func(h *header) (bool, error) {
+			return h.size == 2 && h.has(0, "\x08\x03"), nil
+		}},
+		{name: "keras_metadata", title: "Keras metadata", by: "nodes whose identifier begins with _tf_keras_", matches: is(func(m message) bool {
+			return len(m[1]) > 0 && strings.HasPrefix(m[1][0].message().str(4), "_tf_keras_")
+		})},
+		{name: "cntk", title: "CNTK model, version 2", by: "Dictionary with the keys of a function", matches: is(isCNTK)},
+		{name: "coreml", title: "CoreML", by: "Model: specification version, description and a model type", matches: is(isCoreML)},
+		{name: "paddle", title: "PaddlePaddle program", by: "ProgramDesc: blocks with index and parent", matches: is(isPaddle)},
+		{name: "mediapipe", title: "MediaPipe graph", by: "nodes that name calculators", matches: is(func(m message) bool {
+			return len(m[1]) > 0 && strings.HasSuffix(m[1][0].message().str(1), "Calculator")
+		})},
+		{name: "caffe", title: "Caffe model", by: "NetParameter: name and layers", matches: is(func(m message) bool {
+			return m.str(1) != "" && (layers(m[100], 2) || layers(m[2], 4)) && m.only(types(nums(5, 7), nums(1, 2, 3, 4, 6, 8, 100)))
+		})},
+	}
+}
+
+// isONNX recognises onnx.ModelProto (onnx.proto): 1 IR version, 2 and 3 producer, 4 domain, 5 model version, 6 doc,
+// 7 graph, 8 operator sets, 14 metadata, 20 training, 25 functions, 26 configuration.
+func isONNX(m message) bool {
+	version, ok := m.varint(1)
+	if !ok || version == 0 || version > 1<<16 || !m.only(types(nums(1, 5), nums(2, 3, 4, 6, 7, 8, 14, 20, 25, 26))) {
+		return false
+	}
+	if len(m[8]) > 0 {
+		set := m[8][0].message()
+		_, versioned := set.varint(2)
+		return versioned && set.only(types(nums(2), nums(1)))
+	}
+	if len(m[7]) == 0 {
+		return false
+	}
+	graph := m[7][0].message()
+	return graph != nil && graph.only(types(nil, nums(1, 2, 5, 10, 11, 12, 13, 14, 15, 16)))
+}
+
+// isSavedModel recognises tensorflow.SavedModel: 1 schema version, 2 MetaGraphDefs.
+func isSavedModel(m message) bool {
+	version, ok := m.varint(1)
+	if !ok || version > 16 || len(m[2]) == 0 || !m.only(types(nums(1), nums(2))) {
+		return false
+	}
+	graph := m[2][0].message()
+	return graph != nil && graph.only(types(nil, nums(1, 2, 3, 4, 5, 6, 7)))
+}
+
+// isMetaGraph recognises tensorflow.MetaGraphDef: 1 MetaInfoDef (2 operators, 4 tags, 5 version), 2 GraphDef, 3 saver, 4 and 5
+// maps, 6 assets, 7 objects.
+func isMetaGraph(m message) bool {
+	if len(m[1]) != 1 || !m.only(types(nil, nums(1, 2, 3, 4, 5, 6, 7))) {
+		return false
+	}
+	info := m[1][0].message()
+	if info == nil || !info.only(types(nums(7), nums(1, 2, 3, 4, 5, 6, 8))) || len(info[2]) == 0 && len(info[5]) == 0 {
+		return false
+	}
+	if len(info[5]) > 0 {
+		return strings.Contains(info.str(5), ".")
+	}
+	ops := info[2][0].message()
+	return ops != nil && ops.only(types(nil, nums(1)))
+}
+
+// isGraphDef recognises tensorflow.GraphDef: 1 NodeDefs (1 name, 2 operator, 3 inputs, 4 device, 5 attributes), 2 library, 3 and 4
+// versions.
+func isGraphDef(m message) bool {
+	if len(m[1]) == 0 || !m.only(types(nums(3), nums(1, 2, 4, 5))) {
+		return false
+	}
+	node := m[1][0].message()
+	return node != nil && identifier(node.str(2)) && node.str(1) != "" && node.only(types(nil, nums(1, 2, 3, 4, 5, 6, 7)))
+}
+
+// identifier tells whether a string is a name of letters, digits, dots, > and underscores, as operators have.
+func identifier(s string) bool {
+	for _, r := range s {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '.' && r != '>' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isFingerprint recognises tensorflow.FingerprintDef: 1 to 5 hashes, 6 identifier, 7 versions.
+func isFingerprint(m message) bool {
+	for num := protowire.Number(1); num <= 5; num++ {
+		if len(m[num]) != 1 || m[num][0].typ == protowire.BytesType {
+			return false
+		}
+	}
+	return len(m) <= 7
+}
+
+// isCNTK recognises CNTK's Dictionary: 1 version, 2 map of string to value, of which a function has type, uid, root and more.
+func isCNTK(m message) bool {
+	if version, ok := m.varint(1); !ok || version > 100 || !m.only(types(nums(1), nums(2))) {
+		return false
+	}
+	for _, entry := range m[2] {
+		switch entry.message().str(1) {
+		case "primitive_functions", "root", "uid":
+			return true
+		}
+	}
+	return false
+}
+
+// isCoreML recognises CoreML's Model: 1 specification version, 2 description, 10 updatable, and one field that tells the
+// model's type (200 and up).
+func isCoreML(m message) bool {
+	version, ok := m.varint(1)
+	if !ok || version == 0 || version > 20 || len(m[2]) != 1 || m[2][0].typ != protowire.BytesType {
+		return false
+	}
+	kind := false
+	for num, list := range m {
+		switch {
+		case num == 1, num == 2, num == 10:
+		case num >= 200 && num < 3001 && len(list) == 1 && list[0].typ == protowire.BytesType:
+			kind = true
+		default:
+			return false
+		}
+	}
+	return kind || m[2][0].size > int64(len(m[2][0].bytes)) // the description fills the head
+}
+
+// isPaddle recognises paddle's ProgramDesc: 1 blocks (1 index, 2 parent, 3 variables, 4 operators), 4 version, 5 operator
+// versions.
+func isPaddle(m message) bool {
+	if len(m[1]) == 0 || !m.only(types(nums(2), nums(1, 4, 5))) {
+		return false
+	}
+	block := m[1][0].message()
+	index, ok := block.varint(1)
+	_, parent := block.varint(2)
+	return ok && index == 0 && parent && block.only(types(nums(1, 2, 5), nums(3, 4)))
+}
+
+// layers tells whether the fields are layers of Caffe, whose type stands in the given field.
+func layers(list []field, typ protowire.Number) bool {
+	if len(list) == 0 {
+		return false
+	}
+	m := list[0].message()
+	return m.str(1) != "" && (identifier(m.str(typ)) || len(m[5]) > 0 && m[5][0].typ == protowire.VarintType)
+}

@@ -1,0 +1,105 @@
+package scanner
+
+import (
+	"bytes"
+	"strings"
+)
+
+// textFormats are known by how their text begins.
+func textFormats() []recogniser {
+	is := func(matches func(text string) bool) func(*header) (bool, error) {
+		return func(h *header) (bool, error) {
+			return matches(string(bytes.TrimPrefix(h.head[:min(len(h.head), maxTextHead)], []byte("\xef\xbb\xbf")))), nil
+		}
+	}
+	root := func(name string) func(*header) (bool, error) {
+		return is(func(text string) bool { return rootElement(text) == name })
+	}
+	return []recogniser{
+		{name: "openvino_xml", title: "OpenVINO IR", text: true, by: "XML root net", matches: root("net")},
+		{name: "pmml", title: "PMML", text: true, by: "XML root PMML", matches: root("PMML")},
+		{name: "lightgbm", title: "LightGBM model", text: true, by: "first lines tree and version", matches: is(func(text string) bool {
+			return strings.HasPrefix(strings.ReplaceAll(text, "\r\n", "\n"), "tree\nversion=v")
+		})},
+		{name: "tensorflow", title: "TensorFlow graph in text form", text: true, by: "first field saved_model_schema_version, meta_graphs, or node", matches: is(isGraphText)},
+		{name: "caffe", title: "Caffe model in text form", text: true, by: "layer { or layers { with a type among its first fields", matches: is(func(text string) bool {
+			_, rest, ok := strings.Cut(text, "layer")
+			return ok && (strings.HasPrefix(text, "name:") || strings.HasPrefix(text, "layer")) && opens(strings.TrimPrefix(rest, "s")) && strings.Contains(rest, "type:")
+		})},
+		{name: "ncnn", title: "ncnn parameters", text: true, by: "first line 7767517", matches: is(func(text string) bool {
+			first, _, _ := strings.Cut(text, "\n")
+			return strings.TrimSpace(first) == "7767517"
+		})},
+		{name: "tnn", title: "TNN model", text: true, by: "first line with magic 4206624770", matches: is(func(text string) bool {
+			first, _, _ := strings.Cut(text, "\n")
+			return strings.HasPrefix(first, `"`) && strings.Contains(first, "4206624770") || strings.Contains(first, "4206624772")
+		})},
+		{name: "darknet", title: "Darknet configuration", text: true, by: "section net with layers behind it", matches: is(func(text string) bool {
+			return strings.HasPrefix(text, "[net]") && (strings.Contains(text, "\n[convolutional]") || strings.Contains(text, "\n[connected]"))
+		})},
+	}
+}
+
+// maxTextHead is how much of a text is looked at.
+const maxTextHead = 8 << 10
+
+// rootElement returns the name of the first element of an XML text, "" if it begins otherwise. What stands before it
+// (declarations, comments, processing instructions) is skipped, not believed.
+func rootElement(text string) string {
+	for range 64 {
+		text = strings.TrimLeft(text, " \t\r\n")
+		var end string
+		switch {
+		case strings.HasPrefix(text, "<?"):
+			end = "?>"
+		case strings.HasPrefix(text, "<!--"):
+			end = "-->"
+		case strings.HasPrefix(text, "<!DOCTYPE"):
+			end = ">"
+			if bracket := strings.IndexByte(text, '['); bracket >= 0 && bracket < strings.IndexByte(text, '>') {
+				end = "]>"
+			}
+		case strings.HasPrefix(text, "<"):
+			name := text[1:]
+			if i := strings.IndexAny(name, " \t\r\n/>"); i > 0 {
+				return name[:i]
+			}
+			return ""
+		default:
+			return ""
+		}
+		_, rest, ok := strings.Cut(text, end)
+		if !ok {
+			return ""
+		}
+		text = rest
+	}
+	return ""
+}
+
+// isGraphText recognises the text form of SavedModel, MetaGraphDef and GraphDef.
+func isGraphText(text string) bool {
+	text = strings.TrimLeft(text, " \t\r\n")
+	for strings.HasPrefix(text, "#") {
+		_, rest, ok := strings.Cut(text, "\n")
+		if !ok {
+			return false
+		}
+		text = strings.TrimLeft(rest, " \t\r\n")
+	}
+	if strings.HasPrefix(text, "saved_model_schema_version:") {
+		return true
+	}
+	for _, name := range []string{"meta_graphs", "meta_info_def", "graph_def", "node"} {
+		if rest, ok := strings.CutPrefix(text, name); ok && opens(rest) {
+			return name != "node" || strings.Contains(rest, "op:") || strings.Contains(rest, "calculator:")
+		}
+	}
+	return false
+}
+
+// opens tells whether a message of the text format begins.
+func opens(rest string) bool {
+	rest = strings.TrimLeft(rest, " \t\r\n:")
+	return strings.HasPrefix(rest, "{") || strings.HasPrefix(rest, "<")
+}
