@@ -22,8 +22,8 @@ import (
 	"modelgate/internal/scanner/source"
 )
 
-// MaxDictionary is the largest dictionary or window that a stream may ask for, in bytes: twice that of xz -9.
-const MaxDictionary = 128 << 20
+// MaxDictionary is the largest dictionary or window that a stream may ask for, in bytes: that of xz -9.
+const MaxDictionary = 64 << 20
 
 // ErrUnsupported is wrapped by the errors of streams that may be well-formed, but are not decoded here.
 var ErrUnsupported = errors.New("not supported")

@@ -324,6 +324,9 @@ func (sc *scan) region(r Region) error {
 	case r.To == sc.v.size:
 		where = "behind it"
 	}
+	if known && r.From == 0 {
+		return nil // whose own scanner has the file from its first byte
+	}
 	if !known {
 		f := finding.New(threat.MGFMT402, r.From, fmt.Sprintf("The archive has %d bytes of other data %s.", n, where))
 		f.Role = finding.RoleStructure
