@@ -21,6 +21,7 @@ type cause struct {
 	threat           threat.ID
 	member           string
 	offset           int64
+	format           string
 	module, operator string
 	role             finding.Role
 }
@@ -34,7 +35,7 @@ const (
 
 func (c *collector) add(f finding.Finding) {
 	c.level = max(c.level, f.Level)
-	key := cause{f.Threat, f.Member, f.Offset, f.Module, f.Operator, f.Role}
+	key := cause{f.Threat, f.Member, f.Offset, f.Format, f.Module, f.Operator, f.Role}
 	if _, dup := c.seen[key]; dup {
 		return
 	}

@@ -31,18 +31,18 @@ func (p *place) composition(accepted []Format) {
 // compositions are the pairs of rows that honest files are at once: a graph with metadata appended, a launcher in front of
 // its archive, formats that are kinds of archives.
 var compositions = [][2]string{
-	{"litert", "archive"},
-	{"llamafile", "archive"},
+	{"litert", "zip"},
+	{"llamafile", "zip"},
 	{"llamafile", "executable"},
 	{"llamafile", "gguf"},
-	{"archive", "executable"}, // a self-extracting archive: both findings are made by their scanners
-	{"mediapipe", "archive"},
-	{"skops", "archive"},
-	{"keras3", "archive"},
-	{"torchserve", "archive"},
-	{"torchserve", "torch"},
-	{"nemo", "archive"},
-	{"coreml", "archive"},
+	{"zip", "executable"}, // a self-extracting archive: both findings are made by their scanners
+	{"mediapipe", "zip"},
+	{"skops", "zip"},
+	{"keras3", "zip"},
+	{"torchserve", "zip"},
+	{"torchserve", "pytorch_v1_13"},
+	{"nemo", "tar"},
+	{"coreml", "zip"},
 }
 
 // goesWithAll tells whether a row is a known composition with each of the others.

@@ -1,7 +1,67 @@
 package scanner
 
+import (
+	"modelgate/internal/scanner/archive"
+	"modelgate/internal/scanner/torch"
+)
+
 // Formats is the table of formats: what is recognised and who scans it. The order is that in which streams are tried and
 // reported. A format that is not in the table does not exist for the engine.
 func Formats() []Format {
-	return recognisedOnly()
+	var rows []Format
+	for _, group := range [][]Format{torchFormats(), containers(), recognisedOnly()} {
+		rows = append(rows, group...)
+	}
+	return rows
+}
+
+func torchFormats() []Format {
+	return []Format{
+		{
+			Name: "pytorch_v1_13", Title: "PyTorch checkpoint, TorchScript and packages", Version: 1,
+			Recognised: "ZIP with data.pkl, with code and constants.pkl, or with the members of a package",
+			Threats:    "every pickle and source in it, members that no tensor accounts for, contradictions of the archive",
+			Probe:      torch.ProbeZIP, Scan: torch.ScanZIP,
+		},
+		{
+			Name: "pytorch_v0_1_1", Title: "PyTorch tar checkpoint", Version: 1,
+			Recognised: "tar with members pickle, tensors and storages",
+			Threats:    "each member as a pickle",
+			Probe:      torch.ProbeTar, Scan: torch.ScanTar,
+		},
+	}
+}
+
+func containers() []Format {
+	rows := []Format{
+		{
+			Name: "zip", Title: "ZIP", Version: 1,
+			Recognised: "end record in the tail, or local header at 0",
+			Threats:    "members of both views, names that leave the root, contradictions, what lies between the records",
+			Probe:      archive.ProbeZIP, Scan: archive.ScanZIP,
+		},
+		{
+			Name: "tar", Title: "tar", Version: 1,
+			Recognised: "header with a checksum at 0",
+			Threats:    "members, links and names that leave the root, what lies behind the end",
+			Probe:      archive.ProbeTar, Scan: archive.ScanTar,
+		},
+		{
+			Name: "container", Title: "Containers that are not opened", Version: 1,
+			Recognised: "magic",
+			Limits:     "reported as not read (MG-FMT-404)",
+			Probe:      archive.ProbeClosed, Scan: archive.ScanClosed,
+		},
+	}
+	for _, c := range []archive.Codec{
+		archive.GzipCodec, archive.Bzip2Codec, archive.XZCodec, archive.LZMACodec, archive.ZlibCodec, archive.LZ4Codec, archive.ZstdCodec,
+	} {
+		rows = append(rows, Format{
+			Name: c.Name, Title: c.Name + " stream", Version: 1,
+			Recognised: "magic, or a header whose checks fit",
+			Threats:    "what it inflates to, expansion without measure, what follows it",
+			Probe:      c.Probe, Scan: c.Scan,
+		})
+	}
+	return rows
 }

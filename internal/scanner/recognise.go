@@ -167,7 +167,6 @@ func magicFormats() []recogniser {
 		{name: "darknet", title: "Darknet weights", by: "version 0.1 or 0.2 and a plausible header", matches: is(func(h *header) bool {
 			return h.u32(0) == 0 && (h.u32(4) == 1 || h.u32(4) == 2) && h.u32(8) <= 5 && h.size > 1<<16 && (h.size-16)%4 == 0 && h.u32(12) > 0 && strings.HasSuffix(h.file.Path, ".weights")
 		})},
-		{name: "rar", title: "RAR archive", by: "Rar! at 0", matches: is(func(h *header) bool { return h.has(0, "Rar!\x1a\x07") })},
 	}
 }
 

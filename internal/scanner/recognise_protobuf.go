@@ -199,7 +199,7 @@ func isSavedModel(m message) bool {
 		return false
 	}
 	graph := m[2][0].message()
-	return graph != nil && graph.only(types(nil, nums(1, 2, 3, 4, 5, 6, 7)))
+	return graph != nil && isMetaGraph(graph)
 }
 
 // isMetaGraph recognises tensorflow.MetaGraphDef: 1 MetaInfoDef (2 operators, 4 tags, 5 version), 2 GraphDef, 3 saver, 4 and 5
@@ -209,14 +209,17 @@ func isMetaGraph(m message) bool {
 		return false
 	}
 	info := m[1][0].message()
-	if info == nil || !info.only(types(nums(7), nums(1, 2, 3, 4, 5, 6, 8))) || len(info[2]) == 0 && len(info[5]) == 0 {
+	if info == nil || !info.only(types(nums(7), nums(1, 2, 3, 4, 5, 6, 8))) {
 		return false
 	}
 	if len(info[5]) > 0 {
 		return strings.Contains(info.str(5), ".")
 	}
-	ops := info[2][0].message()
-	return ops != nil && ops.only(types(nil, nums(1)))
+	if len(info[2]) > 0 {
+		ops := info[2][0].message()
+		return ops != nil && ops.only(types(nil, nums(1)))
+	}
+	return len(info[4]) > 0 && len(m[2]) == 1 && isGraphDef(m[2][0].message()) // tags alone say little
 }
 
 // isGraphDef recognises tensorflow.GraphDef: 1 NodeDefs (1 name, 2 operator, 3 inputs, 4 device, 5 attributes), 2 library, 3 and 4

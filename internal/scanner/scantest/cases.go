@@ -40,7 +40,9 @@ type Group struct {
 
 // Groups returns all cases by family, in the order in which people read them.
 func Groups() []Group {
-	return []Group{}
+	return []Group{
+		{"recognised", recognisedCases()},
+	}
 }
 
 // All returns all cases.

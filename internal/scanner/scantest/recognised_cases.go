@@ -1,0 +1,183 @@
+package scantest
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"modelgate/internal/threat"
+)
+
+// recognisedCases are the smallest files of each format that is recognised and not yet analysed, and neighbours that are not
+// of it.
+func recognisedCases() []Case {
+	var cases []Case
+	for _, s := range recognisedSamples() {
+		cases = append(cases, Case{
+			Name: "recognised: " + s.title, Path: "model" + s.ext, Bytes: s.bytes, Want: threat.MGFMT404, Level: threat.Unscannable,
+		})
+	}
+	for _, s := range []sample{
+		{"prose that begins as a LightGBM model", ".txt", []byte("tree\nversions of it grow in every garden\n")},
+		{"JSON whose inner object has the keys of an XGBoost model", ".json", []byte(`{"notes": {"learner": 1, "version": [2]}}`)},
+		{"XML of another root than OpenVINO", ".xml", []byte("<?xml version=\"1.0\"?><network><net/></network>")},
+		{"text that begins with the letters of a Darwin archive", ".txt", []byte("binford tools bs64 and other words")},
+		{"a vocabulary of a tokenizer", ".model", SentencePiece("<unk>", "the", "▁a")},
+		{"an event log of training", ".0", TFRecord([]byte("hello"))},
+		{"a picture", ".png", []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")},
+		{"text in UTF-16", ".txt", []byte("\xff\xfeh\x00e\x00l\x00l\x00o\x00")},
+		{"an empty file", ".txt", []byte{}},
+	} {
+		cases = append(cases, Case{Name: "silent: " + s.title, Path: "file" + s.ext, Bytes: s.bytes, Twin: true})
+	}
+	return append(cases,
+		Case{Name: "unknown: bytes of no format", Path: "blob.bin", Bytes: []byte("\xee\x01\xdd\x02\xcc\x00\xbb\x00\x00\xaa"), Want: threat.MGFMT404, Level: threat.Unscannable},
+		Case{
+			Name:  "twin: the same bytes beside the OpenVINO model that they belong to are left to that model",
+			Files: map[string][]byte{"m.bin": []byte("\xee\x01\xdd\x02\xcc\x00\xbb\x00\x00\xaa"), "m.xml": []byte("<net name=\"m\" version=\"11\"><layers/></net>")},
+			Want:  threat.MGFMT404, Level: threat.Unscannable, Twin: true,
+		},
+	)
+}
+
+type sample struct {
+	title, ext string
+	bytes      []byte
+}
+
+// Message writes protobuf fields: a number is a varint, a string or []byte is length-delimited.
+func Message(fields ...any) []byte {
+	var out []byte
+	for i := 0; i+1 < len(fields); i += 2 {
+		num := protowire.Number(fields[i].(int))
+		switch v := fields[i+1].(type) {
+		case int:
+			out = protowire.AppendVarint(protowire.AppendTag(out, num, protowire.VarintType), uint64(v))
+		case string:
+			out = protowire.AppendString(protowire.AppendTag(out, num, protowire.BytesType), v)
+		case []byte:
+			out = protowire.AppendBytes(protowire.AppendTag(out, num, protowire.BytesType), v)
+		}
+	}
+	return out
+}
+
+// SentencePiece writes a tokenizer's vocabulary.
+func SentencePiece(pieces ...string) []byte {
+	var out []byte
+	for _, p := range pieces {
+		piece := protowire.AppendFixed32(protowire.AppendTag(Message(1, p), 2, protowire.Fixed32Type), 0x3f800000)
+		out = append(out, Message(1, piece)...)
+	}
+	return append(out, Message(2, Message(3, 1), 3, Message(1, "nmt_nfkc"))...)
+}
+
+// flatBuffer writes the smallest buffer with an identifier: a root table without fields.
+func flatBuffer(identifier string) []byte {
+	out := []byte("\x0c\x00\x00\x00" + identifier + "\x04\x00\x04\x00\x04\x00\x00\x00")
+	return append(out, make([]byte, 16)...)
+}
+
+// words writes 32-bit little-endian integers.
+func words(w ...uint32) []byte {
+	var out []byte
+	for _, v := range w {
+		out = binary.LittleEndian.AppendUint32(out, v)
+	}
+	return out
+}
+
+func jsonObject(keys ...string) []byte {
+	m := map[string]any{}
+	for _, k := range keys {
+		m[k] = []any{}
+	}
+	out, err := json.Marshal(m)
+	if err != nil {
+		panic(fmt.Sprintf("marshal sample: %v", err))
+	}
+	return out
+}
+
+func recognisedSamples() []sample {
+	hdf5 := append([]byte("\x89HDF\r\n\x1a\n\x00\x00\x00\x00\x00\x08\x08\x00"), make([]byte, 80)...)
+	flax := []byte("\x81\xa6params\x81\xa6kernel\xc7\x0f\x01\x93\x91\x02\xa7float32\xc4\x00\x00\x00")
+	torch7 := append(words(4, 1, 3), "V 1\x10\x00\x00\x00torch.FloatTensor\x00\x00"...)
+	onnx := Message(1, 8, 2, "maker", 7, Message(1, Message(1, "x", 2, "y", 4, "Relu"), 2, "g"), 8, Message(1, "", 2, 17))
+	node := Message(1, Message(1, "a", 2, "Placeholder"))
+	meta := Message(1, Message(5, "2.15.0"), 2, node)
+	table := append(make([]byte, 64), 0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb)
+	samples := []sample{
+		{"TFLite", ".tflite", flatBuffer("TFL3")},
+		{"ONNX Runtime", ".ort", flatBuffer("ORTM")},
+		{"MindSpore Lite", ".ms", flatBuffer("MSL2")},
+		{"ExecuTorch", ".pte", flatBuffer("ET12")},
+		{"CNTK 1", ".dnn", []byte("B\x00C\x00N\x00\x00\x00B\x00V\x00e\x00r\x00s\x00i\x00o\x00n\x00\x00\x00")},
+		{"CNTK 2", ".model", Message(1, 1, 2, Message(1, "uid", 2, Message(1, 1, 2, "x")), 2, Message(1, "root"))},
+		{"KModel", ".kmodel", append([]byte("LDMK\x05\x00\x00\x00"), make([]byte, 64)...)},
+		{"KModel of version 3", ".kmodel", append(words(3, 0, 0, 5, 28, 1024, 1), make([]byte, 64)...)},
+		{"Ascend OM", ".om", append([]byte("IMOD\x00\x01\x00\x00"), make([]byte, 256)...)},
+		{"RKNN", ".rknn", append([]byte("RKNN\x00\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00\x00"), make([]byte, 64)...)},
+		{"encrypted RKNN", ".rknn", append([]byte("CYPTRKNN"), make([]byte, 64)...)},
+		{"TensorRT", ".engine", append([]byte("ftrt"), make([]byte, 64)...)},
+		{"MXNet parameters", ".params", append(words(0x112, 0, 0, 0, 1, 0), make([]byte, 64)...)},
+		{"MXNet symbol", ".json", jsonObject("nodes", "arg_nodes", "heads")},
+		{"CatBoost", ".cbm", append([]byte("CBM1\x08\x00\x00\x00"), make([]byte, 8)...)},
+		{"XGBoost of old", ".xgb", append([]byte("binf\x00\x00\x00\x3f"), make([]byte, 128)...)},
+		{"XGBoost in UBJSON", ".ubj", []byte("{L\x00\x00\x00\x00\x00\x00\x00\x07learner{}")},
+		{"XGBoost in JSON", ".json", jsonObject("learner", "version")},
+		{"fastText", ".ftz", append(words(793712314, 12), make([]byte, 64)...)},
+		{"Flax", ".msgpack", flax},
+		{"CoreML", ".mlmodel", Message(1, 4, 2, Message(1, Message(1, "input")), 500, Message(1, "x"))},
+		{"CoreML weights", ".bin", append(append(words(2, 2), make([]byte, 56)...), words(0xdeadbeef, 1, 64, 0)...)},
+		{"TensorFlow checkpoint index", ".index", table},
+		{"SavedModel", ".pb", Message(1, 1, 2, meta)},
+		{"SavedModel in text form", ".pbtxt", []byte("saved_model_schema_version: 1\nmeta_graphs {\n}\n")},
+		{"MetaGraph", ".meta", meta},
+		{"frozen graph", ".pb", append(node, Message(4, Message(1, 21))...)},
+		{"Keras metadata", ".pb", Message(1, Message(2, 1, 3, "root", 4, "_tf_keras_network", 5, "{}"))},
+		{"Keras JSON", ".json", jsonObject("class_name", "config", "keras_version")},
+		{"Keras 3", ".keras", BuildZIP(ZIPEntry{Name: "config.json", Content: []byte("{}")}, ZIPEntry{Name: "metadata.json", Content: []byte("{}")})},
+		{"Keras weights", ".h5", append(hdf5, "layer_names"...)},
+		{"HDF5 behind a user block", ".h5", append(append([]byte("a text"), make([]byte, 506)...), hdf5...)},
+		{"TensorFlow.js", ".json", jsonObject("format", "modelTopology", "weightsManifest")},
+		{"TFLite in JSON", ".json", jsonObject("operator_codes", "subgraphs")},
+		{"ONNX", ".onnx", onnx},
+		{"MindIR", ".mindir", Message(1, "0.1.0", 2, "MindSpore", 3, "2.0")},
+		{"PaddlePaddle", ".pdmodel", Message(1, Message(1, 0, 2, 0, 3, Message(1, "x")), 4, Message(1, 0))},
+		{"PaddlePaddle in JSON", ".json", jsonObject("base_code", "program")},
+		{"MediaPipe graph", ".binarypb", Message(1, Message(1, "PassThroughCalculator"))},
+		{"MediaPipe bundle", ".task", BuildZIP(ZIPEntry{Name: "a.tflite", Content: flatBuffer("TFL3")})},
+		{"skops", ".skops", BuildZIP(ZIPEntry{Name: "schema.json", Content: []byte(`{"__class__": "dict"}`)})},
+		{"TorchServe", ".mar", BuildZIP(ZIPEntry{Name: "MAR-INF/MANIFEST.json", Content: []byte("{}")})},
+		{"OpenVINO", ".xml", []byte("<?xml version=\"1.0\"?>\n<net name=\"m\" version=\"11\"><layers/></net>")},
+		{"PMML", ".pmml", []byte("<PMML version=\"4.4\"></PMML>")},
+		{"LightGBM", ".txt", []byte("tree\nversion=v4\nnum_class=1\n")},
+		{"LightGBM in JSON", ".json", jsonObject("tree_info", "version")},
+		{"Torch7", ".t7", torch7},
+		{"Torch7 in text form", ".t7", []byte("4\n1\n3\nV 1\n17\ntorch.FloatTensor\n0\n")},
+		{"Lua bytecode", ".t7", []byte("\x1bLJ\x02\x00")},
+		{"ncnn", ".param", []byte("7767517\n2 2\nInput data 0 1 data\n")},
+		{"TNN", ".tnnproto", []byte("\"1 2 1 4206624770 ,\"\n")},
+		{"Caffe", ".prototxt", []byte("name: \"net\"\nlayer {\n  name: \"a\"\n  type: \"Input\"\n}\n")},
+		{"Darknet", ".cfg", []byte("[net]\nbatch=1\n[convolutional]\nfilters=1\n")},
+		{"llamafile", ".llamafile", []byte("MZqFpD='\n" + strings.Repeat("\x00", 64))},
+	}
+	return samples
+}
+
+// TFRecord writes one record as TensorFlow does: length, masked CRC-32C of it, content, masked CRC-32C of that.
+func TFRecord(content []byte) []byte {
+	mask := func(b []byte) uint32 {
+		crc := crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
+		return (crc>>15 | crc<<17) + 0xa282ead8
+	}
+	out := binary.LittleEndian.AppendUint64(nil, uint64(len(content)))
+	out = binary.LittleEndian.AppendUint32(out, mask(out))
+	out = append(out, content...)
+	return binary.LittleEndian.AppendUint32(out, mask(content))
+}
