@@ -40,7 +40,7 @@ func (p *place) inert(f *source.File) error {
 	}
 	p.outcome.Formats = []string{NotModel}
 	if p.outermost {
-		p.scan.addFormat(NotModel)
+		p.scan.addFormat(0, NotModel)
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type place struct {
 
 	format  string // of the row that probes or scans now, or as its scanner states
 	stated  bool   // whether it did
+	slot    int    // where among the formats of the file its next name goes: before those of its members
 	outcome source.Outcome
 }
 
@@ -40,8 +41,8 @@ func (p *place) Format(name string) {
 	if !slices.Contains(p.outcome.Formats, name) && len(p.outcome.Formats) < maxFormats {
 		p.outcome.Formats = append(p.outcome.Formats, name)
 	}
-	if !p.nameless {
-		p.scan.addFormat(name)
+	if !p.nameless && p.scan.addFormat(p.slot, name) {
+		p.slot++
 	}
 }
 

@@ -64,11 +64,13 @@ func (s *scan) finish(digest model.Digest, size int64) finding.FileReport {
 	return r
 }
 
-// addFormat notes a name under which the file is known.
-func (s *scan) addFormat(name string) {
-	if len(s.formats) < maxFormats && !slices.Contains(s.formats, name) {
-		s.formats = append(s.formats, name)
+// addFormat notes a name under which the file is known, in the given place among the others, and tells whether it was new.
+func (s *scan) addFormat(at int, name string) bool {
+	if len(s.formats) >= maxFormats || slices.Contains(s.formats, name) {
+		return false
 	}
+	s.formats = slices.Insert(s.formats, min(at, len(s.formats)), name)
+	return true
 }
 
 // judge recognises a stream and gives it to every format that accepts it.
@@ -155,7 +157,7 @@ func probe(row Format, f *source.File) (ok bool, err error) {
 
 // run lets one row scan the stream. The error is one that ends the scan of the file.
 func (p *place) run(ctx context.Context, row Format, f *source.File) error {
-	p.format, p.stated = row.Name, false
+	p.format, p.stated, p.slot = row.Name, false, len(p.scan.formats)
 	err := func() (err error) {
 		defer func() {
 			if r := recover(); r != nil {
