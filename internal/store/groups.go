@@ -1,0 +1,333 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"modelgate/internal/model"
+)
+
+// EnsureGroups makes the record hold the default groups and the declared ones.
+//
+// A default group that exists stays as people have edited it. Declared groups are written as they are declared; if one has the
+// name of a live group, it takes that group's UUID over. A group that was declared once and is not any more becomes an ordinary one.
+func (s *Store) EnsureGroups(ctx context.Context, defaults, declared []model.Group) error {
+	existing, _, err := s.Groups(ctx, GroupFilter{})
+	if err != nil {
+		return err
+	}
+	for i := range defaults {
+		if slices.ContainsFunc(existing, func(g model.Group) bool { return g.UUID == defaults[i].UUID }) {
+			continue
+		}
+		g := defaults[i]
+		if err := s.PutGroup(ctx, &g); err != nil {
+			return err
+		}
+	}
+	if existing, _, err = s.Groups(ctx, GroupFilter{}); err != nil {
+		return err
+	}
+	kept := map[uuid.UUID]bool{}
+	for i := range declared {
+		g := declared[i]
+		g.Declared = true
+		for _, e := range existing {
+			if e.Name != g.Name {
+				continue
+			}
+			if e.Source != g.Source {
+				return fmt.Errorf("the declared group %q is for %s models, the recorded one for %s: a group keeps its source", g.Name, g.Source, e.Source)
+			}
+			adopt(&g, e)
+		}
+		kept[g.UUID] = true
+		if err := s.PutGroup(ctx, &g); err != nil {
+			return err
+		}
+	}
+	for _, e := range existing {
+		if e.Declared && !kept[e.UUID] {
+			e.Declared = false
+			if err := s.PutGroup(ctx, &e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// adopt gives a declared group the identity of the recorded one.
+func adopt(g *model.Group, recorded model.Group) {
+	g.UUID, g.Default, g.CreatedAt = recorded.UUID, recorded.Default, recorded.CreatedAt
+	for i := range g.Rules {
+		for _, r := range recorded.Rules {
+			if r.Rule == g.Rules[i].Rule {
+				g.Rules[i].UUID, g.Rules[i].CreatedAt = r.UUID, r.CreatedAt
+			}
+		}
+	}
+}
+
+// PutGroup inserts or replaces a group with its rules, in one transaction. Times that are zero become the present; the time of the last
+// change moves if anything differs from what is recorded. A name that a live group has is [ErrNameTaken].
+func (s *Store) PutGroup(ctx context.Context, g *model.Group) error {
+	return s.change(ctx, fmt.Sprintf("record group %q", g.Name), func(tx *sql.Tx) error {
+		recorded, err := groupWhere(ctx, tx, "uuid = ?", g.UUID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		touch(g, recorded)
+		if !g.Tombstone {
+			taken, err := count(ctx, tx, "SELECT count(*) FROM security_groups WHERE name = ? AND tombstone = 0 AND uuid <> ?", g.Name, g.UUID)
+			if err != nil {
+				return err
+			}
+			if taken > 0 {
+				return ErrNameTaken
+			}
+		}
+		return writeGroup(ctx, tx, g)
+	})
+}
+
+// touch moves the times of a group and its rules where they differ from what is recorded.
+func touch(g *model.Group, recorded model.Group) {
+	at := now()
+	changed := g.Name != recorded.Name || g.Description != recorded.Description || g.Tombstone != recorded.Tombstone ||
+		g.Declared != recorded.Declared || len(g.Rules) != len(recorded.Rules)
+	if g.CreatedAt.IsZero() {
+		g.CreatedAt = at
+	}
+	for i := range g.Rules {
+		r := &g.Rules[i]
+		if r.CreatedAt.IsZero() {
+			r.CreatedAt = at
+		}
+		j := slices.IndexFunc(recorded.Rules, func(o model.RuleInstance) bool { return o.UUID == r.UUID })
+		if j >= 0 && recorded.Rules[j].State == r.State && sameValues(recorded.Rules[j].Values, r.Values) {
+			r.UpdatedAt = recorded.Rules[j].UpdatedAt
+			continue
+		}
+		r.UpdatedAt, changed = at, true
+	}
+	g.UpdatedAt = recorded.UpdatedAt
+	if changed || g.UpdatedAt.IsZero() {
+		g.UpdatedAt = at
+	}
+}
+
+func sameValues(a, b map[string][]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for key, values := range a {
+		if other, ok := b[key]; !ok || !slices.Equal(values, other) {
+			return false
+		}
+	}
+	return true
+}
+
+func writeGroup(ctx context.Context, tx *sql.Tx, g *model.Group) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO security_groups (`+groupColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (uuid) DO UPDATE SET name = excluded.name, description = excluded.description, is_default = excluded.is_default,
+			declared = excluded.declared, tombstone = excluded.tombstone, updated_at = excluded.updated_at`,
+		g.UUID, g.Name, g.Description, g.Source, g.Default, g.Declared, g.Tombstone, stamp(g.CreatedAt), stamp(g.UpdatedAt))
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM rule_instances WHERE group_uuid = ?", g.UUID); err != nil {
+		return err
+	}
+	for pos, r := range g.Rules {
+		values := r.Values
+		if values == nil {
+			values = map[string][]string{}
+		}
+		text, err := json.Marshal(values)
+		if err != nil {
+			return fmt.Errorf("encode field values: %w", err)
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO rule_instances (uuid, group_uuid, pos, rule_uuid, state, field_values, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, r.UUID, g.UUID, pos, r.Rule, r.State, string(text), stamp(r.CreatedAt), stamp(r.UpdatedAt))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteGroup makes a group a tombstone: hidden from lists, its name free, still readable.
+func (s *Store) DeleteGroup(ctx context.Context, id uuid.UUID) error {
+	g, err := s.Group(ctx, id)
+	if err != nil {
+		return err
+	}
+	g.Tombstone = true
+	return s.PutGroup(ctx, &g)
+}
+
+// GroupFilter chooses live groups. Its zero value is all of them, newest first.
+type GroupFilter struct {
+	Search       string // a part of the name, whatever the case, or of the UUID
+	Sources      []model.Source
+	EnabledRules []uuid.UUID // groups in which one of these is ALLOWING or BLOCKING
+	ByUpdate     bool
+	OldestFirst  bool
+	Limit        int // 0 is all
+	Skip         int
+}
+
+// Groups lists live groups, and says how many there are without limit and skip. Groups are few: they are chosen here, not by the
+// database, so that any spelling of a name is found.
+func (s *Store) Groups(ctx context.Context, f GroupFilter) ([]model.Group, int, error) {
+	var groups []model.Group
+	err := s.snapshot(ctx, func(q queryer) error {
+		var err error
+		groups, err = groupsWhere(ctx, q, "tombstone = 0")
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("list groups: %w", err)
+	}
+	groups = slices.DeleteFunc(groups, func(g model.Group) bool { return !f.fits(g) })
+	slices.SortStableFunc(groups, func(a, b model.Group) int {
+		order := a.CreatedAt.Compare(b.CreatedAt)
+		if f.ByUpdate {
+			order = a.UpdatedAt.Compare(b.UpdatedAt)
+		}
+		if order == 0 {
+			return strings.Compare(a.Name, b.Name)
+		}
+		if !f.OldestFirst {
+			order = -order
+		}
+		return order
+	})
+	total := len(groups)
+	groups = groups[min(max(0, f.Skip), total):]
+	if f.Limit > 0 {
+		groups = groups[:min(f.Limit, len(groups))]
+	}
+	return groups, total, nil
+}
+
+func (f GroupFilter) fits(g model.Group) bool {
+	text := strings.ToLower(f.Search)
+	if !strings.Contains(strings.ToLower(g.Name), text) && !strings.Contains(g.UUID.String(), text) {
+		return false
+	}
+	if len(f.Sources) > 0 && !slices.Contains(f.Sources, g.Source) {
+		return false
+	}
+	return len(f.EnabledRules) == 0 || slices.ContainsFunc(g.Rules, func(r model.RuleInstance) bool {
+		return r.State != model.Disabled && slices.Contains(f.EnabledRules, r.Rule)
+	})
+}
+
+// Group finds a group by UUID, also a deleted one, or [ErrNotFound].
+func (s *Store) Group(ctx context.Context, id uuid.UUID) (model.Group, error) {
+	g, err := groupWhere(ctx, s.reader, "uuid = ?", id)
+	if err != nil {
+		return g, fmt.Errorf("read group %s: %w", id, err)
+	}
+	return g, nil
+}
+
+// GroupByName finds a live group by its exact name, or [ErrNotFound].
+func (s *Store) GroupByName(ctx context.Context, name string) (model.Group, error) {
+	g, err := groupWhere(ctx, s.reader, "tombstone = 0 AND name = ?", name)
+	if err != nil {
+		return g, fmt.Errorf("read group %q: %w", name, err)
+	}
+	return g, nil
+}
+
+const groupColumns = "uuid, name, description, source, is_default, declared, tombstone, created_at, updated_at"
+
+func groupWhere(ctx context.Context, q queryer, condition string, args ...any) (model.Group, error) {
+	groups, err := groupsWhere(ctx, q, condition, args...)
+	if err != nil {
+		return model.Group{}, err
+	}
+	if len(groups) == 0 {
+		return model.Group{}, ErrNotFound
+	}
+	return groups[0], nil
+}
+
+// groupsWhere reads groups with their rules, in two queries.
+func groupsWhere(ctx context.Context, q queryer, condition string, args ...any) ([]model.Group, error) {
+	groups, err := rowsOf(ctx, q, func(r *sql.Rows) (g model.Group, err error) {
+		var created, updated int64
+		err = r.Scan(&g.UUID, &g.Name, &g.Description, &g.Source, &g.Default, &g.Declared, &g.Tombstone, &created, &updated)
+		g.CreatedAt, g.UpdatedAt = unstamp(created), unstamp(updated)
+		return g, err
+	}, "SELECT "+groupColumns+" FROM security_groups WHERE "+condition, args...)
+	if err != nil {
+		return nil, err
+	}
+	place := map[uuid.UUID]int{}
+	for i, g := range groups {
+		place[g.UUID] = i
+	}
+	type instance struct {
+		group uuid.UUID
+		model.RuleInstance
+	}
+	rules, err := rowsOf(ctx, q, func(r *sql.Rows) (i instance, err error) {
+		var created, updated int64
+		var values []byte
+		err = r.Scan(&i.group, &i.UUID, &i.Rule, &i.State, &values, &created, &updated)
+		if err != nil {
+			return i, err
+		}
+		i.CreatedAt, i.UpdatedAt = unstamp(created), unstamp(updated)
+		if err := json.Unmarshal(values, &i.Values); err != nil {
+			return i, fmt.Errorf("decode field values: %w", err)
+		}
+		return i, nil
+	}, `SELECT group_uuid, uuid, rule_uuid, state, field_values, created_at, updated_at FROM rule_instances
+		WHERE group_uuid IN (SELECT uuid FROM security_groups WHERE `+condition+") ORDER BY group_uuid, pos", args...)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rules {
+		if i, ok := place[r.group]; ok {
+			groups[i].Rules = append(groups[i].Rules, r.RuleInstance)
+		}
+	}
+	return groups, nil
+}
+
+// DisabledRules are the rules that are switched off for every group.
+func (s *Store) DisabledRules(ctx context.Context) ([]uuid.UUID, error) {
+	rules, err := rowsOf(ctx, s.reader, func(r *sql.Rows) (id uuid.UUID, err error) {
+		err = r.Scan(&id)
+		return id, err
+	}, "SELECT rule_uuid FROM disabled_rules ORDER BY rule_uuid")
+	if err != nil {
+		return nil, fmt.Errorf("list disabled rules: %w", err)
+	}
+	return rules, nil
+}
+
+// SwitchRule switches a rule on or off for every group; the states in the groups stay as they are.
+func (s *Store) SwitchRule(ctx context.Context, rule uuid.UUID, on bool) error {
+	return s.change(ctx, "switch rule "+rule.String(), func(tx *sql.Tx) error {
+		if on {
+			_, err := tx.ExecContext(ctx, "DELETE FROM disabled_rules WHERE rule_uuid = ?", rule)
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO disabled_rules (rule_uuid, created_at) VALUES (?, ?) ON CONFLICT (rule_uuid) DO NOTHING", rule, stamp(now()))
+		return err
+	})
+}

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"modelgate/internal/model"
+)
+
+// Grow adds to a scan of a version that is judged file by file: the files and evaluations given are merged into the
+// recorded scan of the same UUID, in one transaction. Whatever was recorded of the same files before is replaced. It returns the
+// scan as it is now, without files, and with evaluations but without their violations. The outcome can go from ALLOWED
+// to BLOCKED and never back.
+func (s *Store) Grow(ctx context.Context, part *model.Scan) (model.Scan, error) {
+	complete(part)
+	var grown model.Scan
+	err := s.change(ctx, "grow scan "+part.UUID.String(), func(tx *sql.Tx) error {
+		id, err := scanID(ctx, tx, part.UUID)
+		if err != nil {
+			return err
+		}
+		if grown, err = readOneScan(ctx, tx, id); err != nil {
+			return err
+		}
+		if !grown.Partial {
+			return errors.New("it is of a whole version")
+		}
+		if err := growFiles(ctx, tx, id, part, &grown); err != nil {
+			return err
+		}
+		for pos := range part.Evaluations {
+			if err := growEvaluation(ctx, tx, id, pos, part); err != nil {
+				return err
+			}
+		}
+		if grown.Evaluations, err = evaluationsOf(ctx, tx, id); err != nil {
+			return err
+		}
+		settle(&grown, part)
+		_, err = s.upsertScan(ctx, tx, &grown)
+		return err
+	})
+	return grown, err
+}
+
+// settle brings outcome, counts and times of a scan in line with its evaluations.
+func settle(grown, part *model.Scan) {
+	outcome, reason := model.Decide(grown.Evaluations)
+	if grown.Outcome != model.Blocked {
+		grown.Outcome, grown.ErrorCode, grown.ErrorMessage = outcome, "", reason
+		if outcome == model.Errored {
+			grown.ErrorCode = "POLICY_EVAL_ERROR"
+		}
+	}
+	grown.Formats = merge(grown.Formats, part.Formats)
+	grown.EnabledRules = len(grown.Evaluations)
+	grown.UpdatedAt = now()
+	grown.TimeFinished = grown.UpdatedAt
+}
+
+// growFiles merges the files of part and counts them in grown.
+func growFiles(ctx context.Context, tx *sql.Tx, id int64, part, grown *model.Scan) error {
+	for _, f := range part.Files {
+		var formats string
+		err := tx.QueryRowContext(ctx, "SELECT formats FROM files WHERE scan_id = ? AND path = ? AND directory = 0", id, f.Path).Scan(&formats)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+		case err != nil:
+			return err
+		case formats == list([]string{notModel}):
+			grown.FilesSkipped--
+		default:
+			grown.FilesScanned--
+		}
+		if slices.Equal(f.Formats, []string{notModel}) {
+			grown.FilesSkipped++
+		} else {
+			grown.FilesScanned++
+		}
+	}
+	rows := tree(part.Files)
+	if err := insertFiles(ctx, tx, id, rows); err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if !row.Directory {
+			continue
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE files SET rank =
+			(SELECT max(f.rank) FROM files f WHERE f.scan_id = ? AND f.path >= ? AND f.path < ? AND f.directory = 0)
+			WHERE scan_id = ? AND path = ? AND directory = 1`, id, row.Path+"/", row.Path+"0", id, row.Path)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notModel is the format of files that are no model material.
+const notModel = "not_model"
+
+// growEvaluation replaces what an evaluation holds of the files of part, and of the version as a whole.
+func growEvaluation(ctx context.Context, tx *sql.Tx, id int64, pos int, part *model.Scan) error {
+	e := &part.Evaluations[pos]
+	evaluation, err := upsertEvaluation(ctx, tx, id, pos, part.UpdatedAt, e, len(e.Violations))
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM violations WHERE evaluation_id = ? AND file = ''", evaluation); err != nil {
+		return err
+	}
+	for _, f := range part.Files {
+		_, err := tx.ExecContext(ctx, "DELETE FROM violations WHERE evaluation_id = ? AND (file = ? OR file >= ? AND file < ?)",
+			evaluation, f.Path, f.Path+"!/", f.Path+"!0")
+		if err != nil {
+			return err
+		}
+	}
+	if err := insertViolations(ctx, tx, id, evaluation, part.UpdatedAt, e.Violations); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE evaluations SET violation_count = (SELECT count(*) FROM violations WHERE evaluation_id = ?),
+		result = CASE WHEN EXISTS (SELECT 1 FROM violations WHERE evaluation_id = ?) THEN ? ELSE result END WHERE id = ?`,
+		evaluation, evaluation, model.Failed, evaluation)
+	return err
+}
+
+// scanID finds the row of a scan.
+func scanID(ctx context.Context, q queryer, id uuid.UUID) (row int64, err error) {
+	err = q.QueryRowContext(ctx, "SELECT id FROM scans WHERE uuid = ?", id).Scan(&row)
+	return row, explain(err)
+}
+
+// evaluationsOf reads the evaluations of a scan without their violations.
+func evaluationsOf(ctx context.Context, q queryer, id int64) ([]model.Evaluation, error) {
+	return rowsOf(ctx, q, func(r *sql.Rows) (model.Evaluation, error) {
+		row, err := readEvaluation(r.Scan)
+		return row.Evaluation, err
+	}, selectEvaluation+" WHERE e.scan_id = ? ORDER BY e.pos", id)
+}
+
+// withViolations reads the evaluations of a scan with everything in them.
+func withViolations(ctx context.Context, q queryer, id int64) ([]model.Evaluation, error) {
+	evaluations, err := evaluationsOf(ctx, q, id)
+	if err != nil {
+		return nil, err
+	}
+	place := map[uuid.UUID]int{}
+	for i, e := range evaluations {
+		place[e.UUID] = i
+	}
+	type violation struct {
+		evaluation uuid.UUID
+		model.Violation
+	}
+	violations, err := rowsOf(ctx, q, func(r *sql.Rows) (violation, error) {
+		var v violation
+		var body []byte
+		if err := r.Scan(&v.evaluation, &body); err != nil {
+			return v, err
+		}
+		return v, decodeViolation(body, &v.Violation)
+	}, `SELECT e.uuid, v.body FROM evaluations e JOIN violations v ON v.evaluation_id = e.id
+		WHERE e.scan_id = ? ORDER BY e.pos, v.file, v.pos`, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range violations {
+		i := place[v.evaluation]
+		evaluations[i].Violations = append(evaluations[i].Violations, v.Violation)
+	}
+	return evaluations, nil
+}
+
+func decodeViolation(body []byte, v *model.Violation) error {
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("decode violation: %w", err)
+	}
+	return nil
+}
