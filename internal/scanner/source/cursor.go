@@ -42,8 +42,8 @@ func (c *Cursor) Skip(n int64) error {
 	return nil
 }
 
-// cursorBuffer is how much a cursor reads at first, cursorAhead how much at most when it reads on without skipping: few
-// requests for what is long, few bytes for what is short.
+// cursorBuffer is how much a cursor reads at first, cursorAhead how much at most when it reads on without large skips:
+// few requests for what is long, few bytes for what is short.
 const (
 	cursorBuffer = 64 << 10
 	cursorAhead  = 512 << 10
@@ -55,7 +55,7 @@ func (c *Cursor) peek(n int) ([]byte, error) {
 		return nil, Malformedf(c.off, "%d bytes wanted, %d remain", n, c.Remaining())
 	}
 	if c.off < c.start || c.off+int64(n) > c.start+int64(len(c.buf)) {
-		if end := c.start + int64(len(c.buf)); c.buf != nil && c.off <= end && c.off >= c.start {
+		if end := c.start + int64(len(c.buf)); c.buf != nil && c.off <= end+cursorBuffer && c.off >= c.start {
 			c.ahead = min(2*c.ahead, cursorAhead)
 		} else {
 			c.ahead = cursorBuffer
