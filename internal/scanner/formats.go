@@ -2,6 +2,9 @@ package scanner
 
 import (
 	"modelgate/internal/scanner/archive"
+	"modelgate/internal/scanner/gguf"
+	"modelgate/internal/scanner/numpy"
+	"modelgate/internal/scanner/safetensors"
 	"modelgate/internal/scanner/torch"
 )
 
@@ -9,10 +12,45 @@ import (
 // reported. A format that is not in the table does not exist for the engine.
 func Formats() []Format {
 	var rows []Format
-	for _, group := range [][]Format{torchFormats(), containers(), recognisedOnly()} {
+	for _, group := range [][]Format{weights(), torchFormats(), containers(), recognisedOnly()} {
 		rows = append(rows, group...)
 	}
 	return rows
+}
+
+func weights() []Format {
+	return []Format{
+		{
+			Name: "safetensors", Title: "Safetensors", Version: 1,
+			Recognised: "length of the header, then its JSON",
+			Threats:    "holes, overlaps, duplicate keys and wrong sizes, bytes behind the last tensor, directives in the metadata",
+			Probe:      safetensors.Probe, Scan: safetensors.Scan,
+		},
+		{
+			Name: "safetensors_index", Title: "Safetensors index", Version: 1, Text: true,
+			Recognised: "JSON with weight_map",
+			Threats:    "shards outside the model or missing",
+			Probe:      safetensors.ProbeIndex, Scan: safetensors.ScanIndex,
+		},
+		{
+			Name: "gguf", Title: "GGUF", Version: 1,
+			Recognised: "GGUF at 0, in either byte order",
+			Threats:    "counts and offsets that do not fit, chat templates, bytes behind the last tensor",
+			Probe:      gguf.Probe, Scan: gguf.Scan,
+		},
+		{
+			Name: "numpy", Title: "NumPy array", Version: 1,
+			Recognised: "\\x93NUMPY at 0",
+			Threats:    "pickled elements, headers that are no literals, wrong lengths, bytes behind the array",
+			Probe:      numpy.Probe, Scan: numpy.Scan,
+		},
+		{
+			Name: "numpy_zip", Title: "NumPy arrays", Version: 1,
+			Recognised: "ZIP of arrays",
+			Threats:    "those of each array, members that are none, contradictions of the archive",
+			Probe:      numpy.ProbeNPZ, Scan: numpy.ScanNPZ,
+		},
+	}
 }
 
 func torchFormats() []Format {

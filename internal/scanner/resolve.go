@@ -62,7 +62,9 @@ func (v *version) follow(ctx context.Context, r *finding.NamedReport) {
 				r.Context = append(r.Context, absent(ref, missing)...)
 			}
 		case finding.RefRepo:
-			r.Context = append(r.Context, v.foreign(ctx, ref)...)
+			if !slices.ContainsFunc(r.Context, func(f finding.Finding) bool { return f.Module == printable(ref.Target) }) {
+				r.Context = append(r.Context, v.foreign(ctx, ref)...)
+			}
 		case finding.RefBase: // information, kept in the report
 		}
 	}

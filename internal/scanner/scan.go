@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -98,15 +99,15 @@ func (p *place) judge(ctx context.Context, f *source.File) error {
 	return nil
 }
 
-// repeats tells whether the stream is one that lies around it: an archive that contains itself. Streams that begin alike for
-// the first 64 KiB count as one.
+// repeats tells whether the stream is one that lies around it: an archive that contains itself. Streams of one size that begin
+// alike for the first 64 KiB count as one.
 func (p *place) repeats(f *source.File) (bool, error) {
-	head, err := f.Head()
+	h, err := headerOf(f)
 	if err != nil {
 		return false, p.fault(err)
 	}
-	sum := sha256.Sum256(head)
-	if len(head) > 0 && slices.Contains(p.above, sum) {
+	sum := sha256.Sum256(binary.LittleEndian.AppendUint64(slices.Clone(h.head), uint64(h.size)))
+	if h.size > 0 && slices.Contains(p.above, sum) {
 		p.Find(finding.New(threat.MGFMT405, 0, "The container holds itself, so it expands without end."))
 		return true, nil
 	}

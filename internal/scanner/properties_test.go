@@ -1,0 +1,119 @@
+package scanner_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"modelgate/internal/finding"
+	"modelgate/internal/scanner"
+	"modelgate/internal/scanner/scantest"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/threat"
+)
+
+// scanBytes scans one file in memory.
+func scanBytes(t *testing.T, name string, content []byte) finding.NamedReport {
+	t.Helper()
+	limits := source.DefaultLimits()
+	limits.Inflated, limits.BombThreshold = 256<<20, 16<<20
+	r, err := scanner.New(limits).Scan(t.Context(), version{name: content}.input())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Files[0]
+}
+
+// textFormats are formats of which a part is as good as the whole: half a text is a text.
+func isTextOnly(formats []string) bool {
+	var text []string
+	for _, f := range scanner.Formats() {
+		if f.Text {
+			text = append(text, f.Name)
+		}
+	}
+	for _, f := range formats {
+		if f != scanner.NotModel && !slices.Contains(text, f) {
+			return false
+		}
+	}
+	return true
+}
+
+// TestAPrefixIsNeverClean cuts honest files of binary formats: a scanner that reads what is left and calls it clean has not
+// read to the end.
+func TestAPrefixIsNeverClean(t *testing.T) {
+	cuts := 0
+	for _, c := range scantest.All() {
+		if len(c.Files) > 0 || len(c.Bytes) < 2 || c.Level > threat.Clean || isTextOnly(scanBytes(t, c.Path, c.Bytes).Report.Formats) {
+			continue
+		}
+		for _, at := range []int{len(c.Bytes) / 4, len(c.Bytes) / 2, len(c.Bytes) * 3 / 4, len(c.Bytes) - 1} {
+			if len(bytes.Trim(c.Bytes[at:], "\x00")) == 0 {
+				continue // padding
+			}
+			r := scanBytes(t, c.Path, c.Bytes[:at])
+			if r.Level() == threat.Clean && !isTextOnly(r.Report.Formats) {
+				t.Errorf("%s: the first %d of %d bytes are clean: %v", c.Name, at, len(c.Bytes), r.Report.Formats)
+			}
+			cuts++
+		}
+	}
+	if cuts == 0 {
+		t.Error("no honest binary file was cut")
+	}
+}
+
+// TestAnotherNameChangesNothing renames every file whose format has no use for its name: what is found in the bytes stays the
+// same, and at most MG-FMT-401 is added.
+func TestAnotherNameChangesNothing(t *testing.T) {
+	for _, g := range scantest.Groups() {
+		if slices.Contains([]string{"hub", "python", "jinja", "yaml", "xml"}, g.Name) {
+			continue // these are for loaders that choose by name
+		}
+		for _, c := range g.Cases {
+			if len(c.Files) > 0 || strings.HasSuffix(c.Path, ".weights") {
+				continue
+			}
+			r, renamed := scanBytes(t, c.Path, c.Bytes), scanBytes(t, "renamed.data", c.Bytes)
+			if diff := cmp.Diff(r.Report, renamed.Report); diff != "" {
+				t.Errorf("%s: findings depend on the name:\n%s", c.Name, diff)
+			}
+			for _, name := range []string{"renamed.data", "renamed.json", "renamed.png", "renamed.safetensors"} {
+				for _, f := range scanBytes(t, name, c.Bytes).Context {
+					if f.Threat != threat.MGFMT401 {
+						t.Errorf("%s as %s: %s", c.Name, name, f.Threat)
+					}
+				}
+			}
+		}
+	}
+}
+
+// FuzzEngine scans arbitrary bytes with every format: nothing panics, nothing fails, and the same bytes get the same report.
+func FuzzEngine(f *testing.F) {
+	for _, c := range scantest.All() {
+		for _, content := range c.Content() {
+			if len(content) < 1<<20 {
+				f.Add(content)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		r := scanBytes(t, "file.bin", content)
+		for _, x := range r.Report.Findings {
+			if x.Threat == threat.MGFMT407 {
+				t.Errorf("a scanner failed in %q: %s", x.Member, x.Evidence)
+			}
+			if len(x.Evidence) > finding.MaxEvidence {
+				t.Errorf("evidence of %d bytes", len(x.Evidence))
+			}
+		}
+		if diff := cmp.Diff(r, scanBytes(t, "file.bin", content)); diff != "" {
+			t.Errorf("two scans of the same bytes differ:\n%s", diff)
+		}
+	})
+}
