@@ -1,0 +1,273 @@
+package pickle
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"modelgate/internal/finding"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/threat"
+)
+
+// check is the condition under which a call is harmless, or what a class needs watching for.
+type check uint8
+
+const (
+	checkNone          check = iota
+	checkReconstructor       // copyreg._reconstructor(class, base, state)
+	checkNewObj              // copyreg.__newobj__(class, *args)
+	checkEncode              // _codecs.encode(text, "latin1")
+	checkFactory             // collections.defaultdict(class)
+	checkArray               // numpy's _reconstruct(class, shape, dtype)
+	checkUfunc               // numpy's _ufunc_reconstruct(module, name)
+	checkLoadBytes           // torch.storage._load_from_bytes(bytes)
+	checkRebuildType         // torch._tensor._rebuild_from_type_v2(function, class, args, state)
+	checkClassFirst          // f(class, …), where only the class matters
+	checkTypeOf              // type(None) and its like
+	checkDType               // numpy.dtype(…)
+	checkArrayWrapper        // joblib's NumpyArrayWrapper: raw bytes follow its BUILD
+	checkFileWrapper         // joblib's NDArrayWrapper: names a file
+)
+
+// conditional judges a call that is harmless for some arguments.
+func (m *machine) conditional(g *global, callee, args value) value {
+	items, whole := m.nodes.items(args)
+	result, grade := m.condition(g, callee, items, whole)
+	if grade > conditional {
+		m.hit(g, hit{grade: grade, role: finding.RoleCall, offset: m.at, evidence: m.renderCall(callee, args)})
+	}
+	if result == 0 {
+		return m.called(callee, args, 0)
+	}
+	return result
+}
+
+// condition returns the result of a conditional call, 0 if it isn't known, and the grade of the call.
+func (m *machine) condition(g *global, callee value, items []value, whole bool) (value, grade) {
+	if !whole && len(items) < tupleItems {
+		return 0, suspicious
+	}
+	self := makeValue(kInstance, m.meaning(callee).payload())
+	switch g.check {
+	case checkReconstructor:
+		return m.firstClass(items, 3)
+	case checkNewObj, checkClassFirst:
+		return m.firstClass(items, 1)
+	case checkArray:
+		_, grade := m.firstClass(items, 1)
+		return self, grade
+	case checkEncode:
+		return m.encode(items)
+	case checkFactory:
+		if len(items) == 0 || items[0].kind() == kNone {
+			return self, harmless
+		}
+		return self, m.factory(items[0])
+	case checkUfunc:
+		return self, m.ufunc(items)
+	case checkLoadBytes:
+		return self, m.loadBytes(items)
+	case checkRebuildType:
+		return self, m.rebuildType(items)
+	case checkTypeOf:
+		return m.typeOf(items)
+	default:
+		return self, harmless
+	}
+}
+
+// gradeOf is the grade of a name as an argument that is called or made.
+func (m *machine) gradeOf(v value, need roles) grade {
+	g := m.global(v)
+	switch {
+	case g == nil:
+		return suspicious
+	case g.grade <= conditional && g.roles&need != 0:
+		return harmless
+	case g.grade == dangerous:
+		return dangerous
+	default:
+		return suspicious
+	}
+}
+
+// firstClass judges a function of which the first of n arguments is the class to be made.
+func (m *machine) firstClass(items []value, n int) (value, grade) {
+	if len(items) < n {
+		return 0, suspicious
+	}
+	if grade := m.gradeOf(items[0], roleNew); grade != harmless {
+		return 0, grade
+	}
+	if n == 3 { // copyreg._reconstructor: the base makes the object
+		if base := m.global(items[1]); base == nil || base.module != "builtins" || base.grade != harmless {
+			return 0, suspicious
+		}
+	}
+	return m.made(m.meaning(items[0]), m.nodes.tuple(kTuple, items[1:])), harmless
+}
+
+// factory judges what a defaultdict calls for keys that it lacks.
+func (m *machine) factory(v value) grade {
+	if v = m.meaning(v); v.kind() == kCall && m.calls[v.payload()].how == "partial" {
+		return m.gradeOf(m.calls[v.payload()].fn, roleNew|roleCall)
+	}
+	return m.gradeOf(v, roleNew|roleCall)
+}
+
+// encode judges _codecs.encode, by which protocols below 3 write bytes. Other codecs may be registered by anybody.
+func (m *machine) encode(items []value) (value, grade) {
+	if len(items) == 0 || !items[0].isText() {
+		return 0, suspicious
+	}
+	codec := "utf-8"
+	if len(items) > 1 {
+		text, ok := m.content(items[1])
+		if !ok {
+			return 0, suspicious
+		}
+		codec = text
+	}
+	if codec != "latin1" && codec != "latin-1" {
+		return 0, suspicious
+	}
+	if index, taken := m.latin1(items[0]); taken {
+		return makeValue(kNested, uint64(index)), harmless
+	}
+	return makeValue(kBytes, maxText), harmless
+}
+
+// latin1 looks at the bytes that a string stands for.
+func (m *machine) latin1(v value) (index int, taken bool) {
+	if v.kind() != kLongText {
+		text, ok := m.content(v)
+		if !ok {
+			return 0, false
+		}
+		raw := make([]byte, len(text))
+		n, _ := io.ReadFull(&narrow{r: strings.NewReader(text)}, raw) // characters are longer than what they stand for
+		if !looksLike(raw[:n], false) && !looksLikeCode(raw[:n]) {
+			return 0, false
+		}
+		return m.hand(m.at, "#latin1", source.Bytes(raw[:n]))
+	}
+	if v.payload() >= uint64(len(m.longs)) {
+		return 0, false
+	}
+	span := m.longs[v.payload()]
+	head, err := m.in.peekAt(span.offset, int(min(span.size, 2*sniffHead)))
+	if err != nil {
+		m.abort(err)
+		return 0, false
+	}
+	raw := make([]byte, sniffHead)
+	n, _ := io.ReadFull(&narrow{r: bytes.NewReader(head)}, raw) // the head may end inside a character
+	if !looksLike(raw[:n], false) && !looksLikeCode(raw[:n]) {
+		return 0, false
+	}
+	decode := func(f *source.Forward) (io.Reader, error) { return &narrow{r: f}, nil }
+	return m.hand(span.offset, "#latin1", source.Decode(m.f, span.offset, span.size, decode, m.f.Budget))
+}
+
+// narrow turns UTF-8 into the Latin-1 that it encodes.
+type narrow struct {
+	r io.ByteReader
+}
+
+func (n *narrow) Read(p []byte) (int, error) {
+	for i := range p {
+		c, err := n.r.ReadByte()
+		if err != nil {
+			return i, err
+		}
+		if c < utf8.RuneSelf {
+			p[i] = c
+			continue
+		}
+		low, err := n.r.ReadByte()
+		if err != nil {
+			return i, err
+		}
+		if c&^1 != 0xc2 { // not Latin-1: the loader stops
+			return i, io.ErrUnexpectedEOF
+		}
+		p[i] = c<<6 | low&0x3f
+	}
+	return len(p), nil
+}
+
+// ufunc judges numpy's _ufunc_reconstruct, which imports a module by name.
+func (m *machine) ufunc(items []value) grade {
+	if len(items) != 2 {
+		return dangerous
+	}
+	module, ok1 := m.content(items[0])
+	name, ok2 := m.content(items[1])
+	top, _, _ := strings.Cut(module, ".")
+	if !ok1 || !ok2 || (top != "numpy" && top != "scipy") || isDunder(name) {
+		if target := m.reach(module, name); ok1 && ok2 && target != 0 {
+			m.reached(target, finding.RoleAttribute, "_ufunc_reconstruct('"+module+"', '"+name+"')")
+		}
+		return dangerous
+	}
+	if v := judge(module, name, 4, m.f.Family); v.grade != harmless && !ufuncModules[module] {
+		return suspicious
+	}
+	return harmless
+}
+
+// ufuncModules are those that hold nothing but universal functions and their like.
+var ufuncModules = map[string]bool{
+	"numpy": true, "numpy.core._multiarray_umath": true, "numpy._core._multiarray_umath": true, "numpy.core.umath": true,
+	"numpy._core.umath": true, "scipy.special": true, "scipy.special._ufuncs": true, "scipy.special._special_ufuncs": true,
+}
+
+// loadBytes judges torch.storage._load_from_bytes: it loads a torch file, so what that is decides.
+func (m *machine) loadBytes(items []value) grade {
+	if len(items) == 0 || items[0].kind() != kNested {
+		return suspicious
+	}
+	switch n := m.nested[items[0].payload()]; {
+	case n.level == threat.Malicious:
+		return dangerous
+	case n.known && n.level == threat.Clean:
+		return harmless
+	default:
+		return suspicious
+	}
+}
+
+// typeOf judges type(…): with one argument it returns a class, and pickles name those of None and its like so; with three it
+// makes one.
+func (m *machine) typeOf(items []value) (value, grade) {
+	switch {
+	case len(items) == 3:
+		return 0, dangerous
+	case len(items) != 1:
+		return 0, suspicious
+	case items[0].kind() == kNone:
+		return m.reach("builtins", "NoneType"), harmless
+	}
+	if g := m.global(items[0]); g != nil && g.module == "builtins" && (g.name == "Ellipsis" || g.name == "NotImplemented") {
+		return items[0], harmless
+	}
+	return 0, suspicious
+}
+
+// rebuildType judges torch's _rebuild_from_type_v2, which calls the function that it is given.
+func (m *machine) rebuildType(items []value) grade {
+	if len(items) < 2 {
+		return dangerous
+	}
+	fn := m.global(items[0])
+	if fn == nil {
+		return dangerous
+	}
+	if fn.grade > conditional || !strings.HasPrefix(fn.module, "torch.") || fn.roles&roleCall == 0 {
+		m.reached(items[0], finding.RoleCall, "_rebuild_from_type_v2("+fn.full()+", …)")
+		return dangerous
+	}
+	return m.gradeOf(items[1], roleNew)
+}

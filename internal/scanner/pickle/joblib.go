@@ -1,0 +1,210 @@
+package pickle
+
+import (
+	"math/bits"
+	"slices"
+	"strconv"
+
+	"modelgate/internal/finding"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/paths"
+)
+
+// dtype is what is known of a numpy.dtype: how many bytes an element takes, and whether elements are Python objects.
+type dtype struct {
+	size    int64 // -1 if not known
+	objects bool
+}
+
+// mostDTypes is how many of them a file may hold: NumPy writes each once.
+const mostDTypes = 64 << 10
+
+// newDType makes the value of numpy.dtype(code, align, copy).
+func (m *machine) newDType(args value) value {
+	if len(m.dtypes) >= mostDTypes {
+		return unknown
+	}
+	d := dtype{size: -1}
+	if items, ok := m.nodes.items(args); ok && len(items) > 0 {
+		if code, ok := m.content(items[0]); ok {
+			d = parseDType(code)
+		}
+	}
+	m.dtypes = append(m.dtypes, d)
+	return makeValue(kDType, uint64(len(m.dtypes)-1))
+}
+
+// parseDType reads a type code of the array interface: "f8", "U12", "O8", "M8", "V16".
+func parseDType(code string) dtype {
+	for len(code) > 0 && (code[0] == '<' || code[0] == '>' || code[0] == '|' || code[0] == '=') {
+		code = code[1:]
+	}
+	if code == "" {
+		return dtype{size: -1}
+	}
+	n, err := strconv.ParseUint(code[1:], 10, 31)
+	switch c := code[0]; {
+	case c == 'O':
+		return dtype{size: 8, objects: true}
+	case err != nil:
+		return dtype{size: -1}
+	case c == 'U':
+		return dtype{size: 4 * int64(n)}
+	case c == 'M' || c == 'm':
+		return dtype{size: 8}
+	default:
+		return dtype{size: int64(n)}
+	}
+}
+
+// setDType executes BUILD on a numpy.dtype: (version, byte order, subtype, names, fields, element size, alignment, flags).
+// Sizes of -1 leave what the type code said.
+func (m *machine) setDType(v, state value) {
+	items, ok := m.nodes.items(state)
+	d := &m.dtypes[v.payload()]
+	if !ok || len(items) < 7 {
+		d.size = -1
+		return
+	}
+	if size, ok := items[5].int(); ok && size > 0 {
+		d.size = size
+	}
+	if len(items) < 8 {
+		return
+	}
+	flags, ok := items[7].int()
+	flagged := ok && flags&1 != 0
+	inside := d.objects || m.holdsObjects(items[2], items[4])
+	if flagged != inside {
+		m.differ(m.at, "a structured type hides that it holds Python objects")
+	}
+	d.objects = flagged || inside
+}
+
+// holdsObjects tells whether the subtype or a field of a structured type holds Python objects.
+func (m *machine) holdsObjects(subtype, fields value) bool {
+	found := false
+	look := func(v value) {
+		if items, _ := m.nodes.items(v); len(items) > 0 {
+			v = items[0]
+		}
+		if v.kind() == kDType && m.dtypes[v.payload()].objects {
+			found = true
+		}
+	}
+	look(subtype)
+	m.nodes.each(fields, func(_, field value) bool {
+		look(field)
+		return !found
+	})
+	return found
+}
+
+// arrayWrapper handles BUILD on joblib's NumpyArrayWrapper. Its unpickler reads the array at once: raw bytes between the
+// opcodes, behind one byte that tells the length of the padding, or a pickle of its own if the elements are objects.
+func (m *machine) arrayWrapper(state value) {
+	m.joblib = true
+	var shape, kind, align value
+	whole := m.nodes.each(state, func(key, val value) bool {
+		switch name, _ := m.content(key); name {
+		case "shape":
+			shape = val
+		case "dtype":
+			kind = val
+		case "numpy_array_alignment_bytes":
+			align = val
+		}
+		return true
+	})
+	if m.state != running {
+		return
+	}
+	if kind.kind() == kDType && m.dtypes[kind.payload()].objects {
+		m.objectArray()
+		return
+	}
+	n, ok := m.arraySize(shape, kind)
+	if !whole || !ok {
+		m.fail("the size of a joblib array can't be told")
+		return
+	}
+	if align != 0 && align.kind() != kNone {
+		pad, ok := m.take(1)
+		if !ok || !m.skip(uint64(pad[0])) {
+			return
+		}
+	}
+	m.skip(n)
+}
+
+// arraySize is the number of bytes of an array.
+func (m *machine) arraySize(shape, kind value) (uint64, bool) {
+	dims, ok := m.nodes.items(shape)
+	if !ok || kind.kind() != kDType || m.dtypes[kind.payload()].size < 0 {
+		return 0, false
+	}
+	total := uint64(m.dtypes[kind.payload()].size)
+	for _, dim := range dims {
+		n, ok := dim.int()
+		if !ok || n < 0 {
+			return 0, false
+		}
+		over, low := bits.Mul64(total, uint64(n))
+		if over != 0 || low > 1<<60 {
+			return 0, false
+		}
+		total = low
+	}
+	return total, true
+}
+
+// objectArray reads the pickle that joblib keeps for an array of objects.
+func (m *machine) objectArray() {
+	if m.depth >= mostDepth {
+		m.spent(m.at, "joblib arrays are nested too deep")
+		m.fail("joblib arrays are nested too deep")
+		return
+	}
+	m.streams++
+	if m.streams > mostStreams {
+		m.spent(m.at, "more than 10,000 streams")
+		m.fail("more than 10,000 streams")
+		return
+	}
+	m.depth++
+	inner := m.machine()
+	err := inner.run()
+	m.depth--
+	if err != nil {
+		m.abort(err)
+		return
+	}
+	if inner.state == broken {
+		m.state, m.fault, m.at = broken, inner.fault, inner.at
+	}
+}
+
+// fileWrapper handles BUILD on joblib's old NDArrayWrapper, whose array lies in a file of its own.
+func (m *machine) fileWrapper(state value) {
+	m.joblib = true
+	m.nodes.each(state, func(key, val value) bool {
+		if name, _ := m.content(key); name != "filename" {
+			return true
+		}
+		target, ok := m.content(val)
+		if !ok {
+			m.malformed(m.at, "the file name of a joblib array can't be told")
+			return true
+		}
+		if f, bad := paths.Reference(target, m.at); bad {
+			m.found.others = append(m.found.others, f)
+		}
+		m.sink.Refer(finding.Reference{Kind: finding.RefFile, Target: target, Offset: m.at})
+		return true
+	})
+}
+
+// torchFamily tells whether persistent ids mean torch storages.
+func (s *scanner) torchFamily() bool {
+	return s.legacy.on || slices.Contains([]source.Family{source.FamilyTorch, source.FamilyTorchScript}, s.f.Family)
+}
