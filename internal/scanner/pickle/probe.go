@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"unicode"
 
 	"modelgate/internal/scanner/source"
 )
@@ -309,6 +310,8 @@ func plausibleLine(op byte, arg []byte) bool {
 		return ok
 	case opFloat:
 		return len(arg) > 0 && bytes.Trim(arg, "0123456789.eE+-infaINFA_ \t") == nil
+	case opPersID: // a ZIP archive begins with the letter too
+		return bytes.IndexFunc(arg, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 	default:
 		return true
 	}
