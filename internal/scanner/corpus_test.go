@@ -38,7 +38,7 @@ func TestHonestModelsAreClean(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"pickle", "joblib", "pytorch_v1_13", "pytorch_v0_1_10", "pytorch_torch_script", "safetensors", "json", "gzip", "xz", "bzip2"} {
+	for _, name := range []string{"pickle", "joblib", "pytorch_v1_13", "pytorch_v0_1_10", "pytorch_torch_script", "safetensors", "numpy", "numpy_zip", "json", "gzip", "xz", "bzip2"} {
 		if formats[name] == 0 {
 			t.Errorf("no honest file of format %s: the corpus lost one, or it is not recognised; there are %v", name, slices.Sorted(maps.Keys(formats)))
 		}

@@ -4,6 +4,7 @@ import (
 	"modelgate/internal/scanner/archive"
 	"modelgate/internal/scanner/gguf"
 	"modelgate/internal/scanner/numpy"
+	"modelgate/internal/scanner/pickle"
 	"modelgate/internal/scanner/safetensors"
 	"modelgate/internal/scanner/torch"
 )
@@ -12,10 +13,21 @@ import (
 // reported. A format that is not in the table does not exist for the engine.
 func Formats() []Format {
 	var rows []Format
-	for _, group := range [][]Format{weights(), torchFormats(), containers(), recognisedOnly()} {
+	for _, group := range [][]Format{pickles(), weights(), torchFormats(), containers(), recognisedOnly()} {
 		rows = append(rows, group...)
 	}
 	return rows
+}
+
+func pickles() []Format {
+	return []Format{
+		{
+			Name: "pickle", Title: "Pickle, joblib and stacked PyTorch checkpoints", Version: 1,
+			Recognised: "opcodes that can follow each other and name, call or build something",
+			Threats:    "every name, call and attribute: dangerous ones, unknown ones, what is hidden in strings and behind the end",
+			Probe:      pickle.Probe, Scan: pickle.Scan,
+		},
+	}
 }
 
 func weights() []Format {
@@ -83,6 +95,12 @@ func containers() []Format {
 			Recognised: "header with a checksum at 0",
 			Threats:    "members, links and names that leave the root, what lies behind the end",
 			Probe:      archive.ProbeTar, Scan: archive.ScanTar,
+		},
+		{
+			Name: "zfile", Title: "Old compression of joblib", Version: 1,
+			Recognised: "ZF at 0, a length and a zlib stream",
+			Threats:    "what it inflates to",
+			Probe:      archive.ProbeZFile, Scan: archive.ScanZFile,
 		},
 		{
 			Name: "container", Title: "Containers that are not opened", Version: 1,

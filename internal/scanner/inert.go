@@ -83,6 +83,7 @@ var magics = []struct {
 	{0, "ARROW1\x00\x00"},
 	{0, "Obj\x01"},              // Avro
 	{0, "\x00\x00\x00\x01Bud1"}, // folder settings of a desktop
+	{0, "SIMPLE  =  "},          // FITS
 	{128, "DICM"},
 	{344, "n+1\x00"}, // NIfTI
 }

@@ -31,7 +31,7 @@ func promises() []promise {
 	compressed := []string{"gzip", "bzip2", "xz", "lzma", "zlib", "lz4", "zstd"}
 	text := []string{
 		NotModel, "json", "yaml", "hydra", "jinja", "python", "xml", "lightgbm", "xgboost", "catboost", "keras_model_json", "safetensors_index",
-		"tf_js", "litert_json", "mxnet", "paddle", "openvino_xml", "pmml",
+		"tf_js", "litert_json", "mxnet", "paddle", "openvino_xml", "pmml", "coreml",
 	}
 	return []promise{
 		{".safetensors", "safetensors", []string{"safetensors"}},
@@ -55,7 +55,7 @@ func promises() []promise {
 		{".zip", "ZIP", []string{"zip", "numpy_zip", "keras3", "skops", "mediapipe", "torchserve", "pytorch_v1_13", "pytorch_torch_script", "pytorch_archive"}},
 		{".tar", "tar", []string{"tar", "nemo", "pytorch_v0_1_1"}},
 		{".nemo", "NeMo", []string{"nemo", "tar"}},
-		{".gz", "gzip", []string{"gzip"}},
+		{".gz", "a compressed stream", append([]string{"joblib"}, compressed...)}, // joblib writes any of them under it
 		{".tgz", "gzip", []string{"gzip"}},
 		{".bz2", "bzip2", []string{"bzip2"}},
 		{".xz", "xz", []string{"xz"}},

