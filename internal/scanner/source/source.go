@@ -44,6 +44,8 @@ const (
 	FamilyJoblib      Family = "joblib"
 	FamilyNumPy       Family = "numpy"
 	FamilyGGUF        Family = "gguf"
+	// FamilyTemplate is a Jinja template that a file names as one: a chat template of a configuration.
+	FamilyTemplate Family = "template"
 )
 
 // File is what a scanner is given: bytes, and what the engine knows of their place.
