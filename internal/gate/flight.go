@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"modelgate/internal/model"
 )
 
 // flight is one scan in the making, shared by everybody who waits for it.
@@ -29,7 +27,11 @@ const beginWithin = 30 * time.Second
 
 // follow gives a ticket for the scan of a request and fills it when the scan is done.
 func (g *Gate) follow(ctx context.Context, req Request, group ruledGroup, k keys) (*Ticket, error) {
-	f, err := g.board(ctx, req, group, k, req.ByFile)
+	byFile, err := g.byFile(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	f, err := g.board(ctx, req, group, k, byFile)
 	if err != nil {
 		return nil, err
 	}
@@ -40,10 +42,6 @@ func (g *Gate) follow(ctx context.Context, req Request, group ruledGroup, k keys
 		defer close(t.done)
 		<-f.done
 		if f.large {
-			if req.Path == "" {
-				t.verdict = Verdict{Scan: f.scan, Version: req.Version, Group: group.Name, Outcome: model.Allowed}
-				return
-			}
 			if f, t.err = g.board(g.base, req, group, k, true); t.err != nil {
 				return
 			}

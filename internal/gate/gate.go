@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/hashicorp/golang-lru/v2/expirable"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
 	"modelgate/internal/model"
@@ -49,6 +49,8 @@ type Request struct {
 	Version model.Version
 	// Group names the security group; "" is the default group of the version's source.
 	Group string
+	// GroupUUID names it by UUID instead, if it is not zero.
+	GroupUUID uuid.UUID
 	// Path is the file that is about to be served. Versions that are judged file by file need it.
 	Path string
 	// ByFile makes the version be judged file by file: datasets and spaces.
@@ -60,8 +62,11 @@ type Request struct {
 	ModelURI          string // "" is the version's own
 }
 
-// ErrNoGroup means that no live group of that name exists for the version's source.
-var ErrNoGroup = errors.New("no such security group")
+// ErrNoGroup means that no live group of that name or UUID exists, ErrWrongSource that it is for models of another source.
+var (
+	ErrNoGroup     = errors.New("no such security group")
+	ErrWrongSource = errors.New("the group is for another source")
+)
 
 // FailedRule is a rule that failed, with the number of its violations.
 type FailedRule struct {
@@ -117,7 +122,10 @@ type Gate struct {
 
 	// errored remembers scans that ended as ERROR for a moment, so that a client that asks for twenty files does not
 	// cause twenty scans of what just failed.
-	errored *expirable.LRU[string, record]
+	errored *lru.Cache[string, failure]
+
+	// large are the versions that are known to be judged file by file for their size; the record knows them all.
+	large *lru.Cache[string, struct{}]
 
 	base   context.Context // ends with Close; scans run under it, not under their clients'
 	cancel context.CancelFunc
@@ -131,20 +139,37 @@ type Gate struct {
 // erroredFor is how long a failed scan is not tried again.
 const erroredFor = 15 * time.Second
 
+// failure is the verdict of a scan that ended as ERROR, good until a moment later.
+type failure struct {
+	record
+	until time.Time
+}
+
+// remembered is how many failures, and how many large versions, are remembered.
+const remembered = 4096
+
 // New returns a gate.
 func New(c Config) *Gate {
 	base, cancel := context.WithCancel(context.Background())
 	g := &Gate{
+		errored: newLRU[failure](), large: newLRU[struct{}](),
 		store: c.Store, cache: c.Cache, engine: c.Engine, groups: newGroups(c.Store),
 		timeout: c.Timeout, maxFiles: c.MaxFiles, workers: c.Workers,
 		enforceFile: c.EnforceFile, onErrorAllow: c.OnErrorAllow, log: c.Log,
-		errored: expirable.NewLRU[string, record](4096, nil, erroredFor),
-		base:    base, cancel: cancel, flights: map[string]*flight{},
+		base: base, cancel: cancel, flights: map[string]*flight{},
 	}
 	if g.log == nil {
 		g.log = func(string, uuid.UUID, error) {}
 	}
 	return g
+}
+
+func newLRU[V any]() *lru.Cache[string, V] {
+	cache, err := lru.New[string, V](remembered)
+	if err != nil { // the size is positive
+		panic(err)
+	}
+	return cache
 }
 
 // Close ends running scans, which are recorded as ERROR, and waits for them.
@@ -184,7 +209,7 @@ func (t *Ticket) Verdict(ctx context.Context) (Verdict, error) {
 // Check looks the verdict of a request up, or starts the scan that will give it. ErrNoGroup is the caller's mistake, any
 // other error our own failure.
 func (g *Gate) Check(ctx context.Context, req Request) (*Ticket, error) {
-	group, err := g.groups.find(ctx, req.Group, req.Version.Source)
+	group, err := g.groups.find(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -202,9 +227,27 @@ func (g *Gate) Check(ctx context.Context, req Request) (*Ticket, error) {
 	return g.follow(ctx, req, group, k)
 }
 
+// byFile tells whether a request is for a version that is judged file by file: because of what it is, or because a scan
+// found it to be large.
+func (g *Gate) byFile(ctx context.Context, req Request) (bool, error) {
+	if req.ByFile || g.large.Contains(req.Version.Key()) {
+		return true, nil
+	}
+	_, large, err := g.store.Recall(ctx, largeKey(req.Version))
+	if err != nil {
+		return false, fmt.Errorf("recall the size of %s: %w", req.Version, err)
+	}
+	if large {
+		g.large.Add(req.Version.Key(), struct{}{})
+	}
+	return large, nil
+}
+
+func largeKey(v model.Version) string { return "large|" + v.Key() }
+
 // Known tells the verdict of a version if it stands, without starting anything.
 func (g *Gate) Known(ctx context.Context, req Request) (Verdict, bool) {
-	group, err := g.groups.find(ctx, req.Group, req.Version.Source)
+	group, err := g.groups.find(ctx, req)
 	if err != nil {
 		return Verdict{}, false
 	}
@@ -242,7 +285,7 @@ func (g *Gate) keys(req Request, group ruledGroup) keys {
 
 // cached looks into the caches, where versions that are judged file by file have a verdict for each file.
 func (g *Gate) cached(ctx context.Context, req Request, k keys) (record, bool) {
-	if !req.ByFile {
+	if !req.ByFile && !g.large.Contains(req.Version.Key()) {
 		if r, ok := g.cachedUnder(ctx, k.version); ok {
 			return r, true
 		}
@@ -254,8 +297,8 @@ func (g *Gate) cached(ctx context.Context, req Request, k keys) (record, bool) {
 }
 
 func (g *Gate) cachedUnder(ctx context.Context, key string) (record, bool) {
-	if r, ok := g.errored.Get(key); ok {
-		return r, true
+	if f, ok := g.errored.Get(key); ok && time.Now().Before(f.until) {
+		return f.record, true
 	}
 	text, ok := g.cache.Verdict(ctx, key)
 	if !ok {

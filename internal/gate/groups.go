@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"modelgate/internal/model"
 	"modelgate/internal/policy"
 	"modelgate/internal/store"
@@ -38,9 +40,10 @@ func (gs *groups) forget() {
 	clear(gs.known)
 }
 
-// find returns the group of a name, or the default group of a source if the name is empty.
-func (gs *groups) find(ctx context.Context, name string, src model.Source) (ruledGroup, error) {
-	key := string(src) + "|" + name
+// find returns the group that a request names, or the default group of its source.
+func (gs *groups) find(ctx context.Context, req Request) (ruledGroup, error) {
+	src := req.Version.Source
+	key := string(src) + "|" + req.GroupUUID.String() + "|" + req.Group
 	gs.mu.Lock()
 	if time.Since(gs.since) > groupsFor {
 		clear(gs.known)
@@ -51,9 +54,16 @@ func (gs *groups) find(ctx context.Context, name string, src model.Source) (rule
 	if ok {
 		return g, nil
 	}
-	group, err := gs.read(ctx, name, src)
-	if err != nil {
-		return ruledGroup{}, err
+	group, err := gs.read(ctx, req)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return ruledGroup{}, fmt.Errorf("%s: %w", named(req), ErrNoGroup)
+	case err != nil:
+		return ruledGroup{}, fmt.Errorf("read %s: %w", named(req), err)
+	case group.Tombstone:
+		return ruledGroup{}, fmt.Errorf("%s is deleted: %w", named(req), ErrNoGroup)
+	case group.Source != src:
+		return ruledGroup{}, fmt.Errorf("%s is for models of %s, this one is of %s: %w", named(req), group.Source, src, ErrWrongSource)
 	}
 	g = ruledGroup{Group: group, rules: policy.Fingerprint(group)}
 	gs.mu.Lock()
@@ -62,21 +72,25 @@ func (gs *groups) find(ctx context.Context, name string, src model.Source) (rule
 	return g, nil
 }
 
-func (gs *groups) read(ctx context.Context, name string, src model.Source) (model.Group, error) {
-	var group model.Group
-	var err error
-	if name == "" {
-		group, err = gs.store.Group(ctx, policy.DefaultGroupUUID(src))
-	} else {
-		group, err = gs.store.GroupByName(ctx, name)
-	}
+func (gs *groups) read(ctx context.Context, req Request) (model.Group, error) {
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return model.Group{}, fmt.Errorf("group %q of source %s: %w", name, src, ErrNoGroup)
-	case err != nil:
-		return model.Group{}, fmt.Errorf("read group %q: %w", name, err)
-	case group.Tombstone || group.Source != src:
-		return model.Group{}, fmt.Errorf("group %q is not one of source %s: %w", name, src, ErrNoGroup)
+	case req.GroupUUID != uuid.Nil:
+		return gs.store.Group(ctx, req.GroupUUID)
+	case req.Group != "":
+		return gs.store.GroupByName(ctx, req.Group)
+	default:
+		return gs.store.Group(ctx, policy.DefaultGroupUUID(req.Version.Source))
 	}
-	return group, nil
+}
+
+// named says for people which group a request names.
+func named(req Request) string {
+	switch {
+	case req.GroupUUID != uuid.Nil:
+		return "security group " + req.GroupUUID.String()
+	case req.Group != "":
+		return fmt.Sprintf("security group %q", req.Group)
+	default:
+		return "the default security group of " + string(req.Version.Source)
+	}
 }

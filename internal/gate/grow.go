@@ -34,6 +34,9 @@ func (s *scanning) judgeFile(ctx context.Context) error {
 
 // file learns about the one file that was asked for.
 func (s *scanning) file(ctx context.Context) (model.File, error) {
+	if s.req.Path == "" {
+		return model.File{}, fmt.Errorf("%s is judged file by file, and no file was named", s.req.Version)
+	}
 	if stater, ok := s.req.Origin.(Stater); ok {
 		file, err := stater.File(ctx, s.req.Path)
 		if err != nil {

@@ -31,7 +31,7 @@ func (g *Gate) Quarantine(ctx context.Context, req Request, reason string) error
 	if err := g.store.Remember(ctx, quarantineKey(req.Version), text); err != nil {
 		return fmt.Errorf("quarantine %s: %w", req.Version, err)
 	}
-	group, err := g.groups.find(ctx, req.Group, req.Version.Source)
+	group, err := g.groups.find(ctx, req)
 	if err != nil {
 		return err
 	}

@@ -117,7 +117,11 @@ func (s *scanning) judgeVersion(ctx context.Context) (large bool, err error) {
 	}
 	if len(files) > s.gate.maxFiles && s.selected == nil && s.req.Version.Source != model.Local {
 		s.scan.Partial, s.scan.Outcome = true, model.Allowed
-		return true, s.gate.store.PutScan(ctx, &s.scan)
+		if err := s.gate.store.PutScan(ctx, &s.scan); err != nil {
+			return false, err
+		}
+		s.gate.large.Add(s.req.Version.Key(), struct{}{})
+		return true, s.gate.store.Remember(ctx, largeKey(s.req.Version), []byte(fmt.Sprint(len(files))))
 	}
 	report, err := s.gate.engine.Scan(ctx, scanner.Input{
 		Version: s.req.Version, Files: files, Selected: s.selected, Partial: s.selected != nil,
@@ -209,7 +213,7 @@ func (s *scanning) fail(ctx context.Context, cause error, byFile bool) (record, 
 		}
 	}
 	r := record{Scan: s.scan.UUID, Group: s.group.Name, Outcome: model.Errored, Whole: true, Reason: text}
-	s.gate.errored.Add(key, r)
+	s.gate.errored.Add(key, failure{record: r, until: time.Now().Add(erroredFor)})
 	return r, false, nil
 }
 

@@ -67,7 +67,7 @@ func (g *Gate) Judge(ctx context.Context, o Order, report finding.Report, meta m
 
 // order prepares the scan of an order.
 func (g *Gate) order(ctx context.Context, o Order) (*scanning, error) {
-	group, err := g.groups.find(ctx, o.Group, o.Version.Source)
+	group, err := g.groups.find(ctx, o.Request)
 	if err != nil {
 		return nil, err
 	}
