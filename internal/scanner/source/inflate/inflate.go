@@ -13,6 +13,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -167,4 +168,33 @@ func ZipLZMA(f *source.Forward) (io.Reader, error) {
 		return nil, unsupportedSize(err)
 	}
 	return &drained{r: r}, nil
+}
+
+// RawLZMA decodes LZMA data without a header, as 7z holds it: the properties are 5 bytes, and the size is known.
+func RawLZMA(properties []byte, size uint64) Func {
+	return func(f *source.Forward) (io.Reader, error) {
+		if len(properties) != 5 {
+			return nil, fmt.Errorf("LZMA properties of %d bytes: %w", len(properties), ErrUnsupported)
+		}
+		head := binary.LittleEndian.AppendUint64(bytes.Clone(properties), size)
+		r, err := lzma.ReaderConfig{DictCap: MaxDictionary}.NewReader(io.MultiReader(bytes.NewReader(head), f))
+		if err != nil {
+			return nil, unsupportedSize(err)
+		}
+		return &drained{r: r}, nil
+	}
+}
+
+// RawLZMA2 decodes LZMA2 data without a header; the property is the code of the dictionary's size.
+func RawLZMA2(properties []byte) Func {
+	return func(f *source.Forward) (io.Reader, error) {
+		if len(properties) != 1 {
+			return nil, fmt.Errorf("LZMA2 properties of %d bytes: %w", len(properties), ErrUnsupported)
+		}
+		size, err := dictionary(properties[0])
+		if err != nil {
+			return nil, err
+		}
+		return lzma.Reader2Config{DictCap: int(size)}.NewReader2(f)
+	}
 }
