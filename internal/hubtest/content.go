@@ -161,9 +161,12 @@ func (f *file) etag() string {
 	return f.GitSHA1()
 }
 
-// xetHash is a name in Xet's manner for an LFS file, 64 hexadecimal digits that are not its SHA-256.
-func (f *file) xetHash() string {
-	sum := sha256.Sum256([]byte("xet " + f.SHA256()))
+// xetHash is the file's name in Xet.
+func (f *file) xetHash() string { return XetHash(f.Content) }
+
+// XetHash is a name in Xet's manner for the bytes of an LFS file: 64 hexadecimal digits that are not their SHA-256.
+func XetHash(c Content) string {
+	sum := sha256.Sum256([]byte("xet " + c.SHA256()))
 	return hex.EncodeToString(sum[:])
 }
 

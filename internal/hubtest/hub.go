@@ -182,6 +182,12 @@ func (h *Hub) AddOrganization(name string, verified bool, plan string) {
 	h.orgs[name] = org
 }
 
+// Repo returns a repository by its present or a former id, nil if there is none.
+func (h *Hub) Repo(kind model.Kind, id string) *Repo {
+	r, _ := h.find(kind, id)
+	return r
+}
+
 // find returns the repository of that id. If it had the id formerly, renamed is its present one.
 func (h *Hub) find(kind model.Kind, id string) (r *Repo, renamed string) {
 	h.mu.RLock()

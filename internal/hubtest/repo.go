@@ -77,6 +77,17 @@ func (r *Repo) Head() string {
 	return r.branches["main"].id
 }
 
+// Blob tells the git object id of a file at a revision, and whether it is kept with LFS. The id is "" if there is no such file.
+func (r *Repo) Blob(rev, path string) (oid string, lfs bool) {
+	r.hub.mu.RLock()
+	defer r.hub.mu.RUnlock()
+	c := r.resolve(rev)
+	if c == nil || c.files[path] == nil {
+		return "", false
+	}
+	return c.files[path].oid(), c.files[path].lfs
+}
+
 // Commit adds a commit to main that changes these files, deletes those whose Content is the zero value, and keeps the
 // others. It returns the commit's id.
 func (r *Repo) Commit(title string, changes Files) string { return r.CommitTo("main", title, changes) }
