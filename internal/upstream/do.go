@@ -43,8 +43,8 @@ type Follow func(to *url.URL) error
 
 type followKey struct{}
 
-// WithFollow narrows the redirects that requests under ctx follow: an error of f ends them. What the site's policy forbids stays
-// forbidden.
+// WithFollow narrows the redirects that requests under ctx follow: http.ErrUseLastResponse makes the redirect itself the answer, any
+// other error of f is returned. What the site's policy forbids stays forbidden.
 func WithFollow(ctx context.Context, f Follow) context.Context {
 	return context.WithValue(ctx, followKey{}, f)
 }
@@ -205,7 +205,10 @@ func (s *Site) next(req *http.Request, at *url.URL, res *http.Response) (*url.UR
 		return nil, err
 	}
 	if follow, ok := req.Context().Value(followKey{}).(Follow); ok {
-		if err := follow(to); err != nil {
+		switch err := follow(to); {
+		case errors.Is(err, http.ErrUseLastResponse):
+			return nil, nil
+		case err != nil:
 			return nil, err
 		}
 	}

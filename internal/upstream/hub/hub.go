@@ -1,154 +1,204 @@
-// Package hub speaks to the Hugging Face Hub as its client.
+// Package hub speaks to the Hugging Face Hub as its client: what a revision stands for, which files a commit has, their bytes, and
+// what is known of a repository besides.
+//
+// What can't change is asked once, ever: a commit that is known costs no request again, nor do its tree and its files; [Memory]
+// keeps that over restarts. A branch is asked for again after a minute. When the Hub can't be reached, what is remembered has to do,
+// and branches stand for their last known commit for a day.
+//
+// A caller's token goes to the Hub's own origin and nowhere else; it is kept in memory as its hash alone. What is remembered of a
+// private or gated repository is told only to callers whose token the Hub has accepted for it in the last five minutes. The gate's
+// own token speaks for callers that have none.
+//
+// Nothing that comes back is believed unseen: listings are bounded and must stay on the Hub, paths must stay within the repository,
+// ranges must be those that were asked for. Whether bytes are the right ones is for package blob to see.
 package hub
 
 import (
-	"context"
 	"errors"
-	"io"
+	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/singleflight"
 
-	"modelgate/internal/blob"
 	"modelgate/internal/model"
-	"modelgate/internal/scanner/source"
 	"modelgate/internal/upstream"
 )
 
-var errTodo = errors.New("not written yet")
-
-// ErrUnreachable is wrapped when the Hub gave no answer and nothing is remembered that would do instead.
+// ErrUnreachable is wrapped when the Hub gave no answer, and nothing is remembered that would do instead.
 var ErrUnreachable = upstream.ErrUnreachable
 
-// Token is a client's or the gate's own access token, without "Bearer ". It never shows itself.
-type Token string
+// errAnswer is wrapped when the Hub's answer makes no sense.
+var errAnswer = errors.New("the hub's answer makes no sense")
 
-func (t Token) String() string {
-	if t == "" {
-		return ""
-	}
-	return "[token]"
-}
-
-// Repo is a repository of the Hub.
-type Repo struct {
-	Kind model.Kind
-	ID   string // "org/name" or "name"
-}
-
-// Error is a refusal of the Hub's own, to be passed on as it is.
-type Error struct {
-	Status  int
-	Code    string // X-Error-Code: RepoNotFound, RevisionNotFound, EntryNotFound, GatedRepo or ""
-	Message string
-	// Header holds those of X-Error-Code, X-Error-Message, X-Request-Id, X-Repo-Commit, Retry-After, RateLimit,
-	// RateLimit-Policy, WWW-Authenticate, Content-Type that came.
-	Header http.Header
-}
-
-func (e *Error) Error() string { return e.Message }
-
-// Memory remembers small facts over restarts: what is immutable is asked once, ever.
-type Memory interface {
-	Get(ctx context.Context, key string) (value []byte, ok bool, err error)
-	Put(ctx context.Context, key string, value []byte) error
-}
+// Time limits and sizes.
+const (
+	defaultBranchTTL = time.Minute
+	defaultStale     = 24 * time.Hour
+	acceptedFor      = 5 * time.Minute  // a token, for a repository
+	askLimit         = 15 * time.Second // one question to the API that several callers wait for
+	askLimitStale    = 4 * time.Second  // the same if there is something else to say
+	retryStale       = 5 * time.Second  // until the Hub is asked again after it could not be reached
+	maxAnswer        = 64 << 20         // bytes of JSON
+)
 
 // Config says where the Hub is.
 type Config struct {
-	Upstream      *upstream.Client
-	Endpoint      string
-	Token         Token         // speaks for clients that send none
-	RedirectHosts []string      // patterns of CDN hosts
-	BranchTTL     time.Duration // 0 is a minute
-	Stale         time.Duration // 0 is a day
-	Memory        Memory        // nil is in-process
+	Upstream *upstream.Client
+	Endpoint string
+	// Token is the gate's own: it speaks for clients that send none.
+	Token Token
+	// RedirectHosts are names and patterns of hosts that files may come from.
+	RedirectHosts []string
+	BranchTTL     time.Duration // how long a branch is taken to stand for the same commit; 0 is a minute
+	Stale         time.Duration // and how long when the Hub can't be reached; 0 is a day
+	Memory        Memory        // nil forgets with the process
 	Log           zerolog.Logger
 }
 
-// Client speaks to one Hub. Methods take the caller's token; "" is the gate's own.
-type Client struct{}
+// Client speaks to one Hub. Methods take the caller's token; "" is the gate's own. All may be called at the same time.
+type Client struct {
+	site      *upstream.Site
+	endpoint  string
+	token     Token
+	branchTTL time.Duration
+	stale     time.Duration
+	log       zerolog.Logger
+	facts     *facts
+	trees     *trees
+	orgs      *lru.Cache[string, organization]
+	accepted  *lru.Cache[string, time.Time] // until when, by token and repository
+	asking    singleflight.Group
+	now       func() time.Time
+}
 
 // New returns a Client.
-func New(cfg Config) (*Client, error) { return nil, errTodo }
-
-// Revision is what a branch, tag, ref or commit stands for.
-type Revision struct {
-	Repo   Repo   // canonical: differs from the one asked for if it was renamed
-	Commit string // 40 hex digits
-	// Private is set if not everybody may read the repository: it is private, gated, or nothing is known of it.
-	Private bool
-	// Stale is set if the Hub could not be reached and this is the last known commit.
-	Stale bool
+func New(cfg Config) (*Client, error) {
+	if cfg.Upstream == nil {
+		return nil, errors.New("client of the hub without a way out")
+	}
+	site, err := cfg.Upstream.Site(upstream.SiteConfig{
+		Name: "hub", Endpoint: cfg.Endpoint, Redirects: cfg.RedirectHosts, Quota: quota,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		site: site, endpoint: site.Endpoint(), token: cfg.Token, branchTTL: cfg.BranchTTL, stale: cfg.Stale, log: cfg.Log, now: time.Now,
+	}
+	if c.branchTTL == 0 {
+		c.branchTTL = defaultBranchTTL
+	}
+	if c.stale == 0 {
+		c.stale = defaultStale
+	}
+	if c.facts, err = newFacts(cfg.Memory); err != nil {
+		return nil, err
+	}
+	if c.trees, err = newTrees(); err != nil {
+		return nil, err
+	}
+	if c.orgs, err = lru.New[string, organization](10_000); err != nil {
+		return nil, err
+	}
+	if c.accepted, err = lru.New[string, time.Time](100_000); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
-// Resolve tells which commit a revision stands for.
-func (c *Client) Resolve(ctx context.Context, tok Token, repo Repo, rev string) (Revision, error) {
-	return Revision{}, errTodo
+// quota names the quota of the Hub's that a request counts for. It has one for files, one for its API and one for pages.
+func quota(req *http.Request) string {
+	switch p := req.URL.EscapedPath(); {
+	case strings.Contains(p, "/resolve/"), strings.Contains(p, "/resolve-cache/"):
+		return "resolvers"
+	case strings.Contains(p, "/api/"):
+		return "api"
+	default:
+		return "pages"
+	}
 }
 
-// FileInfo is what HEAD of a file needs.
-type FileInfo struct {
-	model.File
-	LFS         bool
-	ETag        string // without quotes: git SHA-1 of small files, SHA-256 of LFS files
-	ContentType string // "" if not known
-	Disposition string // "" if not known
+// Endpoint is the Hub's address, without a slash at its end.
+func (c *Client) Endpoint() string { return c.endpoint }
+
+// Close closes connections that are not in use.
+func (c *Client) Close() { c.site.Close() }
+
+// Repo is a repository of the Hub.
+type Repo struct {
+	Kind model.Kind `json:"kind"`
+	ID   string     `json:"id"` // "org/name" or "name"
 }
 
-// Stat tells of one file.
-func (c *Client) Stat(ctx context.Context, tok Token, repo Repo, commit, path string) (FileInfo, error) {
-	return FileInfo{}, errTodo
+func (r Repo) String() string { return string(r.Kind) + "/" + r.ID }
+
+// maxSegment is the longest part of a repository's id, in bytes.
+const maxSegment = 96
+
+// check says whether there can be such a repository: one of four kinds, an id of one or two segments of letters, digits, "_", "."
+// and "-", without "--" and "..", not ending in ".git".
+func (r Repo) check() error {
+	switch r.Kind {
+	case model.Models, model.Datasets, model.Spaces, model.Kernels:
+	default:
+		return fmt.Errorf("repository of kind %q", string(r.Kind))
+	}
+	segments := strings.Split(r.ID, "/")
+	ok := len(segments) <= 2 && !strings.Contains(r.ID, "--") && !strings.Contains(r.ID, "..") && !strings.HasSuffix(r.ID, ".git")
+	for _, s := range segments {
+		ok = ok && s != "" && s != "." && len(s) <= maxSegment && strings.Trim(s, idChars) == ""
+	}
+	if !ok {
+		return fmt.Errorf("repository id %q is not valid", r.ID)
+	}
+	return nil
 }
 
-// Files lists all files of a commit.
-func (c *Client) Files(ctx context.Context, tok Token, repo Repo, commit string) ([]model.File, error) {
-	return nil, errTodo
+const idChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+
+// organization is the part of the id before the slash, or "".
+func (r Repo) organization() string {
+	org, _, ok := strings.Cut(r.ID, "/")
+	if !ok {
+		return ""
+	}
+	return org
 }
 
-// Open opens a file from an offset: n bytes, or all that follow if n is negative.
-func (c *Client) Open(ctx context.Context, tok Token, repo Repo, commit, path string, off, n int64) (io.ReadCloser, error) {
-	return nil, errTodo
+// api is an address of the repository's API: the parts are escaped, each as one segment.
+func (c *Client) api(r Repo, parts ...string) string {
+	address := c.endpoint + "/api/" + string(r.Kind) + "/" + r.ID
+	for _, p := range parts {
+		address += "/" + url.PathEscape(p)
+	}
+	return address
 }
 
-// Metadata tells of licence, organization and visibility.
-func (c *Client) Metadata(ctx context.Context, tok Token, repo Repo, commit string) (model.Metadata, error) {
-	return model.Metadata{}, errTodo
+// resolve is the address of a file.
+func (c *Client) resolve(r Repo, commit, path string) string {
+	prefix := ""
+	if r.Kind != model.Models {
+		prefix = string(r.Kind) + "/"
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		segments[i] = url.PathEscape(s)
+	}
+	return c.endpoint + "/" + prefix + r.ID + "/resolve/" + commit + "/" + strings.Join(segments, "/")
 }
 
-// Authorize tells whether the token may read a repository: nil if it may, an *Error as the Hub gives it if not. Public
-// repositories cost no request; an acceptance is remembered for five minutes. Path may be "".
-func (c *Client) Authorize(ctx context.Context, tok Token, repo Repo, commit, path string) error {
-	return errTodo
+// checkRevision says whether there can be such a revision.
+func checkRevision(rev string) error {
+	if rev == "" || len(rev) > 255 || strings.Contains(rev, "..") || strings.ContainsFunc(rev, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return fmt.Errorf("revision %q is not valid", rev)
+	}
+	return nil
 }
 
-// Forward sends any API request with the caller's own headers and token, less those that are between two hops, and returns the answer
-// as it is: its body is decoded if it was compressed. The caller closes the body. Redirects are followed within the Hub's API only.
-func (c *Client) Forward(ctx context.Context, r *http.Request, pathAndQuery string) (*http.Response, error) {
-	return nil, errTodo
-}
-
-// Origin is a version on the Hub as the gate scans it.
-type Origin struct {
-	Client *Client
-	Token  Token
-	Repo   Repo
-	Commit string
-	Blobs  *blob.Store // nil: everything by range
-}
-
-// Files lists the files.
-func (o *Origin) Files(ctx context.Context) ([]model.File, error) {
-	return o.Client.Files(ctx, o.Token, o.Repo, o.Commit)
-}
-
-// Open opens one of the files.
-func (o *Origin) Open(ctx context.Context, f model.File) (source.Content, error) {
-	return nil, errTodo
-}
-
-// Metadata tells what rules need to know.
-func (o *Origin) Metadata(ctx context.Context) (model.Metadata, error) {
-	return o.Client.Metadata(ctx, o.Token, o.Repo, o.Commit)
-}
+// isCommit tells whether a revision is a whole commit id.
+func isCommit(rev string) bool { return len(rev) == 40 && strings.Trim(rev, "0123456789abcdef") == "" }

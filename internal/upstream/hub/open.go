@@ -1,0 +1,185 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"modelgate/internal/blob"
+	"modelgate/internal/upstream"
+)
+
+// errRange is wrapped when the answer to a range is not that range.
+var errRange = errors.New("not the range that was asked for")
+
+// maxSkip is how much of a whole file is read past to get to a short range of it, where a server does not know ranges.
+const maxSkip = 16 << 20
+
+// place is a file at a commit, and who asks for it.
+type place struct {
+	tok    Token
+	repo   Repo
+	commit string
+	path   string
+}
+
+func (p place) check() error {
+	if !isCommit(p.commit) {
+		return fmt.Errorf("%q is no commit", p.commit)
+	}
+	return errors.Join(p.repo.check(), checkPath(p.path))
+}
+
+// Open opens a file from an offset: n bytes, or all that follow if n is negative. It asks for the file's address anew each time, as
+// addresses of the content network expire. What it returns ends in an error if it is cut. A refusal of the Hub's is an *Error; one of
+// the content network is not, as it may be another a moment later.
+//
+// The Hub itself is asked whether the caller may have it.
+func (c *Client) Open(ctx context.Context, tok Token, repo Repo, commit, path string, off, n int64) (io.ReadCloser, error) {
+	p := place{tok, repo, commit, path}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	body, _, err := c.open(ctx, p, off, n)
+	return body, err
+}
+
+// Opener opens a file for a blob.Store.
+func (c *Client) Opener(tok Token, repo Repo, commit, path string) blob.Opener {
+	return func(ctx context.Context, off int64) (io.ReadCloser, error) {
+		return c.Open(ctx, tok, repo, commit, path, off, -1)
+	}
+}
+
+// open is Open; it also tells the address that the bytes came from.
+func (c *Client) open(ctx context.Context, p place, off, n int64) (io.ReadCloser, string, error) {
+	address := c.resolve(p.repo, p.commit, p.path)
+	for again := true; ; again = false {
+		res, err := c.get(ctx, p.tok, address, off, n)
+		if err != nil {
+			return nil, "", fmt.Errorf("open %s of %s: %w", p.path, p.repo, err)
+		}
+		if got := res.First().Get("X-Repo-Commit"); got != "" && got != p.commit {
+			_ = res.Body.Close()
+			return nil, "", fmt.Errorf("open %s of %s: a file of commit %q: %w", p.path, p.repo, got, errAnswer)
+		}
+		elsewhere := !c.site.IsOwn(res.Request.URL)
+		if elsewhere && res.StatusCode >= http.StatusBadRequest {
+			_ = res.Body.Close()
+			if again { // it may have expired on the way
+				continue
+			}
+			return nil, "", fmt.Errorf("open %s of %s: %s answers %s", p.path, p.repo, res.Request.URL.Host, res.Status)
+		}
+		if res.StatusCode >= http.StatusBadRequest {
+			return nil, "", fmt.Errorf("open %s of %s: %w", p.path, p.repo, refusal(res.Response))
+		}
+		body, err := ranged(res, off, n)
+		if err != nil {
+			return nil, "", fmt.Errorf("open %s of %s: %w", p.path, p.repo, err)
+		}
+		return body, res.Request.URL.String(), nil
+	}
+}
+
+// get asks for bytes.
+func (c *Client) get(ctx context.Context, tok Token, address string, off, n int64) (*upstream.Response, error) {
+	header := http.Header{"Accept-Encoding": {"identity"}}
+	switch {
+	case n >= 0:
+		header.Set("Range", fmt.Sprintf("bytes=%d-%d", off, off+n-1))
+	case off > 0:
+		header.Set("Range", fmt.Sprintf("bytes=%d-", off))
+	}
+	return c.ask(ctx, http.MethodGet, address, tok, header)
+}
+
+// ranged is the body of an answer if it is what was asked for: n bytes from off, or all from off if n is negative. It closes the body
+// otherwise.
+func ranged(res *upstream.Response, off, n int64) (io.ReadCloser, error) {
+	err := checkRange(res, off, n)
+	body := res.Body
+	if err == nil && res.StatusCode == http.StatusOK && (off > 0 || n >= 0) {
+		// A server that does not know ranges. Going on from where a download was cut is worth reading what came before.
+		if n >= 0 && off > maxSkip {
+			err = fmt.Errorf("%d bytes at %d by reading the whole file: %w", n, off, errRange)
+		} else if _, err = io.CopyN(io.Discard, body, off); err != nil {
+			err = fmt.Errorf("read past %d bytes: %w", off, err)
+		}
+	}
+	if err != nil {
+		_ = res.Body.Close()
+		return nil, err
+	}
+	if n >= 0 {
+		return &limited{Reader: io.LimitReader(body, n), Closer: body}, nil
+	}
+	return body, nil
+}
+
+type limited struct {
+	io.Reader
+	io.Closer
+}
+
+// checkRange looks at status, encoding and Content-Range of an answer.
+func checkRange(res *upstream.Response, off, n int64) error {
+	if e := res.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return fmt.Errorf("bytes that are encoded as %q: %w", e, errAnswer)
+	}
+	wanted := off > 0 || n >= 0
+	switch {
+	case res.StatusCode == http.StatusOK:
+		return nil
+	case res.StatusCode != http.StatusPartialContent || !wanted:
+		return fmt.Errorf("%s: %w", res.Status, errAnswer)
+	}
+	first, last, total, err := contentRange(res.Header.Get("Content-Range"))
+	if err != nil {
+		return err
+	}
+	end := off + n - 1
+	if n < 0 {
+		end = total - 1
+	}
+	if first != off || last != end || total >= 0 && last >= total || total < 0 && n < 0 {
+		return fmt.Errorf("Content-Range %q: %w", res.Header.Get("Content-Range"), errRange)
+	}
+	if res.ContentLength >= 0 && res.ContentLength != last-first+1 {
+		return fmt.Errorf("%d bytes as %q: %w", res.ContentLength, res.Header.Get("Content-Range"), errRange)
+	}
+	return nil
+}
+
+// contentRange reads "bytes first-last/total"; total is -1 if it is "*" (RFC 9110, 14.4).
+func contentRange(value string) (first, last, total int64, err error) {
+	bad := fmt.Errorf("Content-Range %q: %w", value, errRange)
+	unit, rest, ok := strings.Cut(value, " ")
+	span, size, ok2 := strings.Cut(rest, "/")
+	from, to, ok3 := strings.Cut(span, "-")
+	if !ok || !ok2 || !ok3 || !strings.EqualFold(unit, "bytes") {
+		return 0, 0, 0, bad
+	}
+	total = -1
+	for _, part := range []struct {
+		text string
+		into *int64
+	}{{from, &first}, {to, &last}, {size, &total}} {
+		if part.into == &total && part.text == "*" {
+			continue
+		}
+		n, err := strconv.ParseUint(part.text, 10, 63)
+		if err != nil {
+			return 0, 0, 0, bad
+		}
+		*part.into = int64(n)
+	}
+	if last < first || total >= 0 && last >= total {
+		return 0, 0, 0, bad
+	}
+	return first, last, total, nil
+}

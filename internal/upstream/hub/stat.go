@@ -1,0 +1,160 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"modelgate/internal/model"
+	"modelgate/internal/upstream"
+)
+
+// FileInfo is what HEAD of a file needs.
+type FileInfo struct {
+	model.File
+	LFS         bool   `json:"lfs"`
+	ETag        string `json:"etag"`                   // without quotes: git SHA-1 of small files, SHA-256 of LFS files
+	ContentType string `json:"content_type,omitempty"` // "" if not known
+	Disposition string `json:"disposition,omitempty"`  // "" if not known
+	// Missing is a file that the commit does not have; never set in what Stat returns.
+	Missing bool `json:"missing,omitempty"`
+}
+
+func fileKey(r Repo, commit, path string) string {
+	return "hub/file/" + r.String() + "/" + commit + "/" + path
+}
+
+// Stat tells of one file: from the tree if that is known, else by one HEAD, which is remembered, as is that there is no such file. A
+// refusal is an *Error; its code is EntryNotFound if the commit does not have the file.
+func (c *Client) Stat(ctx context.Context, tok Token, repo Repo, commit, path string) (FileInfo, error) {
+	if err := repo.check(); err != nil {
+		return FileInfo{}, err
+	}
+	if !isCommit(commit) {
+		return FileInfo{}, fmt.Errorf("%q is no commit", commit)
+	}
+	if checkPath(path) != nil {
+		return FileInfo{}, noEntry(commit, path)
+	}
+	if err := c.admit(ctx, tok, repo, commit, path); err != nil {
+		return FileInfo{}, err
+	}
+	fi, ok := c.knownFile(ctx, repo, commit, path)
+	if !ok {
+		var err error
+		fi, err = together(ctx, c, fileKey(repo, commit, path)+"/"+c.who(tok), askLimit, func(ctx context.Context) (FileInfo, error) {
+			return c.askFile(ctx, tok, repo, commit, path)
+		})
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		if err != nil {
+			return FileInfo{}, fmt.Errorf("look at %s of %s at %s: %w", path, repo, commit, err)
+		}
+	}
+	if fi.Missing {
+		return FileInfo{}, noEntry(commit, path)
+	}
+	return fi, nil
+}
+
+// knownFile is what is remembered of a file. What HEAD said goes first: it says more than the tree.
+func (c *Client) knownFile(ctx context.Context, repo Repo, commit, path string) (FileInfo, bool) {
+	if v, ok := c.facts.recent.Get(fileKey(repo, commit, path)); ok {
+		fi, ok := v.(FileInfo)
+		return fi, ok
+	}
+	if t := c.knownTree(ctx, repo, commit); t != nil {
+		f, ok := t.find(path)
+		if !ok {
+			return FileInfo{Missing: true}, true
+		}
+		return FileInfo{File: f, LFS: f.Digest.Algorithm() == model.SHA256, ETag: f.Digest.Hex()}, true
+	}
+	return recall[FileInfo](ctx, c.facts, fileKey(repo, commit, path))
+}
+
+// askFile asks by HEAD and remembers the answer.
+func (c *Client) askFile(ctx context.Context, tok Token, repo Repo, commit, path string) (FileInfo, error) {
+	res, err := c.ask(c.stay(ctx), http.MethodHead, c.resolve(repo, commit, path), tok, http.Header{"Accept-Encoding": {"identity"}})
+	if err != nil {
+		return FileInfo{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode >= http.StatusBadRequest {
+		e := refusal(res.Response)
+		if e.Code != "EntryNotFound" {
+			return FileInfo{}, e
+		}
+		fi := FileInfo{Missing: true}
+		c.keep(remember(ctx, c.facts, fileKey(repo, commit, path), fi))
+		return fi, nil
+	}
+	fi, err := fileInfo(res, commit, path)
+	if err != nil {
+		return FileInfo{}, err
+	}
+	c.keep(remember(ctx, c.facts, fileKey(repo, commit, path), fi))
+	return fi, nil
+}
+
+// fileInfo reads the answer to a HEAD: the Hub's own last answer, and those that redirected to it.
+func fileInfo(res *upstream.Response, commit, path string) (FileInfo, error) {
+	get := func(name string) string {
+		if v := res.Header.Get(name); v != "" {
+			return v
+		}
+		for i := len(res.Hops) - 1; i >= 0; i-- {
+			if v := res.Hops[i].Header.Get(name); v != "" {
+				return v
+			}
+		}
+		return ""
+	}
+	if got := get("X-Repo-Commit"); got != "" && got != commit {
+		return FileInfo{}, fmt.Errorf("a file of commit %q: %w", got, errAnswer)
+	}
+	tag := get("X-Linked-Etag")
+	if tag == "" {
+		tag = get("ETag")
+	}
+	tag = strings.Trim(strings.TrimPrefix(tag, "W/"), `"`)
+	fi := FileInfo{File: model.File{Path: path, BlobID: tag}, ETag: tag, LFS: len(tag) == 64}
+	algorithm := model.GitSHA
+	if fi.LFS {
+		algorithm = model.SHA256
+	}
+	var err error
+	if fi.Digest, err = model.NewDigest(algorithm, tag); err != nil {
+		return FileInfo{}, fmt.Errorf("ETag: %w: %w", errAnswer, err)
+	}
+	final := res.StatusCode < http.StatusMultipleChoices
+	switch linked := get("X-Linked-Size"); {
+	case linked != "":
+		if fi.Size, err = strconv.ParseInt(linked, 10, 64); err != nil || fi.Size < 0 {
+			return FileInfo{}, fmt.Errorf("size %q: %w", linked, errAnswer)
+		}
+	case final && res.ContentLength >= 0:
+		fi.Size = res.ContentLength
+	default:
+		return FileInfo{}, fmt.Errorf("no size: %w", errAnswer)
+	}
+	if final { // type and name of a redirect are those of its own body
+		fi.ContentType, fi.Disposition = res.Header.Get("Content-Type"), res.Header.Get("Content-Disposition")
+	}
+	return fi, nil
+}
+
+// stay makes requests under ctx follow redirects on the Hub itself alone; one to the content network is the answer then.
+func (c *Client) stay(ctx context.Context) context.Context {
+	return upstream.WithFollow(ctx, func(to *url.URL) error {
+		if c.site.IsOwn(to) {
+			return nil
+		}
+		return http.ErrUseLastResponse
+	})
+}
