@@ -1,0 +1,363 @@
+package hfmirror
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"modelgate/internal/gate"
+	"modelgate/internal/model"
+	"modelgate/internal/upstream"
+	"modelgate/internal/upstream/hub"
+)
+
+// Bounds of the API.
+const (
+	maxAPIBody   = 256 << 20 // of an answer
+	maxAPIError  = 1 << 20   // of an answer that is an error
+	maxAPIPost   = 8 << 20   // of a request
+	wholeAnswer  = 64 << 10  // shorter answers are sent with their length
+	unknownLimit = 10 * time.Second
+	knownLimit   = 60 * time.Second
+)
+
+// xetSentence is what a client reads that was led to Xet by a listing it had fetched from the Hub itself.
+const xetSentence = "modelgate serves files over HTTP only: delete the cached tree of this repository or set HF_HUB_DISABLE_XET=1"
+
+// serveAPI answers /api/…: metadata, which is answered whatever the verdict.
+func (d *Door) serveAPI(x *exchange) error {
+	switch {
+	case x.verb == "telemetry":
+		d.common(x)
+		x.out.WriteHeader(http.StatusNoContent)
+		return nil
+	case x.verb == "agent-harnesses": // a registry that command lines fetch now and then, and must not wait for
+		return notFound("modelgate does not serve this catalogue")
+	case x.verb == "xet-read-token":
+		return forbidden(xetSentence)
+	case apiVerbs[x.verb].refused, strings.HasSuffix(strings.ToLower(x.rest), ".parquet"):
+		return forbidden("modelgate gives bytes of files at /resolve/ only, where they are judged")
+	}
+	if d.BlockMetadata && x.repo.ID != "" {
+		if err := d.hideBlocked(x); err != nil {
+			return err
+		}
+	}
+	return d.forward(x)
+}
+
+// hideBlocked refuses to speak of a version that is known to be blocked.
+func (d *Door) hideBlocked(x *exchange) error {
+	name := x.rev
+	if name == "" {
+		name = "main"
+	}
+	rev, err := d.revision(x, name)
+	if err != nil {
+		return err
+	}
+	if err := d.authorize(x, rev, ""); err != nil {
+		return err
+	}
+	return d.blockMetadata(x)
+}
+
+// forward passes a request on and its answer back.
+func (d *Door) forward(x *exchange) error {
+	key := x.rest
+	if x.URL.RawQuery != "" {
+		key += "?" + x.URL.RawQuery
+	}
+	if answer, ok := d.kept.get(key); ok && d.lasting(x) && d.mayKnow(x) {
+		return d.replay(x, answer)
+	}
+	ctx, cancel := context.WithTimeout(x.Context(), d.patience(x))
+	defer cancel()
+	resp, err := d.Hub.Forward(ctx, d.onward(ctx, x), key)
+	if err != nil {
+		if answer, ok := d.kept.get(key); ok && errors.Is(err, upstream.ErrUnreachable) && d.mayKnow(x) {
+			x.out.Header().Add("X-Hf-Warning", "modelgate; the Hub cannot be reached: this is its last known answer")
+			return d.replay(x, answer)
+		}
+		return fmt.Errorf("forward %s: %w", x.verb, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		return d.passError(x, resp)
+	}
+	if x.Method == http.MethodHead || resp.StatusCode == http.StatusNoContent || x.verb == "auth-check" { // whose status says all
+		d.apiHeader(x, resp.Header)
+		x.out.WriteHeader(resp.StatusCode)
+		return nil
+	}
+	if err := onlyMetadata(resp); err != nil {
+		return err
+	}
+	return d.copyJSON(x, key, resp)
+}
+
+// patience is how long the Hub may take.
+func (d *Door) patience(x *exchange) time.Duration {
+	_, known := apiVerbs[x.verb]
+	switch {
+	case d.Patience > 0:
+		return d.Patience
+	case known || x.repo.ID != "" && x.verb == "":
+		return knownLimit
+	default:
+		return unknownLimit
+	}
+}
+
+// onward is the request as the Hub may see it: without what was meant for the gate, or says who asks.
+func (d *Door) onward(ctx context.Context, x *exchange) *http.Request {
+	r := x.Request.Clone(ctx)
+	for name := range r.Header {
+		if name == scanHeader || name == "Cookie" || name == "Forwarded" || name == "Via" || strings.HasPrefix(name, "X-Forwarded-") ||
+			name == "X-Real-Ip" || name == "Range" || name == "If-Range" {
+			r.Header.Del(name)
+		}
+	}
+	if r.Body != nil {
+		r.Body = http.MaxBytesReader(nil, r.Body, maxAPIPost)
+	}
+	return r
+}
+
+// onlyMetadata refuses an answer that may hold the bytes of a file: one that is not JSON, is meant to be saved, or comes from
+// a route of files.
+func onlyMetadata(resp *http.Response) error {
+	refused := forbidden("modelgate passes on metadata only: the Hub's answer may hold the bytes of a file")
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") {
+		return refused
+	}
+	if resp.Header.Get("Content-Disposition") != "" || resp.Header.Get("Content-Range") != "" || resp.Header.Get("X-Linked-Etag") != "" {
+		return refused
+	}
+	if resp.Request == nil || resp.Request.URL == nil { // nothing was followed
+		return nil
+	}
+	_, rest, ok := strings.Cut(resp.Request.URL.EscapedPath(), "/api/")
+	if !ok {
+		return refused
+	}
+	a, err := parseAPI(strings.Split(rest, "/"))
+	if err != nil || a.route != routeAPI || apiVerbs[a.verb].refused {
+		return refused
+	}
+	return nil
+}
+
+// passed are the headers of the Hub's API that clients get to see. Others could lead them elsewhere, or speak of the
+// connection to the Hub.
+var passed = []string{
+	"Content-Type", "Etag", "Last-Modified", "Cache-Control", "Vary", "X-Error-Code", "X-Error-Message", "X-Request-Id",
+	"X-Repo-Commit", "X-Total-Count", "X-Hf-Warning", "Retry-After", "Ratelimit", "Ratelimit-Policy", "Www-Authenticate",
+}
+
+// apiHeader sets the headers of an answer of the API.
+func (d *Door) apiHeader(x *exchange, from http.Header) {
+	h := d.common(x)
+	for _, name := range passed {
+		if values := from[name]; len(values) > 0 {
+			h[name] = append(h[name], values...)
+		}
+	}
+	if id := from.Get("X-Request-Id"); id != "" {
+		h.Set("X-Request-Id", id)
+	}
+	h["X-Content-Type-Options"] = noSniff
+	kept, dropped := d.links.rewrite(from.Values("Link"), d.base(x)+x.prefix)
+	if len(kept) > 0 {
+		h["Link"] = []string{strings.Join(kept, ", ")}
+	}
+	for _, link := range dropped {
+		d.Log.Warn().Str("request", x.id).Str("link", clip(link, 300)).Msg("a link of the Hub to another place was dropped")
+	}
+}
+
+// passError passes on an error of the Hub: its headers, and its body if that is short and no page. A redirect that was not
+// followed leads to files, or away from the Hub.
+func (d *Door) passError(x *exchange, resp *http.Response) error {
+	if resp.StatusCode < 400 && resp.StatusCode != http.StatusNotModified {
+		return forbidden("modelgate follows no redirect of the Hub to where files may be")
+	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAPIError))
+	if err != nil {
+		return fmt.Errorf("read the Hub's error: %w", err)
+	}
+	if resp.StatusCode == http.StatusNotModified {
+		d.apiHeader(x, resp.Header)
+		x.out.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	d.apiHeader(x, resp.Header)
+	h := x.out.Header()
+	if !json.Valid(text) {
+		message := resp.Header.Get("X-Error-Message")
+		if message == "" {
+			message = http.StatusText(resp.StatusCode)
+		}
+		if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil && kind == "text/plain" && len(text) > 0 {
+			message = strings.ToValidUTF8(clip(string(text), 2000), "?")
+		}
+		if text, err = json.Marshal(body{Error: message, Message: message, RequestID: h.Get("X-Request-Id")}); err != nil {
+			return err
+		}
+		h.Set("Content-Type", "application/json")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	x.out.WriteHeader(resp.StatusCode)
+	if x.Method != http.MethodHead {
+		_, _ = x.out.Write(text)
+	}
+	return nil
+}
+
+// copyJSON copies an answer as it streams by, without what starts Xet. What may be of use when the Hub is away is kept.
+func (d *Door) copyJSON(x *exchange, key string, resp *http.Response) error {
+	late := &lateWriter{begin: func(length int) {
+		d.apiHeader(x, resp.Header)
+		if length >= 0 {
+			x.out.Header().Set("Content-Length", strconv.Itoa(length))
+		}
+		x.out.WriteHeader(resp.StatusCode)
+	}, to: x.out}
+	if d.worthKeeping(x) {
+		late.copy = new(bytes.Buffer)
+	}
+	out := bufio.NewWriterSize(late, wholeAnswer)
+	in := bufio.NewReaderSize(io.LimitReader(resp.Body, maxAPIBody), 32<<10)
+	injected := false
+	err := prune(out, in, func() []byte {
+		text := d.verdictEntry(x)
+		injected = len(text) > 0
+		return text
+	})
+	if err != nil {
+		return fmt.Errorf("copy the Hub's answer: %w", err)
+	}
+	if !late.begun {
+		late.begun = true
+		late.begin(out.Buffered())
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	if late.copy != nil && !injected && late.copy.Len() <= maxKeptAnswer {
+		d.kept.put(key, keptAnswer{header: keptHeader(resp.Header), body: late.copy.Bytes()})
+	}
+	return nil
+}
+
+// lateWriter sends the header with the first bytes that no longer fit into the buffer before it.
+type lateWriter struct {
+	begin func(length int) // of the body; negative if it is not known yet
+	to    io.Writer
+	begun bool
+	copy  *bytes.Buffer // nil, or what was written, until it's too much
+}
+
+func (w *lateWriter) Write(p []byte) (int, error) {
+	if !w.begun {
+		w.begun = true
+		w.begin(-1)
+	}
+	if w.copy != nil && w.copy.Len() <= maxKeptAnswer {
+		w.copy.Write(p)
+	}
+	return w.to.Write(p)
+}
+
+// verdictEntry is what the Hub's list of scanners gets in addition: the verdict on the version, if it stands.
+func (d *Door) verdictEntry(x *exchange) []byte {
+	if x.repo.ID == "" || x.rev == "" {
+		return nil
+	}
+	rev, err := d.revision(x, x.rev)
+	if err != nil {
+		return nil
+	}
+	v, ok := d.Gate.Known(x.Context(), d.request(x, rev, ""))
+	if !ok {
+		return nil
+	}
+	entry := struct {
+		Status     string `json:"status"`
+		Message    string `json:"message"`
+		ReportLink string `json:"reportLink"`
+	}{Status: statusOf(v), Message: v.Message, ReportLink: d.base(x) + "/ui/scans/" + v.Scan.String()}
+	if entry.Message == "" {
+		entry.Message = v.Warning
+	}
+	text, err := json.Marshal(entry)
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// statusOf says an outcome in the Hub's words.
+func statusOf(v gate.Verdict) string {
+	switch v.Outcome {
+	case model.Allowed:
+		if v.Warning != "" {
+			return "caution"
+		}
+		return "safe"
+	case model.Blocked:
+		return "unsafe"
+	case model.Errored:
+		return "error"
+	default:
+		return "queued"
+	}
+}
+
+// lasting tells whether an answer can never change: the listing of a commit, without what the Hub learns of it later.
+func (d *Door) lasting(x *exchange) bool {
+	return x.Method == http.MethodGet && x.verb == "tree" && isCommit(x.rev) && !truthy(x.URL.Query()["expand"])
+}
+
+// worthKeeping tells whether an answer helps clients when the Hub is away: what they ask before they ask for files.
+func (d *Door) worthKeeping(x *exchange) bool {
+	return x.Method == http.MethodGet && x.repo.ID != "" && slices.Contains([]string{"", "revision", "tree", "refs"}, x.verb)
+}
+
+// mayKnow tells whether this caller may have what another one has asked for.
+func (d *Door) mayKnow(x *exchange) bool {
+	name := x.rev
+	if name == "" {
+		name = "main"
+	}
+	rev, err := d.revision(x, name)
+	return err == nil && d.authorize(x, rev, "") == nil
+}
+
+// replay answers with what the Hub said before.
+func (d *Door) replay(x *exchange, a keptAnswer) error {
+	d.apiHeader(x, a.header)
+	x.out.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	x.out.WriteHeader(http.StatusOK)
+	_, _ = x.out.Write(a.body)
+	return nil
+}
+
+// truthy reads the booleans of queries: Python's True, JavaScript's true, 1.
+func truthy(values []string) bool {
+	return slices.ContainsFunc(values, func(s string) bool { return s == "1" || strings.EqualFold(s, "true") })
+}
+
+// repoOf names the repository of a version.
+func repoOf(v model.Version) hub.Repo { return hub.Repo{Kind: v.Kind, ID: v.Name} }

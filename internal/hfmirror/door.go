@@ -1,0 +1,167 @@
+package hfmirror
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"modelgate/internal/model"
+	"modelgate/internal/upstream/hub"
+)
+
+// Door answers for the Hub.
+type Door struct {
+	Config
+	metrics   metrics
+	links     links
+	ids       *requestIDs
+	manifests *manifests
+	kept      *kept
+}
+
+// exchange is one request and what is known of it so far.
+type exchange struct {
+	*http.Request
+	address
+	out   *response
+	token hub.Token
+	id    string // of the request
+
+	// For the log and the record.
+	version model.Version
+	scan    uuid.UUID
+	outcome model.Outcome
+}
+
+// Handles tells whether a request is for the Hub. Other doors come after this one: the Hub's file routes win over any other reading
+// of a path.
+func (d *Door) Handles(r *http.Request) bool {
+	_, err := parse(r.URL.EscapedPath())
+	return !errors.Is(err, errNotOurs)
+}
+
+// ServeHTTP answers a request.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	out := &response{ResponseWriter: w}
+	x := &exchange{Request: r, out: out, token: tokenOf(r), id: d.ids.next()}
+	var err error
+	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
+	x.address, err = parse(r.URL.EscapedPath())
+	if err == nil {
+		err = d.answer(x)
+	}
+	if err != nil {
+		d.fail(x, err)
+	}
+}
+
+// answer finds who answers.
+func (d *Door) answer(x *exchange) error {
+	if x.Method == http.MethodOptions && !d.NoCORS {
+		return d.preflight(x)
+	}
+	if x.route != routeGit { // whose clients show nothing but plain text
+		if err := allowed(x); err != nil {
+			return err
+		}
+	}
+	switch x.route {
+	case routeFile, routeRaw:
+		return d.serveFile(x)
+	case routeAPI:
+		return d.serveAPI(x)
+	case routeLFS:
+		return d.serveBatch(x)
+	case routeManifest:
+		return d.serveManifest(x)
+	case routeBlob:
+		return d.serveBlob(x)
+	case routeGit:
+		return d.refuseGit(x)
+	case routeBucket:
+		return notFound("modelgate does not serve buckets")
+	case routePage:
+		return forbidden("modelgate serves files and the API of the Hub, not its pages")
+	}
+	return notFound("there is nothing here")
+}
+
+// allowed refuses every method that could change something: the gate only reads. Two requests that read are POSTs.
+func allowed(x *exchange) error {
+	reads := x.Method == http.MethodGet || x.Method == http.MethodHead
+	if x.Method == http.MethodPost {
+		reads = x.route == routeLFS || x.route == routeAPI && x.verb == "paths-info"
+	} else if x.route == routeLFS {
+		reads = false
+	}
+	if !reads {
+		return forbidden("modelgate is read-only: " + ascii(x.Method, 20) + " is not passed on")
+	}
+	return nil
+}
+
+// tokenOf takes the client's token from its request: "Bearer hf_…", or the password that git gives.
+func tokenOf(r *http.Request) hub.Token {
+	value := r.Header.Get("Authorization")
+	if scheme, token, ok := strings.Cut(value, " "); ok && strings.EqualFold(scheme, "bearer") {
+		return hub.Token(strings.TrimSpace(token))
+	}
+	if _, password, ok := r.BasicAuth(); ok {
+		return hub.Token(password)
+	}
+	return ""
+}
+
+// preflight answers a browser that asks whether a page of another origin may ask.
+func (d *Door) preflight(x *exchange) error {
+	h := x.out.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Range, If-Range, If-None-Match, Content-Type")
+	h.Set("Access-Control-Max-Age", "86400")
+	x.out.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// exposed are the headers that a page of another origin may read.
+const exposed = "ETag, Content-Length, Content-Range, Accept-Ranges, Link, X-Repo-Commit, X-Linked-Etag, X-Linked-Size, X-Error-Code, " +
+	"X-Error-Message, X-Request-Id, X-Modelgate-Scan"
+
+// common sets the headers that every answer has. It comes after the last heartbeat, which would send them.
+func (d *Door) common(x *exchange) http.Header {
+	h := x.out.Header()
+	h["X-Request-Id"] = []string{x.id}
+	if !d.NoCORS {
+		h["Access-Control-Allow-Origin"] = anyOrigin
+		h["Access-Control-Expose-Headers"] = exposedHeaders
+	}
+	return h
+}
+
+// Values of headers that many answers share; nobody changes them.
+var (
+	anyOrigin      = []string{"*"}
+	exposedHeaders = []string{exposed}
+	byteRanges     = []string{"bytes"}
+)
+
+// who is the client for the record: its address, as a reverse proxy in front tells it if that is trusted.
+func (d *Door) who(x *exchange) string {
+	if d.TrustForwarded {
+		if first, _, _ := strings.Cut(x.Header.Get("X-Forwarded-For"), ","); first != "" {
+			if ip := net.ParseIP(strings.TrimSpace(first)); ip != nil {
+				return ip.String()
+			}
+		}
+	}
+	host, _, err := net.SplitHostPort(x.RemoteAddr)
+	if err != nil {
+		return x.RemoteAddr
+	}
+	return host
+}

@@ -1,0 +1,121 @@
+package hfmirror
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// links turns the addresses in the Hub's Link headers into addresses of the gate. Clients follow them verbatim, with their
+// token: one that is left as it is leads around the gate.
+type links struct {
+	host string // of the Hub, in lower case
+	path string // of the Hub, without a slash at the end
+}
+
+func newLinks(endpoint string) (links, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" {
+		return links{}, fmt.Errorf("hub door: %q is not the address of a Hub", endpoint)
+	}
+	return links{host: strings.ToLower(u.Host), path: strings.TrimRight(u.EscapedPath(), "/")}, nil
+}
+
+// rewrite returns the values of Link headers with the Hub's address replaced by base, path and query byte for byte. What
+// belongs to Xet is left out without a word; dropped are the addresses of other hosts.
+func (l links) rewrite(values []string, base string) (kept, dropped []string) {
+	for _, value := range values {
+		for _, link := range splitLinks(value) {
+			target, params, ok := strings.Cut(strings.TrimPrefix(link, "<"), ">")
+			if !ok || !strings.HasPrefix(link, "<") || !printable(link) {
+				dropped = append(dropped, link)
+				continue
+			}
+			if isXetLink(params) {
+				continue
+			}
+			path, ours := l.relative(target)
+			if !ours {
+				dropped = append(dropped, target)
+				continue
+			}
+			kept = append(kept, "<"+base+path+">"+params)
+		}
+	}
+	return kept, dropped
+}
+
+// relative takes the Hub's address off a URL and leaves path and query.
+func (l links) relative(target string) (string, bool) {
+	rest := target
+	if _, after, ok := strings.Cut(target, "://"); ok {
+		u, err := url.Parse(target)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !strings.EqualFold(u.Host, l.host) || u.User != nil {
+			return "", false
+		}
+		at := strings.IndexAny(after, "/?")
+		if at < 0 || after[at] == '?' {
+			return "", false
+		}
+		rest = after[at:]
+	}
+	rest, ok := strings.CutPrefix(rest, l.path)
+	return rest, ok && strings.HasPrefix(rest, "/") && !strings.HasPrefix(rest, "//") && !strings.HasPrefix(rest, "/\\")
+}
+
+// isXetLink tells whether the parameters of a link say that it starts Xet.
+func isXetLink(params string) bool {
+	p := strings.ToLower(params)
+	return strings.Contains(p, "xet-auth") || strings.Contains(p, "xet-reconstruction-info")
+}
+
+// splitLinks splits the value of a Link header at the commas that are neither within <> nor within quotes.
+func splitLinks(value string) []string {
+	var out []string
+	start, angle, quote := 0, false, false
+	for i := 0; i <= len(value); i++ {
+		if i == len(value) || value[i] == ',' && !angle && !quote {
+			if link := strings.TrimSpace(value[start:i]); link != "" {
+				out = append(out, link)
+			}
+			start = i + 1
+			continue
+		}
+		switch c := value[i]; {
+		case c == '"' && !angle:
+			quote = !quote
+		case c == '<' && !quote:
+			angle = true
+		case c == '>' && !quote:
+			angle = false
+		case c == '\\' && quote:
+			i++
+		}
+	}
+	return out
+}
+
+// base is the gate's address as this client used it, without the prefix of a group.
+func (d *Door) base(x *exchange) string {
+	if d.PublicURL != "" {
+		return d.PublicURL
+	}
+	scheme, host := "http", x.Host
+	if x.TLS != nil {
+		scheme = "https"
+	}
+	if d.TrustForwarded {
+		if proto := x.Header.Get("X-Forwarded-Proto"); proto == "http" || proto == "https" {
+			scheme = proto
+		}
+		if forwarded := x.Header.Get("X-Forwarded-Host"); forwarded != "" {
+			host = forwarded
+		}
+	}
+	if strings.IndexFunc(host, notInHost) >= 0 {
+		host = ""
+	}
+	return scheme + "://" + host
+}
+
+func notInHost(r rune) bool { return notInName(r) && r != ':' && r != '[' && r != ']' }

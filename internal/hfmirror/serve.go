@@ -1,0 +1,186 @@
+package hfmirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"modelgate/internal/blob"
+	"modelgate/internal/gate"
+	"modelgate/internal/model"
+)
+
+// quarantineWithin bounds how long a quarantine may take to be recorded. It does not depend on the client.
+const quarantineWithin = 30 * time.Second
+
+// get answers GET of a file: the verdict, then the bytes that were judged.
+func (d *Door) get(x *exchange, p place) error {
+	h := d.hold(x)
+	defer h.end()
+	req := d.request(x, p.rev, x.path)
+	v, err := d.judge(x, req, h)
+	if err != nil {
+		d.record(x, p)
+		return err
+	}
+	content, err := d.fetch(x, p, h)
+	if errors.Is(err, blob.ErrMismatch) {
+		return d.mismatch(x, req, h, err)
+	}
+	if err != nil {
+		return err
+	}
+	defer content.close()
+	err = d.send(x, p, v, content)
+	d.record(x, p)
+	if errors.Is(err, blob.ErrMismatch) {
+		return errors.Join(err, d.quarantine(x, req, err))
+	}
+	return err
+}
+
+// content is an open blob whose waits end with it.
+type content struct {
+	*blob.Content
+	cancel context.CancelFunc
+	err    error // of reading, which http.ServeContent keeps to itself
+}
+
+func (c *content) close() {
+	_ = c.Close()
+	c.cancel()
+}
+
+// Read notes why reading failed.
+func (c *content) Read(p []byte) (int, error) {
+	n, err := c.Content.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
+	return n, err
+}
+
+// fetch opens the bytes: at once if they are here, else as soon as the first of them are. The bytes are held to their digest, and to
+// what scanners were given of them.
+func (d *Door) fetch(x *exchange, p place, h *hold) (*content, error) {
+	f := p.info.File
+	if f.Digest == "" {
+		return nil, fmt.Errorf("the Hub tells no digest of %s", x.path)
+	}
+	ctx, cancel := context.WithCancel(x.Context())
+	want := blob.Want{Digest: f.Digest, Size: f.Size, Blocks: d.Gate.Blocks(ctx, f)}
+	open := d.Hub.Opener(x.token, p.rev.Repo, p.rev.Commit, x.path)
+	c := &content{cancel: cancel}
+	var err error
+	done := make(chan struct{})
+	get := func() {
+		defer close(done)
+		c.Content, err = d.Blobs.Get(ctx, want, open)
+	}
+	if d.Blobs.Has(f.Digest, f.Size) {
+		get()
+	} else {
+		go get()
+	}
+	if held := h.wait(done); held != nil {
+		cancel()
+		<-done
+		if err == nil {
+			c.close()
+		}
+		return nil, fmt.Errorf("first bytes of %s: %w", x.path, held)
+	}
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return c, nil
+}
+
+// send gives the bytes, or the range of them that was asked for. An error means that the client must not take what it got for whole.
+func (d *Door) send(x *exchange, p place, v gate.Verdict, c *content) error {
+	h := d.fileHeader(x, p)
+	h["X-Modelgate-Scan"] = []string{v.Scan.String()}
+	if v.Warning != "" {
+		h.Add("X-Hf-Warning", "modelgate; "+ascii(v.Warning, headerText))
+	}
+	onlyOneRange(x.Request)
+	if file := c.File(); file != nil {
+		http.ServeContent(x.out, x.Request, "", time.Time{}, file)
+		return nil
+	}
+	http.ServeContent(x.out, x.Request, "", time.Time{}, c)
+	if c.err != nil {
+		return fmt.Errorf("bytes of %s: %w", x.path, c.err)
+	}
+	return nil
+}
+
+// onlyOneRange takes away a Range that asks for several ranges, or that nobody can read: it's answered with the whole file.
+func onlyOneRange(r *http.Request) {
+	value := r.Header.Get("Range")
+	if value == "" {
+		return
+	}
+	spec, ok := strings.CutPrefix(value, "bytes=")
+	from, to, dash := strings.Cut(strings.TrimSpace(spec), "-")
+	if ok && dash && readable(from, to) {
+		r.Header.Set("Range", "bytes="+from+"-"+to)
+		return
+	}
+	r.Header.Del("Range")
+}
+
+// readable tells whether the two ends of a range make sense.
+func readable(from, to string) bool {
+	if from == "" && to == "" {
+		return false
+	}
+	a, errA := strconv.ParseUint(from, 10, 63)
+	b, errB := strconv.ParseUint(to, 10, 63)
+	return (from == "" || errA == nil) && (to == "" || errB == nil) && (from == "" || to == "" || a <= b)
+}
+
+// mismatch answers when the bytes turned out to be others before any of them left. The version is blocked from then on, and the
+// refusal names the scan that says why.
+func (d *Door) mismatch(x *exchange, req gate.Request, h *hold, cause error) error {
+	if err := d.quarantine(x, req, cause); err != nil {
+		return errors.Join(cause, err)
+	}
+	if _, err := d.judge(x, req, h); err != nil {
+		return err
+	}
+	return cause
+}
+
+// quarantine tells the gate of bytes that were not those announced or scanned.
+func (d *Door) quarantine(x *exchange, req gate.Request, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.Context()), quarantineWithin)
+	defer cancel()
+	d.Log.Error().Str("request", x.id).Stringer("version", req.Version).Str("file", req.Path).Err(cause).Msg("bytes do not match: quarantine")
+	if err := d.Gate.Quarantine(ctx, req, cause.Error()); err != nil {
+		return fmt.Errorf("quarantine %s: %w", req.Version, err)
+	}
+	return nil
+}
+
+// record notes a request for bytes that was answered or refused.
+func (d *Door) record(x *exchange, p place) {
+	outcome := x.outcome
+	switch outcome {
+	case model.Allowed:
+	case model.Blocked, model.Errored:
+		outcome = model.Blocked
+	default: // nothing was answered yet
+		return
+	}
+	d.Record(model.Download{
+		Time: time.Now(), Version: x.version, Path: x.path, Digest: p.info.Digest, Scan: x.scan, Outcome: outcome,
+		Client: clip(x.UserAgent(), 200), Who: d.who(x), Bytes: x.out.bytes, Door: "hub",
+	})
+}

@@ -1,0 +1,92 @@
+package hfmirror
+
+import (
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"modelgate/internal/gate"
+	"modelgate/internal/model"
+	"modelgate/internal/upstream/hub"
+)
+
+// scanHeader is how a client says that it wants what one scan has passed, and nothing else.
+const scanHeader = "Guardian-Scan-Uuid"
+
+// request is what the gate is asked about a file, or about the whole version if path is "".
+func (d *Door) request(x *exchange, rev hub.Revision, path string) gate.Request {
+	return gate.Request{
+		Version: x.version, Group: x.group, Path: path,
+		ByFile: rev.Repo.Kind == model.Datasets || rev.Repo.Kind == model.Spaces,
+		Origin: d.Origin(x.token, rev.Repo, rev.Commit),
+		Owner:  d.who(x), ScanOrigin: model.OriginGateway, RequestedRevision: x.rev,
+	}
+}
+
+// judge waits for the verdict on a request. It returns nil only if the bytes may be served; an error is a [refusal], or our own
+// failure, which keeps the gate shut.
+func (d *Door) judge(x *exchange, req gate.Request, h *hold) (gate.Verdict, error) {
+	if err := d.bound(x); err != nil {
+		return gate.Verdict{}, err
+	}
+	ticket, err := d.Gate.Check(x.Context(), req)
+	if err != nil {
+		return gate.Verdict{}, fmt.Errorf("check %s: %w", req.Version, err)
+	}
+	x.scan, x.outcome = ticket.Scan, model.Pending
+	if err := h.wait(ticket.Done()); err != nil {
+		if h.over(err) {
+			return gate.Verdict{}, refusal{gate.Verdict{Scan: ticket.Scan, Version: req.Version, Group: x.group, Outcome: model.Pending}}
+		}
+		return gate.Verdict{}, err
+	}
+	v, err := ticket.Verdict(x.Context())
+	if err != nil {
+		return gate.Verdict{}, fmt.Errorf("scan of %s: %w", req.Version, err)
+	}
+	x.scan, x.outcome = v.Scan, v.Outcome
+	if v.Outcome != model.Allowed {
+		return v, refusal{v}
+	}
+	return v, nil
+}
+
+// bound holds a request to the scan that its client names. The header can only tighten: the group's own verdict applies too.
+func (d *Door) bound(x *exchange) error {
+	value := x.Header.Get(scanHeader)
+	if value == "" {
+		return nil
+	}
+	refused := gate.Verdict{Version: x.version, Group: x.group, Outcome: model.Errored}
+	id, err := uuid.Parse(value)
+	if err != nil {
+		refused.Message = fmt.Sprintf("Blocked by modelgate: %s is not the UUID of a scan", ascii(value, 60))
+		return refusal{refused}
+	}
+	refused.Scan = id
+	x.scan = id
+	version, outcome, ok := d.Gate.ScanOutcome(x.Context(), id)
+	switch {
+	case !ok:
+		refused.Message = fmt.Sprintf("Blocked by modelgate: there is no scan %s", id)
+	case version != x.version:
+		refused.Message = fmt.Sprintf("Blocked by modelgate: scan %s is of another version than %s", id, x.version)
+	case outcome != model.Allowed:
+		refused.Outcome = outcome
+		refused.Message = fmt.Sprintf("Blocked by modelgate: scan %s of %s ended as %s", id, x.version, outcome)
+	default:
+		return nil
+	}
+	return refusal{refused}
+}
+
+// blockMetadata refuses metadata of a version that is known to be blocked, for operators who must not disclose it. It never waits.
+func (d *Door) blockMetadata(x *exchange) error {
+	rev := hub.Revision{Repo: hub.Repo{Kind: x.version.Kind, ID: x.version.Name}, Commit: x.version.Revision}
+	v, ok := d.Gate.Known(x.Context(), d.request(x, rev, x.path))
+	if !ok || v.Outcome == model.Allowed {
+		return nil
+	}
+	x.scan, x.outcome = v.Scan, v.Outcome
+	return refusal{v}
+}
