@@ -166,7 +166,7 @@ func skipped(reports []finding.NamedReport) int {
 // file reports one file: from Known if its bytes were judged before, else by reading it.
 func (e *Engine) file(ctx context.Context, in Input, f model.File, whole *source.Budget) (finding.NamedReport, error) {
 	named := finding.NamedReport{Path: f.Path, BlobID: f.BlobID}
-	key := e.key(f)
+	key := e.Key(f)
 	if key != "" && in.Known != nil {
 		if r, ok := in.Known.Report(ctx, key); ok && r.Scanner == e.version && r.Digest == f.Digest {
 			named.Report = r
@@ -193,9 +193,9 @@ func (e *Engine) file(ctx context.Context, in Input, f model.File, whole *source
 	return named, nil
 }
 
-// key is what a file's report is kept under, or "" if the digest is not known. The same bytes under a name that gives them
-// another meaning have a report of their own.
-func (e *Engine) key(f model.File) string {
+// Key is what the report of a file is kept under, or "" if its digest is not known. The same bytes under a name that gives
+// them another meaning have a report of their own.
+func (e *Engine) Key(f model.File) string {
 	if f.Digest == "" {
 		return ""
 	}

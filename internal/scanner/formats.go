@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"modelgate/internal/scanner/archive"
+	"modelgate/internal/scanner/executable"
 	"modelgate/internal/scanner/gguf"
 	"modelgate/internal/scanner/numpy"
 	"modelgate/internal/scanner/pickle"
@@ -13,7 +14,7 @@ import (
 // reported. A format that is not in the table does not exist for the engine.
 func Formats() []Format {
 	var rows []Format
-	for _, group := range [][]Format{pickles(), weights(), torchFormats(), containers(), recognisedOnly()} {
+	for _, group := range [][]Format{pickles(), weights(), torchFormats(), containers(), programs(), recognisedOnly()} {
 		rows = append(rows, group...)
 	}
 	return rows
@@ -120,4 +121,16 @@ func containers() []Format {
 		})
 	}
 	return rows
+}
+
+func programs() []Format {
+	return []Format{
+		{
+			Name: "executable", Title: "Programs, libraries and scripts", Version: 1, Text: true, // scripts are also what their language is
+			Recognised: "headers of ELF, PE, Mach-O and WebAssembly, #!",
+			Threats:    "that they are there, the more so under a name that says something else",
+			Limits:     "what they do is not analysed",
+			Probe:      executable.Probe, Scan: executable.Scan,
+		},
+	}
 }
