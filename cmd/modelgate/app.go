@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"modelgate/internal/blob"
+	"modelgate/internal/config"
+	"modelgate/internal/gate"
+	"modelgate/internal/model"
+	"modelgate/internal/policy"
+	"modelgate/internal/scanner"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/store"
+	"modelgate/internal/upstream"
+	"modelgate/internal/upstream/hub"
+	"modelgate/internal/verdictcache"
+)
+
+// app is modelgate put together, for the gateway and for commands that work alone.
+type app struct {
+	config  config.Config
+	log     zerolog.Logger
+	metrics *prometheus.Registry
+	store   *store.Store
+	cache   *verdictcache.Cache
+	gate    *gate.Gate
+	hub     *hub.Client
+	blobs   *blob.Store // nil outside of the gateway, which alone may use the folder
+	closers []func() error
+}
+
+// assemble puts modelgate together from its configuration. What it opened is closed by close, also after an error.
+func assemble(ctx context.Context, cfg config.Config, log zerolog.Logger, gateway bool) (*app, error) {
+	a := &app{config: cfg, log: log, metrics: prometheus.NewRegistry()}
+	if err := a.open(ctx, gateway); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+func (a *app) open(ctx context.Context, gateway bool) error {
+	cfg := a.config
+	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
+		return fmt.Errorf("data_dir: %w", err)
+	}
+	if err := a.openRecord(ctx, gateway); err != nil {
+		return err
+	}
+	cache, err := verdictcache.Open(ctx, verdictcache.Options{
+		URL: cfg.Redis.URL.Reveal(),
+		Log: func(message string, err error) { a.log.Warn().Err(err).Msg(message) },
+	})
+	if err != nil {
+		return fmt.Errorf("redis.url: %w", err)
+	}
+	a.cache = cache
+	a.closers = append(a.closers, cache.Close)
+	if gateway {
+		blobs, err := blob.Open(blob.Config{
+			Dir: filepath.Join(cfg.DataDir, "blobs"), MaxBytes: int64(cfg.Blobs.MaxBytes),
+			Log: a.log, Registerer: a.metrics,
+		})
+		if err != nil {
+			return fmt.Errorf("open blobs: %w", err)
+		}
+		a.blobs = blobs
+		a.closers = append(a.closers, blobs.Close)
+	}
+	if err := a.openHub(); err != nil {
+		return err
+	}
+	a.gate = gate.New(gate.Config{
+		Store: a.store, Cache: a.cache, Engine: scanner.New(source.DefaultLimits()),
+		Timeout: cfg.Scan.Timeout.Std(), MaxFiles: cfg.Scan.MaxFiles, Workers: cfg.Scan.Workers,
+		EnforceFile: cfg.Scan.Enforce == "file", OnErrorAllow: cfg.Scan.OnError == "allow",
+		Log: func(message string, scan uuid.UUID, err error) {
+			a.log.Warn().Err(err).Stringer("scan", scan).Msg(message)
+		},
+	})
+	a.closers = append(a.closers, func() error { a.gate.Close(); return nil })
+	return nil
+}
+
+// openRecord opens the record and makes sure that the groups are in it. The gateway also settles what a predecessor that
+// was killed left behind; a command beside a running gateway must not.
+func (a *app) openRecord(ctx context.Context, gateway bool) error {
+	cfg := a.config
+	dsn := cfg.Database.URL.Reveal()
+	if dsn == "" {
+		dsn = filepath.Join(cfg.DataDir, "modelgate.db")
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("name of this machine: %w", err)
+	}
+	instance := host + ":" + cfg.Listen
+	if !gateway {
+		instance = fmt.Sprintf("%s:command-%d", host, os.Getpid())
+	}
+	record, err := store.Open(ctx, store.Options{Path: dsn, Instance: instance})
+	if err != nil {
+		return fmt.Errorf("open the record: %w", err)
+	}
+	a.store = record
+	a.closers = append(a.closers, record.Close)
+	declared, err := declaredGroups(cfg)
+	if err != nil {
+		return err
+	}
+	if err := record.EnsureGroups(ctx, policy.DefaultGroups(policy.Preset(cfg.Policy.Preset)), declared); err != nil {
+		return fmt.Errorf("prepare the security groups: %w", err)
+	}
+	if !gateway {
+		return nil
+	}
+	n, err := record.Recover(ctx, 2*cfg.Scan.Timeout.Std())
+	if err != nil {
+		return fmt.Errorf("settle interrupted scans: %w", err)
+	}
+	if n > 0 {
+		a.log.Warn().Int("scans", n).Msg("scans that the last run left unfinished were settled as ERROR")
+	}
+	return nil
+}
+
+func (a *app) openHub() error {
+	cfg := a.config
+	out, err := upstream.New(upstream.Config{
+		CABundle: cfg.Upstream.CABundle, ParentProxy: cfg.Upstream.Proxy.Reveal(),
+		UserAgent: "modelgate/" + version, Registerer: a.metrics,
+	})
+	if err != nil {
+		return fmt.Errorf("upstream: %w", err)
+	}
+	a.hub, err = hub.New(hub.Config{
+		Upstream: out, Endpoint: cfg.HuggingFace.Endpoint, Token: hub.Token(cfg.HuggingFace.Token.Reveal()),
+		RedirectHosts: cfg.HuggingFace.RedirectHosts, BranchTTL: cfg.HuggingFace.BranchTTL.Std(),
+		Stale: cfg.HuggingFace.Stale.Std(), Memory: memory{a.store}, Log: a.log,
+	})
+	if err != nil {
+		return fmt.Errorf("huggingface.endpoint: %w", err)
+	}
+	return nil
+}
+
+// close closes in the opposite order: what works first, what it writes to last.
+func (a *app) close() error {
+	var errs []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// memory lets the Hub's client remember facts in the record.
+type memory struct{ store *store.Store }
+
+func (m memory) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	fact, ok, err := m.store.Recall(ctx, "hub|"+key)
+	return fact.Value, ok, err
+}
+
+func (m memory) Put(ctx context.Context, key string, value []byte) error {
+	return m.store.Remember(ctx, "hub|"+key, value)
+}
+
+// declaredGroups turns the groups of the configuration into groups of the record.
+func declaredGroups(cfg config.Config) ([]model.Group, error) {
+	var out []model.Group
+	for _, d := range cfg.SecurityGroups {
+		settings := map[uuid.UUID]policy.Setting{}
+		for _, r := range d.Rules {
+			rule, err := policy.FindRule(r.Rule)
+			if err != nil {
+				return nil, fmt.Errorf("security_groups: %s: %w", d.Name, err)
+			}
+			settings[rule.UUID] = policy.Setting{State: model.RuleState(strings.ToUpper(r.State)), Values: r.Values}
+		}
+		id := uuid.NewSHA1(model.Namespace(), []byte("declared-group:"+d.Name))
+		src := model.Source(strings.ToUpper(d.Source))
+		g, err := policy.NewGroup(policy.Preset(cfg.Policy.Preset), id, d.Name, d.Description, src, settings)
+		if err != nil {
+			return nil, fmt.Errorf("security_groups: %s: %w", d.Name, err)
+		}
+		g.Declared = true
+		out = append(out, g)
+	}
+	return out, nil
+}
+
+// newLogger logs as the configuration says.
+func newLogger(cfg config.Log, w io.Writer, isTTY bool) (zerolog.Logger, error) {
+	level, err := zerolog.ParseLevel(cfg.Level)
+	if err != nil {
+		return zerolog.Logger{}, fmt.Errorf("log.level: %w", err)
+	}
+	if cfg.Format == "console" || cfg.Format == "auto" && isTTY {
+		w = zerolog.ConsoleWriter{Out: w, NoColor: !isTTY, TimeFormat: "15:04:05"}
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
+}

@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+
+	"modelgate/internal/api"
+	"modelgate/internal/finding"
+	"modelgate/internal/gate"
+	"modelgate/internal/model"
+	"modelgate/internal/report"
+	"modelgate/internal/scanner"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/upstream/folder"
+)
+
+// scanCommand scans a model and says how it fares under the rules of a group.
+type scanCommand struct {
+	SecurityGroupUUID string   `name:"security-group-uuid" help:"Security group; the default group of the model's source if absent." placeholder:"UUID"`
+	ModelURI          string   `name:"model-uri" help:"Model of the Hub, https://huggingface.co/org/name." placeholder:"URI"`
+	ModelPath         string   `name:"model-path" help:"Local folder or file." placeholder:"DIR"`
+	ModelName         string   `name:"model-name" help:"Name of the model, free text."`
+	ModelAuthor       string   `name:"model-author" help:"Author of the model, free text."`
+	ModelVersion      string   `name:"model-version" help:"Branch, tag or commit on the Hub; free text for a local folder."`
+	AllowPatterns     []string `name:"allow-patterns" sep:"none" help:"Scan only files that match one of these globs." placeholder:"GLOB"`
+	IgnorePatterns    []string `name:"ignore-patterns" sep:"none" help:"Leave files out that match one of these globs." placeholder:"GLOB"`
+	Label             []string `short:"l" sep:"none" help:"Label of the scan, repeatable." placeholder:"KEY=VALUE"`
+
+	PollIntervalSecs float64 `name:"poll-interval-secs" default:"5" help:"How often to ask for the outcome."`
+	PollTimeoutSecs  float64 `name:"poll-timeout-secs" default:"600" help:"How long to wait for the outcome."`
+	BlockOnErrors    bool    `name:"block-on-errors" help:"Exit with 2 if the scan ends as ERROR."`
+	ReportOnly       bool    `name:"report-only" help:"Exit with 0 whatever the outcome."`
+	DryRun           bool    `name:"dry-run" help:"Say what would be scanned, and stop."`
+
+	DownloadTimeoutSecs float64 `name:"download-timeout-secs" default:"600" help:"Limit of downloads from object storage."`
+	DownloadDir         string  `name:"download-dir" default:"~/.cache/airsms/" help:"Where downloads from object storage go."`
+	CleanupDownloadDir  bool    `name:"cleanup-download-dir" help:"Remove downloads from object storage afterwards."`
+}
+
+func (c *scanCommand) Run(g *globals, t terminal) error {
+	labels, err := c.validate()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if c.DryRun {
+		return c.dryRun(ctx, t)
+	}
+	cl, err := connect(ctx, g, t)
+	if err != nil {
+		return err
+	}
+	err = c.scan(ctx, cl, g, t, labels)
+	return errors.Join(err, cl.close())
+}
+
+// validate looks at the flags together and parses the labels.
+func (c *scanCommand) validate() ([]model.Label, error) {
+	if c.ModelURI == "" && c.ModelPath == "" {
+		return nil, errors.New("nothing to scan: give --model-uri or --model-path")
+	}
+	if c.SecurityGroupUUID != "" {
+		if _, err := uuid.Parse(c.SecurityGroupUUID); err != nil {
+			return nil, fmt.Errorf("--security-group-uuid: %w", err)
+		}
+	}
+	if c.PollIntervalSecs <= 0 || c.PollTimeoutSecs <= 0 {
+		return nil, errors.New("--poll-interval-secs and --poll-timeout-secs must be greater than 0")
+	}
+	if c.ModelURI != "" {
+		if src := api.SourceOf(c.ModelURI); src != model.HuggingFace {
+			return nil, fmt.Errorf("this version of modelgate scans models of the Hub and local folders, not %s", src)
+		}
+		if c.ModelPath != "" {
+			return nil, errors.New("--model-path together with --model-uri is for object storage, which this version of modelgate does not scan")
+		}
+	}
+	var labels []model.Label
+	for _, l := range c.Label {
+		key, value, ok := strings.Cut(l, "=")
+		if !ok {
+			return nil, fmt.Errorf("--label %q is not key=value", l)
+		}
+		labels = append(labels, model.Label{Key: key, Value: value})
+	}
+	return labels, nil
+}
+
+// dryRun lists what would be scanned.
+func (c *scanCommand) dryRun(ctx context.Context, t terminal) error {
+	if c.ModelPath == "" {
+		fmt.Fprintf(t.out, "would scan %s\n", c.ModelURI)
+		return nil
+	}
+	f, err := folder.Open(ctx, c.ModelPath)
+	if err != nil {
+		return err
+	}
+	files, err := f.Files(ctx)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		fmt.Fprintf(t.out, "%s\t%d\n", file.Path, file.Size)
+	}
+	return nil
+}
+
+// scan makes the scan, tells the outcome and turns it into an exit code.
+func (c *scanCommand) scan(ctx context.Context, cl *client, g *globals, t terminal, labels []model.Label) error {
+	id, err := c.submit(ctx, cl, g, t, labels)
+	if err != nil {
+		return err
+	}
+	outcome, err := c.await(ctx, cl, id)
+	if err != nil {
+		return err
+	}
+	if err := showScan(ctx, cl, g, t, id); err != nil {
+		return err
+	}
+	switch {
+	case outcome == model.Blocked && !g.Silent:
+		fmt.Fprintf(t.err, "The model failed your organization's security policies: scan %s\n", id)
+	case outcome == model.Errored && !g.Silent:
+		fmt.Fprintf(t.err, "The scan ended in an error: scan %s\n", id)
+	}
+	switch {
+	case c.ReportOnly:
+		return nil
+	case outcome == model.Blocked:
+		return exitCode(exitBlocked)
+	case outcome == model.Errored && c.BlockOnErrors:
+		return exitCode(exitError)
+	default:
+		return nil
+	}
+}
+
+// submit starts the scan where it belongs: models of the Hub at the server, local files here. Local files never leave
+// this machine; a server is given what was found in them.
+func (c *scanCommand) submit(ctx context.Context, cl *client, g *globals, t terminal, labels []model.Label) (uuid.UUID, error) {
+	switch {
+	case c.ModelURI != "":
+		return c.create(ctx, cl, c.ModelURI, labels, nil)
+	case cl.alone != nil:
+		return c.scanAlone(ctx, cl.alone, labels, progress(g, t))
+	default:
+		return c.scanForServer(ctx, cl, labels, progress(g, t))
+	}
+}
+
+// progress shows files as they finish.
+func progress(g *globals, t terminal) func(finding.NamedReport) {
+	if g.Silent {
+		return nil
+	}
+	return func(r finding.NamedReport) {
+		fmt.Fprintf(t.err, "%-11s %s\n", r.Level(), r.Path)
+	}
+}
+
+// scanAlone scans a local folder under the rules of the embedded record.
+func (c *scanCommand) scanAlone(ctx context.Context, a *app, labels []model.Label, show func(finding.NamedReport)) (uuid.UUID, error) {
+	f, err := folder.Open(ctx, c.ModelPath)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	meta, err := f.Metadata(ctx)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	name := c.ModelName
+	if name == "" {
+		name = filepath.Base(meta.URI)
+	}
+	order := gate.Order{
+		Request: gate.Request{
+			Version: f.Version(meta.URI), Origin: f, Owner: "cli", ScanOrigin: model.OriginSDK, ModelURI: meta.URI,
+		},
+		ModelName: name, ModelAuthor: c.ModelAuthor, ModelVersion: c.ModelVersion,
+		Labels: labels, Progress: show,
+	}
+	if c.SecurityGroupUUID != "" {
+		order.GroupUUID = uuid.MustParse(c.SecurityGroupUUID)
+	}
+	ticket, err := a.gate.Submit(ctx, order)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	select {
+	case <-ticket.Done():
+		return ticket.Scan, nil
+	case <-ctx.Done():
+		return uuid.Nil, ctx.Err()
+	}
+}
+
+// scanForServer scans a local folder here and has the server judge what was found.
+func (c *scanCommand) scanForServer(ctx context.Context, cl *client, labels []model.Label, show func(finding.NamedReport)) (uuid.UUID, error) {
+	started := time.Now().UTC()
+	f, err := folder.Open(ctx, c.ModelPath)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	files, err := f.Files(ctx)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	meta, err := f.Metadata(ctx)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	engine := scanner.New(source.DefaultLimits())
+	rep, err := engine.Scan(ctx, scanner.Input{Version: f.Version(meta.URI), Files: files, Open: f.Open, Progress: show})
+	if err != nil {
+		return uuid.Nil, err
+	}
+	details := api.DetailsOf(rep, started, time.Since(started))
+	return c.create(ctx, cl, meta.URI, labels, &details)
+}
+
+// create asks the API for a scan.
+func (c *scanCommand) create(ctx context.Context, cl *client, uri string, labels []model.Label, details *api.ScanDetails) (uuid.UUID, error) {
+	group := c.SecurityGroupUUID
+	if group == "" {
+		group = api.DefaultGroup(uri).String()
+	}
+	body := api.ScanCreate{
+		ModelURI: uri, SecurityGroupUUID: group, ScanOrigin: model.OriginSDK,
+		ModelName: c.ModelName, ModelAuthor: c.ModelAuthor, ModelVersion: c.ModelVersion,
+		AllowPatterns: c.AllowPatterns, IgnorePatterns: c.IgnorePatterns, Labels: labels, ScanDetails: details,
+	}
+	var created struct {
+		UUID uuid.UUID `json:"uuid"`
+	}
+	text, err := cl.raw(ctx, http.MethodPost, "/data/v1/scans", nil, body)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return created.UUID, decode(text, &created)
+}
+
+// await polls until the scan has an outcome.
+func (c *scanCommand) await(ctx context.Context, cl *client, id uuid.UUID) (model.Outcome, error) {
+	interval := time.Duration(c.PollIntervalSecs * float64(time.Second))
+	if cl.alone != nil {
+		interval = min(interval, 50*time.Millisecond) // nobody is disturbed by asking oneself
+	}
+	limit := time.Duration(c.PollTimeoutSecs * float64(time.Second))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no outcome after %s; ask later: modelgate get-scan %s", limit, id))
+	defer cancel()
+	for {
+		var scan struct {
+			Outcome model.Outcome `json:"eval_outcome"`
+		}
+		if err := cl.get(ctx, "/data/v1/scans/"+id.String(), nil, &scan); err != nil {
+			return "", err
+		}
+		if scan.Outcome != model.Pending {
+			return scan.Outcome, nil
+		}
+		select {
+		case <-time.After(interval):
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+}
+
+// showScan writes a scan in the form that was asked for.
+func showScan(ctx context.Context, cl *client, g *globals, t terminal, id uuid.UUID) error {
+	format := report.JSON
+	if g.Output == "text" || g.Output == "auto" && t.isTTY {
+		format = report.Text
+	}
+	query := url.Values{"format": {string(format)}}
+	if t.isTTY && os.Getenv("NO_COLOR") == "" {
+		query.Set("color", "true")
+	}
+	text, err := cl.raw(ctx, http.MethodGet, "/data/v1/scans/"+id.String()+"/report", query, nil)
+	if err != nil {
+		return err
+	}
+	_, err = t.out.Write(text)
+	return err
+}

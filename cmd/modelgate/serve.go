@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+
+	"modelgate/internal/api"
+	"modelgate/internal/config"
+	"modelgate/internal/gate"
+	"modelgate/internal/hfmirror"
+	"modelgate/internal/upstream/hub"
+)
+
+// serveCommand runs the gateway until it is told to stop.
+type serveCommand struct {
+	Listen string `help:"Address to listen on; overrides the configuration." placeholder:"ADDR"`
+}
+
+// Time limits of the server. Bodies have none: downloads take as long as they take.
+const (
+	headerTimeout   = 30 * time.Second
+	idleTimeout     = 3 * time.Minute
+	shutdownTimeout = 30 * time.Second
+	maxHeaderBytes  = 64 << 10
+)
+
+func (c *serveCommand) Run(g *globals, t terminal) error {
+	environ := os.Environ()
+	if c.Listen != "" {
+		environ = append(environ, config.Variable("listen")+"="+c.Listen)
+	}
+	cfg, err := config.Load(g.Config, environ)
+	if err != nil {
+		return err
+	}
+	log, err := newLogger(cfg.Log, t.err, isTerminal(t.err))
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	return serve(ctx, cfg, log, t)
+}
+
+// serve runs the gateway until ctx ends, then lets requests under way finish.
+func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, t terminal) (err error) {
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	defer func() { _ = listener.Close() }()
+	a, err := assemble(ctx, cfg, log, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	handler, err := a.handler()
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+	}
+	welcome(t.out, cfg, listener.Addr())
+	failed := make(chan error, 1)
+	go func() {
+		if cfg.TLS.Cert != "" {
+			failed <- server.ServeTLS(listener, cfg.TLS.Cert, cfg.TLS.Key)
+			return
+		}
+		failed <- server.Serve(listener)
+	}()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	log.Info().Msg("stopping: requests under way may finish")
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	return nil
+}
+
+// handler sends each request to its door. File routes of the Hub win over every other reading of a path.
+func (a *app) handler() (http.Handler, error) {
+	mirror, err := hfmirror.New(hfmirror.Config{
+		Hub: a.hub, Gate: a.gate, Blobs: a.blobs, Origin: a.origin,
+		Record: a.store.RecordDownload, Log: a.log,
+		Endpoint: a.config.HuggingFace.Endpoint, PublicURL: a.config.PublicURL,
+		BlockMetadata: a.config.HuggingFace.BlockMetadata, Hold: a.config.Scan.Hold.Std(), Registerer: a.metrics,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the Hub's door: %w", err)
+	}
+	management := loopbackOnly(a.api())
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeText(w, http.StatusOK, "ok "+version+"\n")
+	})
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
+	for _, path := range []string{"/aims/", "/oauth2/", "/guardian/", "/ui/"} {
+		mux.Handle(path, management)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" && !mirror.Handles(r) {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		mirror.ServeHTTP(w, r)
+	}), nil
+}
+
+// origin is a version on the Hub as the gate scans it.
+func (a *app) origin(tok hub.Token, repo hub.Repo, commit string) gate.Origin {
+	return &hub.Origin{Client: a.hub, Token: tok, Repo: repo, Commit: commit, Blobs: a.blobs}
+}
+
+// api is the door of the API.
+func (a *app) api() http.Handler {
+	return api.New(api.Config{
+		Store: a.store, Gate: a.gate, Hub: a.hub, Blobs: a.blobs, Log: a.log, PublicURL: a.config.PublicURL,
+		Tenant: a.config.API.TenantID, StrictEnums: a.config.API.StrictEnums,
+	})
+}
+
+// ready answers whether the record can be read: without it nothing can be judged.
+func (a *app) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := a.store.Ping(ctx); err != nil {
+		a.log.Warn().Err(err).Msg("not ready")
+		writeText(w, http.StatusServiceUnavailable, "the record cannot be read\n")
+		return
+	}
+	writeText(w, http.StatusOK, "ready\n")
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text) // a client that left needs no answer
+}
+
+// loopbackOnly refuses everybody but this machine: API and pages have no accounts yet.
+func loopbackOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, `{"code":"FORBIDDEN","message":"accounts are off (auth.enabled): API and pages answer this machine only"}`+"\n")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// welcome says what to set.
+func welcome(w io.Writer, cfg config.Config, addr net.Addr) {
+	base := cfg.PublicURL
+	if base == "" {
+		scheme := "http"
+		if cfg.TLS.Cert != "" {
+			scheme = "https"
+		}
+		host := addr.String()
+		if name, port, err := net.SplitHostPort(host); err == nil && net.ParseIP(name).IsUnspecified() {
+			host = net.JoinHostPort("localhost", port)
+		}
+		base = scheme + "://" + host
+	}
+	base = strings.TrimRight(base, "/")
+	fmt.Fprintf(w, `modelgate %s in front of %s
+
+  export HF_ENDPOINT=%s
+
+Then work as before: hf download, transformers, datasets. A model that fails is refused with the UUID of its scan:
+
+  modelgate get-scan UUID --base-url %s
+
+Data in %s. Documentation: docs/ (start with docs/clients.md).
+`, version, cfg.HuggingFace.Endpoint, base, base, cfg.DataDir)
+}
+
+// isTerminal tells whether a stream is a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

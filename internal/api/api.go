@@ -1,0 +1,187 @@
+// Package api is the door for programs that manage scans: it creates, shows and lists them over HTTP, in the shapes of the
+// published contract. It refuses nothing that a verdict refuses; it only speaks of it.
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"modelgate/internal/blob"
+	"modelgate/internal/gate"
+	"modelgate/internal/store"
+	"modelgate/internal/upstream/hub"
+)
+
+// Config is what the API needs.
+type Config struct {
+	Store *store.Store
+	Gate  *gate.Gate
+	Hub   *hub.Client
+	Blobs *blob.Store // nil: models are read by range alone
+	Log   zerolog.Logger
+
+	PublicURL   string // what links start with; "" is taken from the request
+	Tenant      string // tsg_id in answers
+	StrictEnums bool   // hide values that the published contract does not have
+}
+
+// API answers requests under /aims, /oauth2 and /ui.
+type API struct {
+	Config
+	mux    *http.ServeMux
+	tokens tokens
+}
+
+// New returns the API.
+func New(c Config) *API {
+	a := &API{Config: c, mux: http.NewServeMux(), tokens: newTokens()}
+	for pattern, h := range map[string]handler{
+		"POST /oauth2/access_token":                      a.issueToken,
+		"POST /aims/data/v1/scans":                       a.createScan,
+		"GET /aims/data/v1/scans":                        a.listScans,
+		"GET /aims/data/v1/scans/{uuid}":                 a.getScan,
+		"GET /aims/data/v1/scans/{uuid}/evaluations":     a.listEvaluations,
+		"GET /aims/data/v1/scans/{uuid}/rule-violations": a.listViolations,
+		"GET /aims/data/v1/scans/{uuid}/files":           a.listFiles,
+		"GET /aims/data/v1/scans/{uuid}/report":          a.getReport,
+		"GET /ui/scans/{uuid}":                           a.showScan,
+	} {
+		a.mux.Handle(pattern, a.handle(h))
+	}
+	return a
+}
+
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Request-Id", uuid.NewString())
+	if _, pattern := a.mux.Handler(r); pattern == "" {
+		a.handle(notServed(a.mux)).ServeHTTP(w, r)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// notServed answers for paths and methods that are not in the table, in the API's own shape.
+func notServed(mux *http.ServeMux) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		var allowed []string
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+			probe := r.Clone(r.Context())
+			probe.Method = method
+			if _, pattern := mux.Handler(probe); pattern != "" {
+				allowed = append(allowed, method)
+			}
+		}
+		if len(allowed) == 0 {
+			return problem(http.StatusNotFound, "NOT_FOUND", "there is no %s", r.URL.Path)
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		return problem(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "%s is not possible here; %s is", r.Method, strings.Join(allowed, ", "))
+	}
+}
+
+// handler answers a request or says why it can't.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// handle renders the error of a handler. What is our own failure is logged, and not explained to the caller.
+func (a *API) handle(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if v := recover(); v != nil {
+				if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+					panic(v)
+				}
+				a.Log.Error().Str("panic", fmt.Sprint(v)).Bytes("stack", debug.Stack()).Msg("API failed")
+				a.render(w, r, problem(http.StatusInternalServerError, "INTERNAL_ERROR", "the gate failed"))
+			}
+		}()
+		if err := h(w, r); err != nil {
+			a.render(w, r, err)
+		}
+	})
+}
+
+// Problem is a refusal in the API's own shape.
+type Problem struct {
+	Status  int           `json:"-"`
+	Code    string        `json:"code"`
+	Message string        `json:"message"`
+	Details []ErrorDetail `json:"details,omitempty"`
+}
+
+// ErrorDetail says which part of a request is wrong.
+type ErrorDetail struct {
+	Location []string `json:"loc"`
+	Message  string   `json:"msg"`
+	Type     string   `json:"type"`
+}
+
+func (p *Problem) Error() string { return p.Message }
+
+func problem(status int, code, format string, args ...any) *Problem {
+	return &Problem{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// invalid is a request that can be parsed and is wrong.
+func invalid(details ...ErrorDetail) *Problem {
+	return &Problem{Status: http.StatusUnprocessableEntity, Code: "VALIDATION_ERROR", Message: "the request is not valid", Details: details}
+}
+
+func detail(kind, message string, location ...string) ErrorDetail {
+	return ErrorDetail{Location: location, Message: message, Type: kind}
+}
+
+// render writes an error as the API says it.
+func (a *API) render(w http.ResponseWriter, r *http.Request, err error) {
+	var p *Problem
+	var upstream *hub.Error
+	switch {
+	case errors.As(err, &p):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, gate.ErrNoGroup):
+		p = problem(http.StatusNotFound, "NOT_FOUND", "%s", err)
+	case errors.Is(err, gate.ErrWrongSource):
+		p = problem(http.StatusBadRequest, "SOURCE_TYPE_MISMATCH", "%s", err)
+	case errors.As(err, &upstream):
+		p = problem(http.StatusBadRequest, "BAD_REQUEST", "the Hub says: %s", upstream.Message)
+	case errors.Is(err, hub.ErrUnreachable):
+		w.Header().Set("Retry-After", "10")
+		p = problem(http.StatusServiceUnavailable, "UNAVAILABLE", "the Hub cannot be reached")
+	case r.Context().Err() != nil:
+		return // nobody listens
+	default:
+		a.Log.Error().Err(err).Str("path", r.URL.Path).Msg("API failed")
+		p = problem(http.StatusInternalServerError, "INTERNAL_ERROR", "the gate failed")
+	}
+	writeJSON(w, p.Status, p)
+}
+
+// writeJSON writes a value that always encodes.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		status, text = http.StatusInternalServerError, []byte(`{"code":"INTERNAL_ERROR","message":"the answer cannot be written"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n')) // a client that left needs no answer
+}
+
+// publicURL is what links start with.
+func (a *API) publicURL(r *http.Request) string {
+	if a.PublicURL != "" {
+		return strings.TrimRight(a.PublicURL, "/")
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
+}

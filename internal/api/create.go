@@ -1,0 +1,258 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"modelgate/internal/gate"
+	"modelgate/internal/model"
+	"modelgate/internal/policy"
+	"modelgate/internal/report"
+	"modelgate/internal/upstream/hub"
+)
+
+// maxBody bounds what a client may send: a report of a thousand files with their issues.
+const maxBody = 32 << 20
+
+// ScanCreate is the body that asks for a scan.
+type ScanCreate struct {
+	ModelURI          string           `json:"model_uri"`
+	SecurityGroupUUID string           `json:"security_group_uuid"`
+	ScanOrigin        model.ScanOrigin `json:"scan_origin,omitempty"`
+	ModelName         string           `json:"model_name,omitempty"`
+	ModelAuthor       string           `json:"model_author,omitempty"`
+	ModelVersion      string           `json:"model_version,omitempty"`
+	AllowPatterns     []string         `json:"allow_patterns,omitempty"`
+	IgnorePatterns    []string         `json:"ignore_patterns,omitempty"`
+	Labels            []model.Label    `json:"labels,omitempty"`
+	ScanDetails       *ScanDetails     `json:"scan_details,omitempty"`
+}
+
+// SourceOf tells from which source a model is by its URI.
+func SourceOf(uri string) model.Source {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return model.Local
+	}
+	host := strings.ToLower(u.Hostname())
+	switch scheme := strings.ToLower(u.Scheme); {
+	case scheme == "s3":
+		return model.S3
+	case scheme == "gs":
+		return model.GCS
+	case scheme == "az" || strings.HasSuffix(host, ".blob.core.windows.net"):
+		return model.Azure
+	case scheme == "pypi" || strings.HasPrefix(uri, "pkg:pypi/"):
+		return model.PyPI
+	case scheme == "hf" || host == "huggingface.co" || host == "hf.co":
+		return model.HuggingFace
+	case strings.HasSuffix(host, ".jfrog.io"):
+		return model.Artifactory
+	case strings.Contains(u.Path, "/-/ml/models/"):
+		return model.GitLab
+	case scheme == "http" || scheme == "https":
+		return model.Web
+	default:
+		return model.Local
+	}
+}
+
+// DefaultGroup is the default group of a URI's source.
+func DefaultGroup(uri string) uuid.UUID { return policy.DefaultGroupUUID(SourceOf(uri)) }
+
+// createScan starts the scan of a model of the Hub, or judges what a client found in files of its own.
+func (a *API) createScan(w http.ResponseWriter, r *http.Request) error {
+	var body ScanCreate
+	if err := decodeBody(w, r, &body); err != nil {
+		return err
+	}
+	if err := body.validate(); err != nil {
+		return err
+	}
+	src := SourceOf(body.ModelURI)
+	order := gate.Order{
+		Request: gate.Request{
+			GroupUUID: uuid.MustParse(body.SecurityGroupUUID), ScanOrigin: body.ScanOrigin, Owner: owner(r), ModelURI: body.ModelURI,
+		},
+		ModelName: body.ModelName, ModelAuthor: body.ModelAuthor, ModelVersion: body.ModelVersion,
+		Labels: body.Labels, SDKVersion: sdkVersion(r),
+	}
+	if order.ScanOrigin == "" {
+		order.ScanOrigin = model.OriginAPI
+	}
+	var id uuid.UUID
+	var err error
+	switch {
+	case src == model.HuggingFace:
+		id, err = a.scanHub(r, order, body)
+	case body.ScanDetails != nil:
+		id, err = a.judgeDetails(r, order, src, *body.ScanDetails)
+	case src == model.Local:
+		return problem(http.StatusBadRequest, "NO_FILES", "local files are scanned where they are: send scan_details, or use the command line")
+	default:
+		return problem(http.StatusBadRequest, "BAD_REQUEST", "this gate does not scan models of %s itself; send scan_details", src)
+	}
+	if err != nil {
+		return err
+	}
+	scan, err := a.Store.Scan(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("X-Modelgate-Scan", id.String())
+	writeJSON(w, http.StatusCreated, report.NewScan(scan, a.options(r)))
+	return nil
+}
+
+// scanHub submits the scan of a repository. Uninteresting parts of its address are dropped: the scan is recorded under
+// the canonical one.
+func (a *API) scanHub(r *http.Request, order gate.Order, body ScanCreate) (uuid.UUID, error) {
+	selected, err := selection(body.AllowPatterns, body.IgnorePatterns)
+	if err != nil {
+		return uuid.Nil, problem(http.StatusBadRequest, "BAD_REQUEST", "%s", err)
+	}
+	repo, err := hubRepo(body.ModelURI)
+	if err != nil {
+		return uuid.Nil, invalid(detail("value_error", err.Error(), "body", "model_uri"))
+	}
+	revision := body.ModelVersion
+	if revision == "" {
+		revision = "main"
+	}
+	resolved, err := a.Hub.Resolve(r.Context(), "", repo, revision)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	order.Version = model.Version{Source: model.HuggingFace, Kind: resolved.Repo.Kind, Name: resolved.Repo.ID, Revision: resolved.Commit}
+	order.ModelURI, order.ModelVersion = order.Version.URI(), resolved.Commit
+	order.RequestedRevision, order.Selected = revision, selected
+	order.Origin = &hub.Origin{Client: a.Hub, Repo: resolved.Repo, Commit: resolved.Commit, Blobs: a.Blobs}
+	ticket, err := a.Gate.Submit(r.Context(), order)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return ticket.Scan, nil
+}
+
+// hubRepo reads the address of a repository: https://huggingface.co/[datasets/]org/name or hf://org/name.
+func hubRepo(uri string) (hub.Repo, error) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return hub.Repo{}, errors.New("is not an address")
+	}
+	path := strings.Trim(u.Path, "/")
+	if u.Scheme == "hf" {
+		path = strings.Trim(u.Host+"/"+path, "/")
+	}
+	kind := model.Models
+	for _, k := range []model.Kind{model.Datasets, model.Spaces, model.Kernels} {
+		if rest, ok := strings.CutPrefix(path, string(k)+"/"); ok {
+			kind, path = k, rest
+		}
+	}
+	if !repoIDPattern.MatchString(path) || strings.Contains(path, "..") || strings.Contains(path, "--") {
+		return hub.Repo{}, fmt.Errorf("does not name a repository: %q", path)
+	}
+	return hub.Repo{Kind: kind, ID: path}, nil
+}
+
+var repoIDPattern = regexp.MustCompile(`^[\w.-]{1,96}(/[\w.-]{1,96})?$`)
+
+// validate looks at the fields of a body, each by itself.
+func (b *ScanCreate) validate() error {
+	var wrong []ErrorDetail
+	if b.ModelURI == "" {
+		wrong = append(wrong, detail("missing", "Field required", "body", "model_uri"))
+	}
+	if b.SecurityGroupUUID == "" {
+		wrong = append(wrong, detail("missing", "Field required", "body", "security_group_uuid"))
+	} else if _, err := uuid.Parse(b.SecurityGroupUUID); err != nil {
+		wrong = append(wrong, detail("uuid_parsing", "Input should be a valid UUID", "body", "security_group_uuid"))
+	}
+	switch b.ScanOrigin {
+	case "", model.OriginAPI, model.OriginSDK, model.OriginFrontend, model.OriginHuggingFace, model.OriginPrivateWorker:
+	default:
+		wrong = append(wrong, detail("enum", "Input should be an origin of scans", "body", "scan_origin"))
+	}
+	for name, value := range map[string]string{"model_name": b.ModelName, "model_author": b.ModelAuthor, "model_version": b.ModelVersion} {
+		if len(value) > 256 {
+			wrong = append(wrong, detail("string_too_long", "String should have at most 256 characters", "body", name))
+		}
+	}
+	for name, list := range map[string][]string{"allow_patterns": b.AllowPatterns, "ignore_patterns": b.IgnorePatterns} {
+		for _, p := range list {
+			if len(p) > 256 {
+				wrong = append(wrong, detail("string_too_long", "String should have at most 256 characters", "body", name))
+			}
+		}
+	}
+	if len(b.Labels) > 50 {
+		return problem(http.StatusBadRequest, "TOO_MANY_LABELS", "a scan has at most 50 labels")
+	}
+	for _, l := range b.Labels {
+		if !labelPattern.MatchString(l.Key) || len(l.Key) > 128 {
+			wrong = append(wrong, detail("string_pattern_mismatch", "keys of labels are 1 to 128 of a-z, A-Z, 0-9, _ and -", "body", "labels", "key"))
+		}
+		if !labelPattern.MatchString(l.Value) || len(l.Value) > 256 {
+			wrong = append(wrong, detail("string_pattern_mismatch", "values of labels are 1 to 256 of a-z, A-Z, 0-9, _ and -", "body", "labels", "value"))
+		}
+	}
+	if b.ScanDetails != nil {
+		wrong = append(wrong, b.ScanDetails.validate()...)
+	}
+	if len(wrong) > 0 {
+		return invalid(wrong...)
+	}
+	return nil
+}
+
+var labelPattern = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+
+// decodeBody reads a JSON body. Unknown fields are refused, except inside scan_details.
+func decodeBody(w http.ResponseWriter, r *http.Request, into any) error {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	var tooLarge *http.MaxBytesError
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+	case errors.As(err, &tooLarge):
+		return problem(http.StatusRequestEntityTooLarge, "BAD_REQUEST", "the body has more than %d bytes", maxBody)
+	case errors.As(err, &wrongType):
+		return invalid(detail("type_error", "Input should be "+wrongType.Type.String(), append([]string{"body"}, strings.Split(wrongType.Field, ".")...)...))
+	case strings.HasPrefix(err.Error(), "json: unknown field "):
+		name := strings.Trim(strings.TrimPrefix(err.Error(), "json: unknown field "), `"`)
+		return invalid(detail("extra_forbidden", "Extra inputs are not permitted", "body", name))
+	default:
+		return problem(http.StatusBadRequest, "BAD_REQUEST", "the body is not JSON: %s", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return problem(http.StatusBadRequest, "BAD_REQUEST", "the body has more than one JSON value")
+	}
+	return nil
+}
+
+// owner is who asks: while accounts are off, everybody is anonymous.
+func owner(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil || host == "" {
+		return "anonymous"
+	}
+	return "anonymous@" + host
+}
+
+// sdkVersion is what the client calls itself, as far as it fits.
+func sdkVersion(r *http.Request) string {
+	agent := r.UserAgent()
+	return agent[:min(len(agent), 100)]
+}
