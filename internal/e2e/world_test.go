@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -16,6 +17,8 @@ const (
 	spaceID   = "org/space"
 	evilID    = "org/evil"
 	bigID     = "org/big"
+	wideID    = "org/wide" // some MiB, for clients that read several ranges at once
+	ggufID    = "org/quants"
 )
 
 // pages is how many files the paged repository has.
@@ -40,6 +43,21 @@ func inertPickle() []byte {
 
 // evilWeights is a plain pickle under the name that transformers looks for.
 func evilWeights() hubtest.Content { return hubtest.Bytes(inertPickle()) }
+
+// gguf is a valid GGUF file with one fact and no tensors: magic, version 3, counts, key, type 8 (string), value.
+func gguf(name string) hubtest.Content {
+	b := []byte("GGUF\x03\x00\x00\x00")
+	b = binary.LittleEndian.AppendUint64(b, 0) // tensors
+	b = binary.LittleEndian.AppendUint64(b, 2) // facts
+	for _, kv := range [][2]string{{"general.architecture", "llama"}, {"general.name", name}} {
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(kv[0])))
+		b = append(b, kv[0]...)
+		b = binary.LittleEndian.AppendUint32(b, 8)
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(kv[1])))
+		b = append(b, kv[1]...)
+	}
+	return hubtest.Bytes(b)
+}
 
 const tokenizer = `{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,` +
 	`"pre_tokenizer":{"type":"Whitespace"},"post_processor":null,"decoder":null,` +
@@ -94,6 +112,9 @@ func newWorld(t *testing.T) *world {
 	w.add("org/private", open, hub.AddModel).Private().Reader("alice")
 	w.add("org/gated", open, hub.AddModel).Gated(hubtest.Manual).Reader("alice")
 	w.add("org/off", open, hub.AddModel).Disabled()
+
+	w.add(wideID, hubtest.Files{"model.safetensors": hubtest.Safetensors(12<<20, 5)}, hub.AddModel)
+	w.add(ggufID, hubtest.Files{"tiny-Q4_K_M.gguf": gguf("Q4_K_M"), "tiny-Q8_0.gguf": gguf("Q8_0")}, hub.AddModel)
 
 	w.evil = w.add(evilID, hubtest.Files{
 		"config.json":       hubtest.Text(`{"model_type": "bert"}`),

@@ -86,6 +86,10 @@ func Concat(parts ...Content) Content {
 	return newContent(all, size, inLFS)
 }
 
+// From is a file of size bytes that are read from data, which must give the same bytes for as long as the Content is used. It is kept
+// as Bytes are.
+func From(data io.ReaderAt, size int64) Content { return newContent(data, size, byName) }
+
 // Size is the number of bytes.
 func (c Content) Size() int64 { return c.b.size }
 
