@@ -131,15 +131,15 @@ func ruleUUID(n byte) uuid.UUID {
 	return id
 }
 
-// slug is a name as it stands in addresses: "License Exists" is "license-exists".
-func slug(name string) string { return strings.ReplaceAll(strings.ToLower(name), " ", "-") }
+// Slug is the name of a rule as it stands in addresses: "License Exists" is "license-exists".
+func Slug(name string) string { return strings.ReplaceAll(strings.ToLower(name), " ", "-") }
 
 // catalogue is the table of rules with the states of the preset Strict.
 func catalogue() []Rule {
 	rules := append(metadataRules(), artifactRules()...)
 	slices.SortFunc(rules, func(a, b Rule) int { return int(a.UUID[15]) - int(b.UUID[15]) })
 	for i := range rules {
-		rules[i].Slug = slug(rules[i].Name)
+		rules[i].Slug = Slug(rules[i].Name)
 	}
 	return rules
 }

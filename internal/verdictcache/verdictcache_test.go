@@ -12,6 +12,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"modelgate/internal/testenv"
 	"modelgate/internal/verdictcache"
 	"modelgate/internal/verdictcache/cachetest"
 )
@@ -19,10 +20,7 @@ import (
 // startRedis starts a real server on a loopback port and returns its URL.
 func startRedis(t *testing.T, args ...string) string {
 	t.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Fatal("redis-server is needed for this test: `make test` installs it")
-	}
+	program := testenv.Tool(t, "redis-server")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
