@@ -166,6 +166,9 @@ func (m *machine) viaGetattr(g *global, callee, args value, items []value) value
 		if owner := &m.globals[of.payload()]; owner.grade == harmless && owner.roles&roleMember != 0 && memberName(name) {
 			return makeValue(kInstance, of.payload())
 		}
+		if t := m.global(target); t != nil && t.grade == harmless { // a method that is on the list itself
+			return target
+		}
 	}
 	m.indirect(g, callee, args, target, false)
 	m.reached(target, finding.RoleAttribute, m.renderCall(callee, args))

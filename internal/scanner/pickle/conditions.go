@@ -162,12 +162,16 @@ func (m *machine) latin1(v value) (index int, taken bool) {
 		m.abort(err)
 		return 0, false
 	}
+	narrowed := func(r io.ByteReader) io.Reader { return &narrow{r: r} }
+	if span.escaped {
+		narrowed = func(r io.ByteReader) io.Reader { return &escaped{r: r} }
+	}
 	raw := make([]byte, sniffHead)
-	n, _ := io.ReadFull(&narrow{r: bytes.NewReader(head)}, raw) // the head may end inside a character
+	n, _ := io.ReadFull(narrowed(bytes.NewReader(head)), raw) // the head may end inside a character
 	if !looksLike(raw[:n], false) && !looksLikeCode(raw[:n]) {
 		return 0, false
 	}
-	decode := func(f *source.Forward) (io.Reader, error) { return &narrow{r: f}, nil }
+	decode := func(f *source.Forward) (io.Reader, error) { return narrowed(f), nil }
 	return m.hand(span.offset, "#latin1", source.Decode(m.f, span.offset, span.size, decode, m.f.Budget))
 }
 
@@ -194,6 +198,45 @@ func (n *narrow) Read(p []byte) (int, error) {
 			return i, io.ErrUnexpectedEOF
 		}
 		p[i] = c<<6 | low&0x3f
+	}
+	return len(p), nil
+}
+
+// escaped turns a line of raw-unicode-escape into the Latin-1 that it stands for.
+type escaped struct {
+	r io.ByteReader
+}
+
+func (e *escaped) Read(p []byte) (int, error) {
+	for i := range p {
+		c, err := e.r.ReadByte()
+		if err != nil {
+			return i, err
+		}
+		if p[i] = c; c != '\\' {
+			continue
+		}
+		digits := 4
+		switch c, err = e.r.ReadByte(); {
+		case err != nil:
+			return i, err
+		case c == 'U':
+			digits = 8
+		case c != 'u': // what a nested stream has behind a backslash is written as an escape, so this is none
+			return i, io.ErrUnexpectedEOF
+		}
+		p[i] = 0
+		for range digits {
+			d, err := e.r.ReadByte()
+			if err != nil {
+				return i, err
+			}
+			n, ok := hexDigit(d)
+			if !ok {
+				return i, io.ErrUnexpectedEOF
+			}
+			p[i] = p[i]<<4 | n
+		}
 	}
 	return len(p), nil
 }

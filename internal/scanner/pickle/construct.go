@@ -109,7 +109,7 @@ func (m *machine) instantiate(class, args value) value {
 func (m *machine) made(class, args value) value {
 	g := &m.globals[class.payload()]
 	if g.check == checkDType {
-		return m.newDType(args)
+		return m.newDType(g, args)
 	}
 	return makeValue(kInstance, class.payload())
 }

@@ -19,14 +19,14 @@ type dtype struct {
 // mostDTypes is how many of them a file may hold: NumPy writes each once.
 const mostDTypes = 64 << 10
 
-// newDType makes the value of numpy.dtype(code, align, copy).
-func (m *machine) newDType(args value) value {
+// newDType makes the value of numpy.dtype(code, align, copy), or of NumPy's variable-length strings, which are objects.
+func (m *machine) newDType(g *global, args value) value {
 	if len(m.dtypes) >= mostDTypes {
 		return unknown
 	}
-	d := dtype{size: -1}
+	d := dtype{size: -1, objects: g.name == "_convert_to_stringdtype_kwargs"}
 	if items, ok := m.nodes.items(args); ok && len(items) > 0 {
-		if code, ok := m.content(items[0]); ok {
+		if code, ok := m.content(items[0]); ok && g.name == "dtype" {
 			d = parseDType(code)
 		}
 	}

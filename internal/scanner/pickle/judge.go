@@ -31,6 +31,7 @@ const (
 	roleImport  roles = 0
 	roleClass         = roleNew | roleBuild
 	roleCreated       = roleNew | roleBuild | roleCall
+	roleMakes         = roleBuild | roleCall // a function that returns what is given a state then
 )
 
 // indirection says how a name calls or looks up what its arguments name.

@@ -73,7 +73,8 @@ func (m *machine) twoLines() (module, name string, ok bool) {
 		m.abort(err)
 		return "", "", false
 	}
-	if !ended {
+	if !ended { // Python's own unpickler imports what there is, and looks for the empty name in it
+		m.imported(string(text), "")
 		m.fail("the stream ends inside a name")
 		return "", "", false
 	}
@@ -87,7 +88,7 @@ func (m *machine) twoLines() (module, name string, ok bool) {
 	if name = string(text); long || n > maxText {
 		name += " " // too long for a name in any case
 	}
-	if !ended { // some loaders take what there is for the name
+	if !ended { // and here it takes what there is for the name
 		m.imported(module, name)
 		m.fail("the stream ends inside a name")
 		return "", "", false
@@ -158,7 +159,7 @@ func (m *machine) content(v value) (string, bool) {
 // imported judges a name and returns its value.
 func (m *machine) imported(module, name string) value {
 	if m.trace != nil {
-		m.trace(event{module, name, m.at})
+		m.trace(event{module: module, name: name, offset: m.at})
 	}
 	if module == "" || name == "" {
 		m.malformed(m.at, "a name is empty")

@@ -47,7 +47,7 @@ func libraryClass(module, name string) (verdict, bool) {
 				return verdict{roles: r}, true
 			}
 			if strings.HasPrefix(name, "__pyx_unpickle_") || name == "newObj" {
-				return verdict{grade: conditional, roles: roleCall, check: checkClassFirst}, true
+				return verdict{grade: conditional, roles: roleMakes, check: checkClassFirst}, true
 			}
 		}
 		i := strings.LastIndexByte(prefix, '.')

@@ -66,13 +66,14 @@ func standardRows() []safe {
 
 func numpyRows() []safe {
 	return []safe{
-		{"numpy.core.multiarray numpy._core.multiarray", roleCall, checkArray, "_reconstruct"},
+		{"numpy.core.multiarray numpy._core.multiarray numpy.core._internal", roleMakes, checkArray, "_reconstruct"},
 		{"numpy.core.multiarray numpy._core.multiarray", roleCall, 0, "scalar"},
 		{"numpy.core.numeric numpy._core.numeric", roleCall, 0, "_frombuffer"},
 		{"numpy.core numpy._core numpy", roleCall, checkUfunc, "_ufunc_reconstruct"},
-		{"numpy.core numpy._core", roleCall, 0, "_DType_reconstruct"},
+		{"numpy.core numpy._core", roleMakes, checkDType, "_DType_reconstruct"},
 		{"numpy numpy.core.multiarray numpy._core.multiarray", roleCreated, 0, "ndarray matrix recarray record chararray"},
 		{"numpy", roleCreated, checkDType, "dtype"},
+		{"numpy._core._internal numpy.core._internal", roleCall, checkDType, "_convert_to_stringdtype_kwargs"},
 		{"numpy.core.records numpy._core.records numpy.rec", roleCreated, 0, "recarray record"},
 		{"numpy.matrixlib.defmatrix", roleCreated, 0, "matrix"},
 		{"numpy.core.defchararray numpy._core.defchararray", roleCreated, 0, "chararray"},
@@ -84,11 +85,11 @@ func numpyRows() []safe {
 			complex64 complex128 complex256 clongdouble str_ bytes_ void object_ datetime64 timedelta64 intc uintc int_ uint longlong
 			ulonglong byte ubyte short ushort single double half float_ complex_ string_ unicode_ intp uintp generic number integer
 			floating inexact signedinteger unsignedinteger character flexible ndarray`},
-		{"numpy.ma.core numpy.ma", roleCall, checkArray, "_mareconstruct"},
+		{"numpy.ma.core numpy.ma", roleMakes, checkArray, "_mareconstruct"},
 		{"numpy.ma.core numpy.ma", roleCreated, 0, "MaskedArray MaskedConstant mvoid"},
-		{"numpy.ma.mrecords", roleCall, checkArray, "_mrreconstruct"},
+		{"numpy.ma.mrecords", roleMakes, checkArray, "_mrreconstruct"},
 		{"numpy.ma.mrecords", roleCreated, 0, "MaskedRecords"},
-		{"numpy.random._pickle numpy.random", roleCall, 0, "__randomstate_ctor __generator_ctor __bit_generator_ctor"},
+		{"numpy.random._pickle numpy.random", roleMakes, 0, "__randomstate_ctor __generator_ctor __bit_generator_ctor"},
 		{"numpy.random.mtrand numpy.random.mtrand.RandomState numpy.random", roleCreated, 0, "RandomState"},
 		{"numpy.random._generator numpy.random", roleCreated, 0, "Generator"},
 		{"numpy.random._mt19937 numpy.random._pcg64 numpy.random._philox numpy.random._sfc64 numpy.random", roleCreated, 0,
@@ -193,6 +194,10 @@ func libraryRows() []safe {
 			"csr_matrix csc_matrix coo_matrix dok_matrix lil_matrix bsr_matrix dia_matrix csr_array csc_array coo_array"},
 		{"scipy.spatial._ckdtree scipy.spatial.ckdtree scipy.spatial.kdtree scipy.spatial._kdtree scipy.spatial", roleCreated, 0, "cKDTree KDTree cKDTreeNode"},
 		{"scipy.stats._distn_infrastructure", roleCreated, 0, "rv_frozen rv_continuous_frozen rv_discrete_frozen"},
+		{"scipy.interpolate.interpolate scipy.interpolate._interpolate", roleImport, 0, `interp1d._call_linear interp1d._call_linear_np
+			interp1d._call_nearest interp1d._call_previousnext interp1d._call_spline interp1d._call_nan_spline`},
+		{"scipy._lib.array_api_compat.numpy._aliases scipy._external.array_api_compat.numpy._aliases", roleImport, 0, "asarray"},
+		{"sklearn.cluster._kmeans sklearn.cluster.k_means_", roleImport, 0, "_kmeans_single_lloyd _kmeans_single_elkan"},
 		{"scipy.interpolate.interpolate scipy.interpolate._interpolate scipy.interpolate", roleCreated, 0, "interp1d interp2d PPoly BPoly"},
 		{"scipy.special scipy.special._ufuncs", roleImport, 0, "expit logit erf erfc gamma gammaln digamma logsumexp softmax xlogy"},
 		{"pandas._libs.internals", roleCall, 0, "_unpickle_block"},
@@ -207,7 +212,12 @@ func libraryRows() []safe {
 			Week BusinessDay BDay BMonthEnd BusinessMonthEnd BusinessMonthBegin SemiMonthEnd DateOffset BusinessHour`},
 		{"pandas._libs.interval", roleCreated, 0, "Interval __pyx_unpickle_IntervalMixin"},
 		{"pandas._libs.missing", roleCreated, 0, "NAType _NA"},
-		{"pandas._libs.arrays", roleCall, 0, "__pyx_unpickle_NDArrayBacked"},
+		{"pandas._libs.arrays", roleMakes, 0, "__pyx_unpickle_NDArrayBacked"},
+		{"pandas.core.internals.managers pandas.core.internals", roleCreated, 0, "BlockManager SingleBlockManager"},
+		{"pandas pandas.core.dtypes.dtypes pandas.core.arrays.string_ pandas.core.arrays.integer pandas.core.arrays.floating pandas.core.arrays.boolean " +
+			"pandas.api.types", roleCreated, 0, `StringDtype PeriodDtype IntervalDtype CategoricalDtype DatetimeTZDtype SparseDtype BooleanDtype Int8Dtype
+			Int16Dtype Int32Dtype Int64Dtype UInt8Dtype UInt16Dtype UInt32Dtype UInt64Dtype Float32Dtype Float64Dtype ArrowDtype`},
+		{"pandas", roleCreated, 0, "Interval Period NaT NA IntervalIndex RangeIndex MultiIndex DatetimeIndex"},
 		{"pandas._libs.arrays", roleCreated, 0, "NDArrayBacked"},
 		{"pandas pandas.core.frame pandas.core.series", roleCreated, 0, "DataFrame Series Index Timestamp Timedelta Categorical"},
 		{"pandas.core.indexes.frozen", roleCreated | roleFill, 0, "FrozenList FrozenNDArray"},

@@ -74,7 +74,7 @@ func (w *walk) accepts() bool {
 	first := w.head
 	w.run()
 	if len(first) >= 3 && first[0] == opProto && first[1] >= 2 && first[1] <= maxProtocol {
-		return w.steps >= 2 || (w.steps == 1 && w.cut && !w.broken)
+		return w.steps >= 2 || w.steps == 1 && w.cut
 	}
 	switch {
 	case w.acted:

@@ -44,10 +44,11 @@ type scanner struct {
 	trace func(event)
 }
 
-// event is what a test can follow: a name that the loader would resolve, and the place.
+// event is what a test can follow: a name that the loader would resolve, or the end of a stream.
 type event struct {
 	module, name string
 	offset       int64
+	stop         bool
 }
 
 // mostStreams is how many streams of one file are read, and mostDepth how deep joblib's may be nested.
@@ -108,6 +109,9 @@ func (s *scanner) stream(m *machine) (again bool, err error) {
 	}
 	if m.state == broken {
 		return s.afterFault(m)
+	}
+	if s.trace != nil {
+		s.trace(event{offset: s.in.offset(), stop: true})
 	}
 	s.root(m)
 	if more, err := s.legacyNext(m); more || err != nil {

@@ -6,10 +6,10 @@ type texts struct {
 	pages [][]byte
 }
 
-// Bounds of texts: 8 MiB in pages of 64 KiB.
+// Bounds of texts: 4 MiB in pages of 64 KiB.
 const (
 	textPage  = 64 << 10
-	textPages = 128
+	textPages = 64
 )
 
 // put keeps a copy of at most maxText bytes. ok is false if there is no room left.
@@ -38,7 +38,7 @@ func (t *texts) get(payload uint64) []byte {
 	return page[at%textPage : at%textPage+n]
 }
 
-// nodes keeps what containers hold, in a ring: the newest 8 MiB. A node that was overwritten is forgotten, and whoever asks
+// nodes keeps what containers hold, in a ring: the newest 4 MiB. A node that was overwritten is forgotten, and whoever asks
 // for its items is told so. Items matter while they are arguments of a call that follows at once, so little is lost.
 //
 // A node's first word is its size: the number of items (24 bits, cut) and the number of objects that one would meet who
@@ -52,7 +52,7 @@ type nodes struct {
 // Bounds of nodes: words of the ring, items of a tuple and of one chunk of a dict that are kept, and chunks that are read.
 const (
 	firstRing  = 1 << 10
-	mostRing   = 1 << 20
+	mostRing   = 1 << 19
 	tupleItems = 16
 	chunkPairs = 64
 	maxChunks  = 64
@@ -257,7 +257,7 @@ func (m *memo) putBeyond(index uint64, v value) {
 		return
 	}
 	if _, ok := m.sparse[index]; !ok {
-		if len(m.sparse) >= memoSparse {
+		if len(m.sparse) >= memoSparse || index >= memoPage*memoPages && index == m.count && !v.lasting() {
 			m.lost = true
 			if index >= m.count { // an honest pickler numbers its entries one by one
 				m.count++

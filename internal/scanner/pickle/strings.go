@@ -53,7 +53,7 @@ func (m *machine) text(n uint64, far kind) {
 	if n > maxText {
 		m.sniff(at, n, true)
 		if m.state == running && m.skip(n) {
-			m.push(m.longText(at, int64(n)))
+			m.push(m.longText(span{at, int64(n), false}))
 		}
 		return
 	}
@@ -73,20 +73,21 @@ func (m *machine) text(n uint64, far kind) {
 	m.push(makeValue(far, uint64(at)<<textBits|n))
 }
 
-// span is a part of the stream.
+// span is a part of the stream: the content of a string, as it is or as a line with the escapes of UNICODE.
 type span struct {
 	offset, size int64
+	escaped      bool
 }
 
 // mostLong is how many long strings are remembered by their place.
 const mostLong = 64 << 10
 
 // longText is the value of a string that is too long to be a name.
-func (m *machine) longText(at, size int64) value {
+func (m *machine) longText(s span) value {
 	if len(m.longs) >= mostLong {
 		return makeValue(kLongText, payloadMask)
 	}
-	m.longs = append(m.longs, span{at, size})
+	m.longs = append(m.longs, s)
 	return makeValue(kLongText, uint64(len(m.longs)-1))
 }
 
@@ -134,15 +135,15 @@ func (m *machine) quoted(op byte) {
 			return
 		}
 	}
-	if !whole {
-		m.push(m.longText(at, length))
+	if whole && len(decoded) <= maxText {
+		if payload, ok := m.texts.put(decoded); ok {
+			m.push(makeValue(kText, payload))
+			return
+		}
+		m.push(unknown)
 		return
 	}
-	if payload, ok := m.texts.put(decoded[:min(len(decoded), maxText)]); ok && len(decoded) <= maxText {
-		m.push(makeValue(kText, payload))
-		return
-	}
-	m.push(unknown)
+	m.push(m.longText(span{at, length, op == opUnicode}))
 }
 
 // rawUnicode decodes Python's raw-unicode-escape: Latin-1 with \uXXXX and \UXXXXXXXX.

@@ -102,3 +102,14 @@ func (v value) isNode() bool {
 		return false
 	}
 }
+
+// lasting tells whether a value is kept in the memo even when that is full: names and what came of them. Honest picklers
+// import each once and come back to it much later.
+func (v value) lasting() bool {
+	switch v.kind() {
+	case kGlobal, kModule, kCall, kDType:
+		return true
+	default:
+		return false
+	}
+}

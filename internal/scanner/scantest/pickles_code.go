@@ -1,0 +1,4 @@
+package scantest
+
+// pickleCode are pickles that carry code.
+func pickleCode() []Case { return nil }
