@@ -80,6 +80,11 @@ type inProcess struct{ handler http.Handler }
 
 func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
+	r = r.Clone(r.Context())
+	r.Host = "" // nobody listens, so nothing can link here
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
 	p.handler.ServeHTTP(w, r)
 	return w.Result(), nil
 }

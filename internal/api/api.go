@@ -174,10 +174,13 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(append(text, '\n')) // a client that left needs no answer
 }
 
-// publicURL is what links start with.
+// publicURL is what links start with; "" if there is nothing to link to, as for a request that came from no network.
 func (a *API) publicURL(r *http.Request) string {
 	if a.PublicURL != "" {
 		return strings.TrimRight(a.PublicURL, "/")
+	}
+	if r.Host == "" {
+		return ""
 	}
 	scheme := "http"
 	if r.TLS != nil {
