@@ -98,6 +98,13 @@ func containers() []Format {
 			Probe:      archive.ProbeTar, Scan: archive.ScanTar,
 		},
 		{
+			Name: "7_zip", Title: "7-Zip", Version: 1,
+			Recognised: "signature at 0",
+			Threats:    "members, names and links that leave the root, encryption, what lies behind the end",
+			Limits:     "folders of coders that ask for more than 64 MiB are reported as not read (MG-FMT-404)",
+			Probe:      archive.Probe7z, Scan: archive.Scan7z,
+		},
+		{
 			Name: "zfile", Title: "Old compression of joblib", Version: 1,
 			Recognised: "ZF at 0, a length and a zlib stream",
 			Threats:    "what it inflates to",
