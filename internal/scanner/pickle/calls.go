@@ -22,6 +22,9 @@ const mostCalls = 16 << 10
 
 // called keeps the result of a call.
 func (m *machine) called(callee, args, means value) value {
+	if len(m.calls) >= mostCalls {
+		return unknown
+	}
 	return m.keep(call{means: means, expr: m.renderCall(callee, args)}, callee)
 }
 
@@ -49,10 +52,33 @@ func (c *call) note(m *machine, role finding.Role, arg value) {
 	}
 }
 
+// register takes down what a stream adds to the registry of extension codes.
+func (m *machine) register(items []value) {
+	if len(items) != 3 || len(m.extensions) >= mostGlobals {
+		return
+	}
+	module, ok1 := m.content(items[0])
+	name, ok2 := m.content(items[1])
+	code, ok3 := items[2].int()
+	if !ok1 || !ok2 || !ok3 {
+		return
+	}
+	if index, ok := m.intern(module, name, maxProtocol); ok {
+		if m.extensions == nil {
+			m.extensions = map[int64]uint32{}
+		}
+		m.extensions[code] = index
+	}
+}
+
 // returned tells which name a dangerous function returns, if its arguments say so.
 func (m *machine) returned(g *global, args value) value {
 	items, ok := m.nodes.items(args)
 	if !ok || len(items) == 0 {
+		return 0
+	}
+	if g.name == "add_extension" {
+		m.register(items)
 		return 0
 	}
 	text, ok := m.content(items[0])
@@ -77,7 +103,7 @@ func (m *machine) returned(g *global, args value) value {
 
 // module is the value of a module.
 func (m *machine) module(name string) value {
-	index, ok := m.intern(name, "", 4)
+	index, ok := m.intern(name, "", maxProtocol)
 	if !ok {
 		return 0
 	}
@@ -86,7 +112,7 @@ func (m *machine) module(name string) value {
 
 // reach is the value of a name that a chain of calls leads to. Its own import is judged where the chain uses it.
 func (m *machine) reach(module, name string) value {
-	index, ok := m.intern(module, name, 4)
+	index, ok := m.intern(module, name, maxProtocol)
 	if !ok {
 		return 0
 	}
@@ -140,7 +166,7 @@ func (m *machine) indirect(g *global, callee, args, target value, known bool) {
 	if target == 0 && !known {
 		grade = dangerous
 	}
-	m.hit(g, hit{grade: grade, role: finding.RoleCall, offset: m.at, evidence: m.renderCall(callee, args)})
+	m.hitCall(g, grade, callee, args)
 }
 
 // reached states a dangerous name that a chain leads to.

@@ -36,7 +36,7 @@ func (m *machine) conditional(g *global, callee, args value) value {
 	items, whole := m.nodes.items(args)
 	result, grade := m.condition(g, callee, items, whole)
 	if grade > conditional {
-		m.hit(g, hit{grade: grade, role: finding.RoleCall, offset: m.at, evidence: m.renderCall(callee, args)})
+		m.hitCall(g, grade, callee, args)
 	}
 	if result == 0 {
 		return m.called(callee, args, 0)
@@ -255,7 +255,7 @@ func (m *machine) ufunc(items []value) grade {
 		}
 		return dangerous
 	}
-	if v := judge(module, name, 4, m.f.Family); v.grade != harmless && !ufuncModules[module] {
+	if v := judge(module, name, m.f.Family); v.grade != harmless && !ufuncModules[module] {
 		return suspicious
 	}
 	return harmless

@@ -89,20 +89,30 @@ func (m *machine) instantiate(class, args value) value {
 		m.notAName(v, finding.RoleNew, args)
 		return unknown
 	}
-	h := hit{grade: g.grade, role: finding.RoleNew, offset: m.at, evidence: m.render(class) + ".__new__" + m.renderArgs(args)}
 	switch {
 	case g.grade <= conditional && g.roles&roleNew != 0:
 		return m.made(v, args)
 	case g.grade <= conditional:
-		h.grade = unknownName
-		m.hit(g, h)
+		m.hitNew(g, unknownName, class, args)
 		return m.made(v, args)
 	case g.grade == indirect:
 		g.calls++
 		return m.indirection(g, class, args)
 	}
-	m.hit(g, h)
+	m.hitNew(g, g.grade, class, args)
 	return m.called(class, args, 0)
+}
+
+func (m *machine) hitNew(g *global, grade grade, class, args value) {
+	if !m.settled(g, grade, finding.RoleNew) {
+		m.hit(g, hit{grade: grade, role: finding.RoleNew, offset: m.at, evidence: m.render(class) + ".__new__" + m.renderArgs(args)})
+	}
+}
+
+func (m *machine) hitCall(g *global, grade grade, callee, args value) {
+	if !m.settled(g, grade, finding.RoleCall) {
+		m.hit(g, hit{grade: grade, role: finding.RoleCall, offset: m.at, evidence: m.renderCall(callee, args)})
+	}
 }
 
 // made is the value of an object of a class that is known.
@@ -127,7 +137,7 @@ func (m *machine) call(callee, args value) value {
 	switch g.grade {
 	case harmless:
 		if g.roles&roleCall == 0 {
-			m.hit(g, hit{grade: unknownName, role: finding.RoleCall, offset: m.at, evidence: m.renderCall(callee, args)})
+			m.hitCall(g, unknownName, callee, args)
 		}
 		return m.made(fn, args)
 	case conditional:
@@ -136,7 +146,7 @@ func (m *machine) call(callee, args value) value {
 		g.calls++
 		return m.indirection(g, callee, args)
 	default:
-		m.hit(g, hit{grade: g.grade, role: finding.RoleCall, offset: m.at, evidence: m.renderCall(callee, args)})
+		m.hitCall(g, g.grade, callee, args)
 		return m.called(callee, args, m.returned(g, args))
 	}
 }

@@ -59,7 +59,7 @@ func TestDifferential(t *testing.T) {
 		if err := json.Unmarshal(lines.Bytes(), &theirs); err != nil {
 			t.Fatal(err)
 		}
-		ours, stop := traced(t, s)
+		ours, stop, joblib := traced(t, s)
 		for who, u := range theirs {
 			for _, n := range u.Names {
 				names++
@@ -68,7 +68,7 @@ func TestDifferential(t *testing.T) {
 					t.Errorf("stream %d: %s resolves %q %q, we don't: %q", i, who, unhex(t, n[0]), unhex(t, n[1]), s)
 				}
 			}
-			if u.Stop >= 0 {
+			if u.Stop >= 0 && !joblib { // joblib's loader reads on behind array wrappers where these two don't
 				stops++
 				if u.Stop != stop {
 					failures++
@@ -86,11 +86,12 @@ func TestDifferential(t *testing.T) {
 	}
 }
 
-// traced returns the names that the machine resolves, and where the first stream stops.
-func traced(t *testing.T, stream []byte) (names [][2]string, stop int64) {
+// traced returns the names that the machine resolves, where the first stream stops, and whether it was read as joblib does.
+func traced(t *testing.T, stream []byte) (names [][2]string, stop int64, joblib bool) {
 	t.Helper()
 	stop = -1
-	err := scan(t.Context(), scantest.NewFile(stream), &scantest.Recorder{}, func(e event) {
+	r := &scantest.Recorder{}
+	err := scan(t.Context(), scantest.NewFile(stream), r, func(e event) {
 		if !e.stop {
 			names = append(names, [2]string{e.module, e.name})
 		} else if stop < 0 {
@@ -100,7 +101,7 @@ func traced(t *testing.T, stream []byte) (names [][2]string, stop int64) {
 	if err != nil {
 		t.Fatalf("scan of %q: %v", stream, err)
 	}
-	return names, stop
+	return names, stop, slices.Contains(r.Formats, "joblib")
 }
 
 func unhex(t *testing.T, s string) string {

@@ -64,6 +64,16 @@ func (s *scanner) hit(g *global, h hit) {
 	g.hit = len(s.found.hits)
 }
 
+// settled tells whether nothing stronger can be said of a name by a hit of this grade and role, so that it need not be put
+// into words.
+func (s *scanner) settled(g *global, grade grade, role finding.Role) bool {
+	if g.hit == 0 {
+		return false
+	}
+	old := s.found.hits[g.hit-1]
+	return old.grade > grade || old.grade == grade && rank(old.role) >= rank(role)
+}
+
 // nameless notes something that has no name, once for each description.
 func (s *scanner) nameless(h hit) {
 	if !s.once(h.description) || len(s.found.hits) >= 2*mostHits {

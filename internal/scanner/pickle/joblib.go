@@ -103,7 +103,13 @@ func (m *machine) holdsObjects(subtype, fields value) bool {
 // arrayWrapper handles BUILD on joblib's NumpyArrayWrapper. Its unpickler reads the array at once: raw bytes between the
 // opcodes, behind one byte that tells the length of the padding, or a pickle of its own if the elements are objects.
 func (m *machine) arrayWrapper(state value) {
+	if m.plain {
+		return
+	}
 	m.joblib = true
+	if m.plainReading(); m.state != running {
+		return
+	}
 	var shape, kind, align value
 	whole := m.nodes.each(state, func(key, val value) bool {
 		switch name, _ := m.content(key); name {
@@ -135,6 +141,41 @@ func (m *machine) arrayWrapper(state value) {
 		}
 	}
 	m.skip(n)
+}
+
+// mostForks is how often bytes of arrays that look like opcodes are also read as such.
+const mostForks = 16
+
+// plainReading reads what follows an array wrapper as a loader does that knows nothing of joblib: as opcodes. Numbers break
+// such a reading soon; where they don't, both readings are followed.
+func (m *machine) plainReading() {
+	if _, err := m.in.fill(sniffHead); err != nil {
+		m.abort(err)
+		return
+	}
+	head := m.in.buf[m.in.pos:]
+	w := walk{head: head[:min(len(head), sniffHead)], whole: len(head) <= sniffHead, depth: m.sp, marks: slices.Clone(m.marks)}
+	w.run()
+	if !w.named && (w.broken || w.stopped) {
+		return
+	}
+	if m.forks++; m.forks > mostForks {
+		m.differ(m.at, "bytes of joblib arrays are opcodes for other loaders")
+		return
+	}
+	at, imported := m.in.offset(), m.imports
+	fork := *m
+	fork.stack, fork.marks, fork.memo, fork.plain = slices.Clone(m.stack), slices.Clone(m.marks), m.memo.clone(), true
+	if err := fork.run(); err != nil {
+		m.abort(err)
+		return
+	}
+	if m.imports > imported {
+		m.differ(m.at, "bytes of joblib arrays are opcodes for other loaders")
+	}
+	if _, err := m.in.seek(at); err != nil {
+		m.abort(err)
+	}
 }
 
 // arraySize is the number of bytes of an array.

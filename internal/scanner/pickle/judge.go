@@ -59,7 +59,7 @@ type verdict struct {
 
 // judge looks a name up: first among the harmless ones, as a whole; then every part of it among the dangerous ones; then
 // among the classes of libraries. What is left is unknown.
-func judge(module, name string, proto byte, family source.Family) verdict {
+func judge(module, name string, family source.Family) verdict {
 	full := module + "." + name
 	if v, ok := safeNames[full]; ok {
 		return v

@@ -33,6 +33,7 @@ type machine struct {
 	ops      int64
 	frameEnd int64
 	result   value
+	plain    bool // reads as a loader that knows nothing of joblib
 }
 
 // fault is how a stream breaks the rules of pickles.

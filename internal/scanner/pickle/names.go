@@ -158,6 +158,7 @@ func (m *machine) content(v value) (string, bool) {
 
 // imported judges a name and returns its value.
 func (m *machine) imported(module, name string) value {
+	m.scanner.imports++
 	if m.trace != nil {
 		m.trace(event{module: module, name: name, offset: m.at})
 	}
@@ -206,7 +207,7 @@ func (m *machine) newGlobal(module, name string, proto byte) global {
 	if proto < 3 {
 		g.module, g.name = fromPython2(g.module, g.name)
 	}
-	g.verdict = judge(g.module, g.name, proto, m.f.Family)
+	g.verdict = judge(g.module, g.name, m.f.Family)
 	if badName(module) || badName(name) {
 		m.malformed(m.at, "a name is too long or holds control characters")
 		if g.grade < unknownName {
@@ -214,7 +215,7 @@ func (m *machine) newGlobal(module, name string, proto byte) global {
 		}
 	}
 	if proto < 3 && (literal.module != g.module || literal.name != g.name) {
-		if v := judge(literal.module, literal.name, proto, m.f.Family); v.grade == dangerous && g.grade != dangerous {
+		if v := judge(literal.module, literal.name, m.f.Family); v.grade == dangerous && g.grade != dangerous {
 			g.verdict = v
 		}
 	}

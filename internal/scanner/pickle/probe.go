@@ -337,5 +337,5 @@ func plausibleName(arg []byte) bool {
 // knownName tells whether two lines are a name that the tables of dangerous names know: importing it is act enough.
 func knownName(arg []byte) bool {
 	module, name, _ := bytes.Cut(bytes.TrimRight(arg, "\r"), []byte("\n"))
-	return judge(string(bytes.TrimRight(module, "\r")), string(name), 0, source.FamilyNone).grade == dangerous
+	return judge(string(bytes.TrimRight(module, "\r")), string(name), source.FamilyNone).grade == dangerous
 }

@@ -31,6 +31,8 @@ type scanner struct {
 	farReads   int
 	depth      int // of joblib's nested streams
 	streams    int
+	forks      int // readings of joblib's arrays as opcodes
+	imports    int // names imported so far, each as often as it was
 
 	joblib  bool // met an array wrapper
 	keras   bool

@@ -1,5 +1,10 @@
 package pickle
 
+import (
+	"maps"
+	"slices"
+)
+
 // texts keeps the content of short strings, in pages, until it is full. What comes later is read again from the stream where
 // it matters.
 type texts struct {
@@ -228,6 +233,15 @@ const (
 	memoPages  = 1024
 	memoSparse = 256 << 10
 )
+
+// clone returns a memo of its own with the same entries.
+func (m *memo) clone() memo {
+	c := memo{sparse: maps.Clone(m.sparse), count: m.count, lost: m.lost}
+	for _, page := range m.pages {
+		c.pages = append(c.pages, slices.Clone(page))
+	}
+	return c
+}
 
 // put stores a value under an index.
 func (m *memo) put(index uint64, v value) {

@@ -41,6 +41,12 @@ type Group struct {
 // Groups returns all cases by family, in the order in which people read them.
 func Groups() []Group {
 	return []Group{
+		{"pickle", PickleCases()},
+		{"zip", zipCases()},
+		{"tar", tarCases()},
+		{"torch", torchCases()},
+		{"weights", weightCases()},
+		{"programs", exeCases()},
 		{"engine", engineCases()},
 		{"recognised", recognisedCases()},
 	}

@@ -74,6 +74,8 @@ func pickleStreams() []Case {
 		evilJoblib("a payload behind a padded array", pk4("("+wrapper+state(float64s, pkTuple("K\x02"), pkStr("numpy_array_alignment_bytes")+"K\x10")+"b\x03\xff\xff\xff"+raw+pkSystem()+"t")),
 		evilJoblib("an array of objects is a pickle", pk4(wrapper+state(objects, pkTuple("K\x01"))+"b"+string(payload))),
 		evilJoblib("an array whose size can't be told, and a payload behind it", pk4("("+wrapper+state(float64s, pkTuple("h\x63"))+"b"+raw+raw+string(payload)+"t")),
+		evilJoblib("bytes of an array are opcodes for a plain loader", pk4("("+wrapper+state(float64s, pkTuple("K\x20"))+"b"+
+			pkSystem()+"t."+string(make([]byte, 256-len(pkSystem())-2))+"t")),
 		Case{
 			Name: "joblib: an array in a file elsewhere", Path: "model.joblib", Want: threat.MGPATH100, Level: threat.Malicious,
 			Bytes: pk4(pkStack("joblib.numpy_pickle", "NDArrayWrapper") + ")\x81}" + pkStr("filename") + pkStr("../../etc/x.npy") + "sb"),
