@@ -119,6 +119,7 @@ func (p *place) repeats(f *source.File) (bool, error) {
 func (p *place) recognise(ctx context.Context, f *source.File) ([]Format, error) {
 	var accepted []Format
 	covered := map[string]bool{}
+	outer := p.format // what a stream is part of, until something recognises it
 	for _, row := range p.scan.engine.formats {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -139,7 +140,7 @@ func (p *place) recognise(ctx context.Context, f *source.File) ([]Format, error)
 			covered[name] = true
 		}
 	}
-	p.format = ""
+	p.format = outer
 	return slices.DeleteFunc(accepted, func(row Format) bool { return covered[row.Name] }), nil
 }
 

@@ -1,0 +1,252 @@
+package scantest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"hash/crc32"
+	"maps"
+	"slices"
+	"strings"
+
+	"modelgate/internal/threat"
+)
+
+// member is an entry with the harmless text, hidden one with the evil pickle.
+func member(name string) ZIPEntry { return ZIPEntry{Name: name, Content: []byte("text of " + name)} }
+func hidden(name string) ZIPEntry { return ZIPEntry{Name: name, Content: []byte(harmless)} }
+
+// deflated is a hidden entry that is compressed.
+func deflated(name string) ZIPEntry {
+	return ZIPEntry{Name: name, Content: []byte(harmless), Deflate: true}
+}
+
+// central, local and both change what the headers of an entry state.
+func central(e ZIPEntry, change func(*ZIPRecord)) ZIPEntry {
+	e.Central = change
+	return e
+}
+
+func local(e ZIPEntry, change func(*ZIPRecord)) ZIPEntry {
+	e.Local = change
+	return e
+}
+
+func both(e ZIPEntry, change func(*ZIPRecord)) ZIPEntry { return central(local(e, change), change) }
+
+// linkTo is a symbolic link in an archive.
+func linkTo(name, target string) ZIPEntry {
+	return central(ZIPEntry{Name: name, Content: []byte(target)}, func(r *ZIPRecord) { r.Mode = 0xa1ff << 16 })
+}
+
+// alias gives an entry another name in a Unicode path field.
+func alias(name, other string) func(*ZIPRecord) {
+	return func(r *ZIPRecord) {
+		field := binary.LittleEndian.AppendUint32([]byte{1}, crc32.ChecksumIEEE([]byte(name)))
+		field = append(field, other...)
+		r.Extra = append([]byte{0x75, 0x70, byte(len(field)), 0}, field...)
+	}
+}
+
+// zipCases hide an evil pickle in an archive in every way in which readers differ, and then do other harm.
+func zipCases() []Case {
+	padded := append([]byte(harmless), bytes.Repeat([]byte{'.'}, 64)...)
+	second := BuildZIP(deflated("inner"))
+	orphan, late := hidden("b"), deflated("b")
+	orphan.NoCentral, late.NoCentral, late.Late = true, true, true
+	gap, behind := member("b"), member("a")
+	gap.Before, behind.After = padded, padded
+	hiding := map[string][]byte{
+		"an entry that only the local view has":            BuildZIP(member("a"), orphan, member("c")),
+		"an entry of unknown size that only the local one": BuildZIP(member("a"), late, member("c")),
+		"two names, CVE-2025-1944":                         BuildZIP(local(hidden("data.pkl"), func(r *ZIPRecord) { r.Name = "data.txt" })),
+		"an unknown method in the directory":               BuildZIP(central(hidden("a"), func(r *ZIPRecord) { r.Method = 99 })),
+		"an unknown method in the local header":            BuildZIP(local(deflated("a"), func(r *ZIPRecord) { r.Method = 7 })),
+		"an unknown method in both":                        BuildZIP(both(deflated("a"), func(r *ZIPRecord) { r.Method = 77 })),
+		"a deflated entry that is called stored":           BuildZIP(central(deflated("a"), func(r *ZIPRecord) { r.Method = 0 })),
+		"the flag of encryption, CVE-2025-1945":            BuildZIP(central(hidden("a"), func(r *ZIPRecord) { r.Flags |= 1 })),
+		"the flag of encryption on deflated data":          BuildZIP(both(deflated("a"), func(r *ZIPRecord) { r.Flags |= 1 })),
+		"the flag of strong encryption":                    BuildZIP(both(hidden("a"), func(r *ZIPRecord) { r.Flags |= 0x40 })),
+		"the flag of masked headers":                       BuildZIP(local(hidden("a"), func(r *ZIPRecord) { r.Flags |= 0x2000 })),
+		"a wrong checksum, CVE-2025-10156":                 BuildZIP(both(hidden("a"), func(r *ZIPRecord) { r.CRC ^= 1 })),
+		"one name twice":                                   BuildZIP(member("a"), hidden("a")),
+		"names that differ in case":                        BuildZIP(member("Data.pkl"), hidden("data.PKL")),
+		"names that differ in normalisation":               BuildZIP(member("\u00e9"), hidden("e\u0301")),
+		"another name in the Unicode path field":           BuildZIP(local(hidden("a"), alias("a", "b"))),
+		"a second archive behind it":                       append(BuildZIP(member("a")), second...),
+		"a second archive in front of it":                  append(bytes.Clone(second), BuildZIP(member("a"))...),
+		"a second archive in its comment":                  BuildZIPEnd(func(e *ZIPEnd) { e.Comment = second }, member("a")),
+		"a pickle in front of it":                          append([]byte(harmless), BuildZIP(member("a"))...),
+		"a pickle behind it":                               append(BuildZIP(member("a")), harmless...),
+		"a pickle between two entries":                     BuildZIP(member("a"), gap),
+		"a pickle between entries and directory":           BuildZIP(behind),
+		"an entry larger than the file":                    BuildZIP(member("a"), both(hidden("b"), func(r *ZIPRecord) { r.Stored, r.Size = 1<<30, 1<<30 })),
+		"a directory that counts too few":                  BuildZIPEnd(func(e *ZIPEnd) { e.Count, e.Here = 1, 1 }, member("a"), hidden("b")),
+		"several disks":                                    BuildZIPEnd(func(e *ZIPEnd) { e.Disk = 3 }, hidden("a")),
+		"no directory at all":                              BuildZIP(hidden("a"), member("b"))[:90],
+	}
+	var cases []Case
+	for _, why := range slices.Sorted(maps.Keys(hiding)) {
+		cases = append(cases, Case{Name: "zip: " + why, Path: "model.zip", Bytes: hiding[why], Want: threat.PKL100, Level: threat.Malicious})
+	}
+	slip := func(name string, e ...ZIPEntry) Case {
+		return Case{Name: "zip: " + name, Path: "model.zip", Bytes: BuildZIP(e...), Want: threat.ARV100, Level: threat.Malicious}
+	}
+	return append(cases,
+		slip("a name that leads out", member("../../etc/cron.d/x")),
+		slip("a name that leads out before it is cleaned", member("a/../../x")),
+		slip("an absolute name", member("/etc/passwd")),
+		slip("a name with a drive", member(`C:\x`)),
+		slip("backslashes that lead out", member(`..\..\x`)),
+		slip("a link that leads out", member("a"), linkTo("b", "../../etc")),
+		slip("a local name that leads out", local(member("x"), func(r *ZIPRecord) { r.Name = "/etc/cron.d/x" })),
+		Case{Name: "zip: really encrypted", Path: "a.zip", Bytes: BuildZIP(encryptedEntry()), Want: threat.MGFMT404, Level: threat.Unscannable},
+		Case{Name: "zip twin: links and names inside", Path: "a.zip", Bytes: BuildZIP(member("a/b"), linkTo("a/c", "../a/b"), ZIPEntry{Name: "d/"}), Twin: true},
+		Case{Name: "zip twin: a plain pickle, deflated and stored", Path: "a.zip", Bytes: BuildZIP(ZIPEntry{Name: "a", Content: []byte(plain)}, ZIPEntry{Name: "b", Content: []byte(plain), Deflate: true}), Twin: true},
+		Case{Name: "zip twin: a comment", Path: "a.zip", Bytes: BuildZIPEnd(func(e *ZIPEnd) { e.Comment = []byte("made by hand") }, member("a")), Twin: true},
+		Case{Name: "zip twin: alignment and descriptors", Path: "a.zip", Bytes: BuildZIP(ZIPEntry{Name: "a", Content: []byte("text"), Align: 64, Late: true}, member("b")), Twin: true},
+		Case{
+			Name: "zip: a bomb", Path: "a.zip", Level: threat.Suspicious, Want: threat.MGFMT405,
+			Bytes: BuildZIP(ZIPEntry{Name: "a", Content: make([]byte, 150<<20), Deflate: true}),
+		},
+	)
+}
+
+// encryptedEntry is an entry whose bytes are noise under the flag of encryption.
+func encryptedEntry() ZIPEntry {
+	noise := make([]byte, 64)
+	for i := range noise {
+		noise[i] = byte(i*i*31 + 197)
+	}
+	return both(ZIPEntry{Name: "a", Content: noise}, func(r *ZIPRecord) {
+		r.Flags |= 1
+		r.CRC = 12345
+		r.Size = 52
+	})
+}
+
+// tarCases are tar archives and compressed streams.
+func tarCases() []Case {
+	evil, good := []byte(harmless), []byte(plain)
+	entry := func(name string, content []byte) TarEntry { return TarEntry{Name: name, Content: content} }
+	found := func(name, path string, content []byte) Case {
+		return Case{Name: name, Path: path, Bytes: content, Want: threat.PKL100, Level: threat.Malicious}
+	}
+	twin := func(name, path string, content []byte) Case {
+		return Case{Name: name, Path: path, Bytes: content, Twin: true}
+	}
+	slip := func(name string, e ...TarEntry) Case {
+		return Case{Name: "tar: " + name, Path: "a.tar", Bytes: BuildTar(e...), Want: threat.ARV100, Level: threat.Malicious}
+	}
+	long := strings.Repeat("long/", 40) + "name"
+	cases := []Case{
+		found("tar: a pickle", "a.tar", BuildTar(entry("a", evil))),
+		found("tar: a pickle under a long name", "a.tar", BuildTar(TarEntry{Name: long, Long: true, Content: evil})),
+		found("tar: a pickle under a wrong checksum", "a.tar", BuildTar(entry("t", []byte("text")), TarEntry{Name: "a", Content: evil, BadSum: true})),
+		found("tar: a pickle behind the end", "a.tar", append(BuildTar(entry("a", []byte("text"))), BuildTar(entry("b", evil))...)),
+		slip("a name that leads out", entry("../../x", []byte("text"))),
+		slip("an absolute name", entry("/etc/x", []byte("text"))),
+		slip("a name that leads out in a PAX header", TarEntry{Name: "x", Content: []byte("text"), PAX: map[string]string{"path": "../../x"}}),
+		slip("a link that leads out", TarEntry{Name: "l", Type: '2', Link: "/etc"}),
+		slip("a hard link that leads out", TarEntry{Name: "l", Type: '1', Link: "../../x"}),
+		slip("a write through a link", TarEntry{Name: "l", Type: '2', Link: "/etc"}, entry("l/cron.d/x", []byte("text"))),
+		twin("tar twin: a plain pickle, a directory and a link", "a.tar", BuildTar(TarEntry{Name: "d/", Type: '5'}, entry("d/a", good), TarEntry{Name: "d/l", Type: '2', Link: "a"})),
+		twin("tar twin: a long name", "a.tar", BuildTar(TarEntry{Name: long, Long: true, Content: good})),
+		found("7z: a pickle under a checkpoint's name", "model.7z", Build7z(SevenZip{Files: []ZIPEntry{hidden("a.txt")}})),
+		twin("7z twin: a plain pickle", "model.7z", Build7z(SevenZip{Files: []ZIPEntry{{Name: "a", Content: good}}})),
+	}
+	for name, pack := range map[string]func([]byte) []byte{"gzip": Gzip, "zlib": Zlib, "xz": XZ, "lzma": LZMA, "lz4": LZ4, "zstd": Zstd} {
+		cases = append(cases,
+			found(name+": a pickle", "model.bin", pack(evil)),
+			found(name+": a pickle behind the stream", "model.bin", append(pack([]byte("text")), evil...)),
+			twin(name+" twin: a plain pickle", "model.bin", pack(good)),
+			twin(name+" twin: text", "model.bin", pack([]byte(strings.Repeat("words of no meaning ", 99)))),
+		)
+	}
+	slices.SortStableFunc(cases, func(a, b Case) int { return cmp.Compare(a.Name, b.Name) })
+	return cases
+}
+
+// torchCases are PyTorch's archives.
+func torchCases() []Case {
+	evil := []byte(harmless)
+	tensors := [][]byte{make([]byte, 400), make([]byte, 400)}
+	state := sparsePickle(2, 100)
+	found := func(name string, content []byte) Case {
+		return Case{Name: "torch: " + name, Path: "model.pt", Bytes: content, Want: threat.PYTCH100, Level: threat.Malicious}
+	}
+	odd := func(name string, want threat.ID, level threat.Level, content []byte) Case {
+		return Case{Name: "torch: " + name, Path: "model.pt", Bytes: content, Want: want, Level: level}
+	}
+	twin := func(name string, content []byte) Case {
+		return Case{Name: "torch twin: " + name, Path: "model.pt", Bytes: content, Twin: true}
+	}
+	unknown := []byte("\x80\x02cmypackage.module\nThing\n)\x81.")
+	inner := func(b []byte) ZIPEntry { return ZIPEntry{Name: "archive/extra", Content: b} }
+	script := map[string]string{"__torch__/m.py": "class M(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    return torch.relu(x)\n"}
+	return []Case{
+		found("data.pkl calls a command", Checkpoint(evil, tensors)),
+		odd("data.pkl names an unknown class", threat.PYTCH101, threat.Suspicious, Checkpoint(unknown, nil)),
+		found("a pickle that no tensor accounts for", Checkpoint(state, tensors, inner(evil))),
+		found("a pickle in the place of a third tensor", Checkpoint(state, append(tensors[:2:2], evil))),
+		odd("a tensor is missing", threat.PYTCH101, threat.Suspicious, Checkpoint(state, tensors[:1])),
+		odd("Python code lies in it", threat.MGPY101, threat.Suspicious, Checkpoint(state, tensors, ZIPEntry{Name: "archive/x.py", Content: []byte("x = 1\n")})),
+		found("data.pkl is flagged as encrypted", BuildZIP(central(ZIPEntry{Name: "a/data.pkl", Content: evil}, func(r *ZIPRecord) { r.Flags |= 1 }))),
+		found("data.pkl has another name locally", BuildZIP(local(ZIPEntry{Name: "a/data.pkl", Content: evil}, func(r *ZIPRecord) { r.Name = "a/data.txt" }))),
+		found("TorchScript whose constants call a command", TorchScript([]byte(plain), evil, script)),
+		found("the tar of old calls a command", LegacyTar(map[string][]byte{"pickle": evil, "tensors": []byte("\x80\x02K\x00."), "storages": []byte("\x80\x02K\x00.\x80\x02].")})),
+		twin("a state dict", Checkpoint(state, tensors)),
+		twin("TorchScript", TorchScript([]byte(plain), []byte(plain), script)),
+	}
+}
+
+// weightCases are NumPy arrays, safetensors and GGUF.
+func weightCases() []Case {
+	header := SafetensorsHeader(2, 64)
+	data := make([]byte, 128)
+	broken := func(name, header string, data []byte) Case {
+		return Case{Name: "safetensors: " + name, Path: "model.safetensors", Bytes: Safetensors(header, data), Want: threat.MGFMT400, Level: threat.Suspicious}
+	}
+	template := func(text string) []byte {
+		return BuildGGUF(GGUF{Pairs: []GGUFPair{{Key: "general.architecture", Value: "llama"}, {Key: "tokenizer.chat_template", Value: text}}})
+	}
+	objects := func(pickle string) []byte { return NPY(NPYHeader("'|O'", "(1,)"), []byte(pickle)) }
+	return []Case{
+		{Name: "numpy: an object array calls a command", Path: "a.npy", Bytes: objects(harmless), Want: threat.PKL100, Level: threat.Malicious},
+		{Name: "numpy: objects deep in a structure", Path: "a.npy", Bytes: NPY(NPYHeader("[('a', '<f4'), ('b', [('c', '|O')])]", "(1,)"), []byte(harmless)), Want: threat.PKL100, Level: threat.Malicious},
+		{Name: "numpy: an archive with such an array", Path: "a.npz", Bytes: BuildZIP(ZIPEntry{Name: "a.npy", Content: objects(harmless)}), Want: threat.PKL100, Level: threat.Malicious},
+		{Name: "numpy: an archive with a pickle that is no array", Path: "a.npz", Bytes: BuildZIP(ZIPEntry{Name: "a.npy", Content: NPY(NPYHeader("'<f4'", "(2,)"), make([]byte, 8))}, hidden("b.npy")), Want: threat.PKL100, Level: threat.Malicious},
+		{Name: "numpy: a pickle behind the array", Path: "a.npy", Bytes: append(NPY(NPYHeader("'<f4'", "(2,)"), make([]byte, 8)), harmless...), Want: threat.PKL100, Level: threat.Malicious},
+		{Name: "numpy twin: an array of numbers", Path: "a.npy", Bytes: NPY(NPYHeader("'<f4'", "(2,)"), make([]byte, 8)), Twin: true},
+		{Name: "numpy twin: an object array of numbers", Path: "a.npy", Bytes: objects(plain), Twin: true},
+		broken("a hole between tensors", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}`, make([]byte, 12)),
+		broken("two tensors share bytes", `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, make([]byte, 8)),
+		broken("a key twice", `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, make([]byte, 4)),
+		{Name: "safetensors: a pickle behind the tensors", Path: "model.safetensors", Bytes: append(Safetensors(header, data), harmless...), Want: threat.PKL100, Level: threat.Malicious},
+		{Name: "safetensors: an archive behind the tensors", Path: "model.safetensors", Bytes: append(Safetensors(header, data), BuildZIP(hidden("a"))...), Want: threat.PKL100, Level: threat.Malicious},
+		{Name: "safetensors: a program behind the tensors", Path: "model.safetensors", Bytes: append(Safetensors(header, data), ELF(2, 62, true)...), Want: threat.MGEXE100, Level: threat.Malicious},
+		{Name: "safetensors twin: two tensors", Path: "model.safetensors", Bytes: Safetensors(header, data), Twin: true},
+		{Name: "gguf: a template that escapes", Path: "m.gguf", Bytes: template("{{ ''.__class__.__mro__[1].__subclasses__() }}"), Want: threat.GGUF101, Level: threat.Malicious},
+		{Name: "gguf: a template that includes another", Path: "m.gguf", Bytes: template("{% include 'x' %}"), Want: threat.GGUF100, Level: threat.Suspicious},
+		{Name: "gguf: a pickle behind the end", Path: "m.gguf", Bytes: append(template("{{ messages }}"), harmless...), Want: threat.PKL100, Level: threat.Malicious},
+		{Name: "gguf: more pairs than bytes", Path: "m.gguf", Bytes: BuildGGUF(GGUF{PairCount: 1 << 60}), Want: threat.MGFMT400, Level: threat.Suspicious},
+		{Name: "gguf twin: a template that loops", Path: "m.gguf", Bytes: template("{% for m in messages %}{{ m['content'] }}{% endfor %}"), Twin: true},
+	}
+}
+
+// exeCases are programs.
+func exeCases() []Case {
+	found := func(name, path string, content []byte, want threat.ID, level threat.Level) Case {
+		return Case{Name: "program: " + name, Path: path, Bytes: content, Want: want, Level: level}
+	}
+	return []Case{
+		found("ELF under a model's name", "model.bin", ELF(2, 62, true), threat.MGEXE100, threat.Malicious),
+		found("PE under a model's name", "model.pt", PE(false), threat.MGEXE100, threat.Malicious),
+		found("Mach-O under a model's name", "model.onnx", MachO(2), threat.MGEXE100, threat.Malicious),
+		found("a script under a model's name", "model.pkl", []byte("#!/bin/sh\ntrue\n"), threat.MGEXE100, threat.Malicious),
+		found("a library that says so", "lib.so", ELF(3, 62, false), threat.MGEXE101, threat.Suspicious),
+		found("a program in an archive under a model's name", "a.zip", BuildZIP(ZIPEntry{Name: "model.bin", Content: ELF(2, 62, true)}), threat.MGEXE100, threat.Malicious),
+		{Name: "program twin: a script that says so", Path: "run.sh", Bytes: []byte("#!/bin/sh\ntrue\n"), Twin: true},
+		{Name: "program twin: text that names one", Path: "a.txt", Bytes: []byte("MZ is how a program begins, and \x23! a script"), Twin: true},
+	}
+}
