@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"modelgate/internal/scanner/scantest"
 )
 
 // pythonReads prints what Python's zipfile reads of archives: their names, members and bytes in hexadecimal. It is a reader
@@ -37,9 +39,9 @@ func TestWhatPythonOpensIsSeen(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"-I", "-c", pythonReads}
 	names := map[string]string{}
-	for why, row := range hostile() {
+	for why, row := range scantest.ZIPTricks(evil) {
 		path := filepath.Join(dir, fmt.Sprintf("%d.zip", len(names)))
-		if err := os.WriteFile(path, row.zip, 0o600); err != nil {
+		if err := os.WriteFile(path, row.Bytes, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		names[path] = why
@@ -55,7 +57,7 @@ func TestWhatPythonOpensIsSeen(t *testing.T) {
 	}
 	compared := 0
 	for path, why := range names {
-		rec := scanned(t, hostile()[why].zip)
+		rec := scanned(t, scantest.ZIPTricks(evil)[why].Bytes)
 		for _, member := range read[path] {
 			data, err := hex.DecodeString(member[1])
 			if err != nil {
