@@ -1,0 +1,384 @@
+package hub
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"modelgate/internal/blob"
+	"modelgate/internal/finding"
+	"modelgate/internal/hubtest"
+	"modelgate/internal/model"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/upstream"
+)
+
+// fixture is a hub with a small and a large file, and what stands before it.
+type fixture struct {
+	hub    *hubtest.Hub
+	files  hubtest.Files
+	client *Client
+	blobs  *blob.Store
+	origin *Origin
+}
+
+const (
+	small  = "config.json"
+	medium = "tokenizer.bin" // whole, but larger than what the scanner compares itself
+	large  = "model.safetensors"
+)
+
+func newFixture(t *testing.T, opts ...hubtest.Options) *fixture {
+	t.Helper()
+	f := &fixture{hub: hubtest.New(t, opts...)}
+	f.files = hubtest.Files{small: hubtest.Text(`{"a": 1}`), medium: hubtest.Synthetic(2<<20, 3), large: hubtest.Synthetic(20<<20, 2)}
+	r := f.hub.AddModel("org/name", f.files)
+	f.client, _ = newClient(t, f.hub)
+	var err error
+	if f.blobs, err = blob.Open(blob.Config{Dir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.blobs.Close() })
+	f.origin = &Origin{Client: f.client, Repo: models("org/name"), Commit: r.Head(), Blobs: f.blobs}
+	if _, err := f.client.Resolve(t.Context(), "", models("org/name"), r.Head()); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *fixture) file(t *testing.T, path string) model.File {
+	t.Helper()
+	files, err := f.origin.Files(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(files, func(f model.File) bool { return f.Path == path })
+	if i < 0 {
+		t.Fatalf("no file %s", path)
+	}
+	return files[i]
+}
+
+// download gets a file as a door does.
+func (f *fixture) download(t *testing.T, path string, blocks []finding.Block) ([]byte, error) {
+	t.Helper()
+	file := f.file(t, path)
+	c, err := f.blobs.Get(t.Context(), blob.Want{Digest: file.Digest, Size: file.Size, Blocks: blocks},
+		f.client.Opener("", f.origin.Repo, f.origin.Commit, path))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close() }()
+	return io.ReadAll(c)
+}
+
+func TestScanAndDownloadShareOneFetch(t *testing.T) {
+	f := newFixture(t)
+	for _, path := range []string{small, medium} {
+		file := f.file(t, path)
+		f.hub.Forget()
+		c, err := f.origin.Open(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, file.Size)
+		if _, err := c.ReadAt(got, 0); err != nil || !bytes.Equal(got, contentOf(f.files[path])) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if got, err := f.download(t, path, nil); err != nil || !bytes.Equal(got, contentOf(f.files[path])) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if n := f.hub.Count(hubtest.Main, "GET", "/resolve/"); n != 1 {
+			t.Errorf("%s was fetched %d times", path, n)
+		}
+	}
+}
+
+// rangesOf opens a file that is read by range.
+func rangesOf(t *testing.T, f *fixture, path string) source.Content {
+	t.Helper()
+	c, err := f.origin.Open(t.Context(), f.file(t, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.(interface{ Blocks() map[int64][32]byte }); !ok {
+		t.Fatalf("%s is not read by range", path)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// settled waits until the content network has noted so many requests: it does so after the last byte.
+func settled(t *testing.T, h *hubtest.Hub, n int) {
+	t.Helper()
+	for range 200 {
+		if h.Count(hubtest.CDN, "", "") >= n {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func blocksOf(t *testing.T, c source.Content) []finding.Block {
+	t.Helper()
+	size, _ := c.Size()
+	sums, ok := c.(interface{ Blocks() map[int64][32]byte })
+	if !ok {
+		t.Fatal("no blocks")
+	}
+	var out []finding.Block
+	for off, sum := range sums.Blocks() {
+		out = append(out, finding.Block{Offset: off, Size: min(source.BlockSize, size-off), SHA256: hex.EncodeToString(sum[:])})
+	}
+	return out
+}
+
+func TestLargeFilesAreReadByRange(t *testing.T) {
+	f := newFixture(t)
+	whole := contentOf(f.files[large])
+	c := rangesOf(t, f, large)
+	f.hub.Forget()
+	for _, off := range []int64{0, 10 << 20, 20<<20 - 100, 5 << 20} {
+		buf := make([]byte, 100)
+		if _, err := c.ReadAt(buf, off); err != nil || !bytes.Equal(buf, whole[off:off+100]) {
+			t.Errorf("at %d: %v", off, err)
+		}
+	}
+	settled(t, f.hub, 4)
+	if main, cdn := f.hub.Count(hubtest.Main, "", ""), f.hub.Count(hubtest.CDN, "GET", ""); main != 1 || cdn != 4 {
+		t.Errorf("%d requests to the hub and %d to the content network for four ranges", main, cdn)
+	}
+	if n := f.hub.Served(hubtest.CDN, ""); n > 4*200<<10 {
+		t.Errorf("%d bytes came", n)
+	}
+	if got, err := f.download(t, large, blocksOf(t, c)); err != nil || !bytes.Equal(got, whole) {
+		t.Errorf("download after the scan: %d bytes, %v", len(got), err)
+	}
+	again, err := f.origin.Open(t.Context(), f.file(t, large))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.Close() }()
+	if _, ok := again.(interface{ Blocks() map[int64][32]byte }); ok {
+		t.Error("a file that is on disk is read by range")
+	}
+}
+
+func TestRangesOnBadDays(t *testing.T) {
+	for why, row := range map[string]struct {
+		fault hubtest.Fault
+		fail  bool
+	}{
+		"the address expires":            {hubtest.Fault{Host: hubtest.CDN, Skip: 1, Expired: true, Times: 1}, false},
+		"a range is cut":                 {hubtest.Fault{Host: hubtest.CDN, Skip: 1, CutAfter: 1000, Times: 1}, false},
+		"ranges are cut again and again": {hubtest.Fault{Host: hubtest.CDN, Skip: 1, CutAfter: 1000}, true},
+		"another range comes":            {hubtest.Fault{Host: hubtest.CDN, Skip: 1, Header: map[string][]string{"Content-Range": {"bytes 0-65535/20971520"}}}, true},
+		"it is redirected elsewhere":     {hubtest.Fault{Host: hubtest.CDN, Skip: 1, Times: 1, Status: 302, Header: map[string][]string{"Location": {"http://evil.example"}}}, false},
+		"the connection breaks":          {hubtest.Fault{Host: hubtest.CDN, Skip: 1, Hangup: true, Times: 1}, false},
+	} {
+		t.Run(why, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			fault := f.hub.Inject(row.fault)
+			whole := contentOf(f.files[large])
+			c := rangesOf(t, f, large)
+			buf := make([]byte, 100)
+			for _, off := range []int64{0, 10 << 20} {
+				_, err := c.ReadAt(buf, off)
+				if failed := err != nil; failed != (row.fail && off > 0) || !failed && !bytes.Equal(buf, whole[off:off+100]) {
+					t.Errorf("at %d: %v", off, err)
+				}
+			}
+			if fault.Fired() == 0 {
+				t.Error("the fault did not strike")
+			}
+		})
+	}
+}
+
+func TestDownloadIsResumedWithAFreshAddress(t *testing.T) {
+	f := newFixture(t, hubtest.Options{Lifetime: time.Hour})
+	f.hub.Inject(hubtest.Fault{Host: hubtest.CDN, CutAfter: 5 << 20, Times: 2})
+	f.file(t, large)
+	f.hub.Forget()
+	got, err := f.download(t, large, nil)
+	if err != nil || !bytes.Equal(got, contentOf(f.files[large])) {
+		t.Fatalf("%d bytes, %v", len(got), err)
+	}
+	settled(t, f.hub, 3)
+	if main, cdn := f.hub.Count(hubtest.Main, "GET", "/resolve/"), f.hub.Count(hubtest.CDN, "GET", ""); main != 3 || cdn != 3 {
+		t.Errorf("%d addresses, %d streams", main, cdn)
+	}
+	if n := f.hub.Served(hubtest.CDN, ""); n > 22<<20 {
+		t.Errorf("%d bytes came for 20 MiB", n)
+	}
+}
+
+func TestAddressThatExpiresWhileItIsUsed(t *testing.T) {
+	f := newFixture(t, hubtest.Options{Lifetime: 200 * time.Millisecond})
+	c := rangesOf(t, f, large)
+	buf := make([]byte, 10)
+	for _, off := range []int64{0, 10 << 20} {
+		if _, err := c.ReadAt(buf, off); err != nil {
+			t.Errorf("at %d: %v", off, err)
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
+}
+
+func TestWrongBytesAreNeverWhole(t *testing.T) {
+	f := newFixture(t)
+	for path, host := range map[string]hubtest.Host{small: hubtest.Main, medium: hubtest.CDN, large: hubtest.CDN} {
+		fault := f.hub.Inject(hubtest.Fault{Host: host, Method: "GET", Path: path, Flip: 5})
+		got, err := f.download(t, path, nil)
+		if !errors.Is(err, blob.ErrMismatch) || int64(len(got)) >= f.files[path].Size() {
+			t.Errorf("%s: %d bytes, %v", path, len(got), err)
+		}
+		if file := f.file(t, path); f.blobs.Has(file.Digest, file.Size) {
+			t.Errorf("%s: wrong bytes were kept", path)
+		}
+		fault.Remove()
+		if got, err := f.download(t, path, nil); err != nil || !bytes.Equal(got, contentOf(f.files[path])) {
+			t.Errorf("%s, when it is well again: %v", path, err)
+		}
+	}
+}
+
+func TestOtherBytesToRangesThanToTheStream(t *testing.T) {
+	f := newFixture(t)
+	fault := f.hub.Inject(hubtest.Fault{Host: hubtest.CDN, Path: large, Ranged: hubtest.WithRange, Flip: 100})
+	c := rangesOf(t, f, large)
+	if _, err := c.ReadAt(make([]byte, 200), 0); err != nil {
+		t.Fatal(err)
+	}
+	if fault.Fired() == 0 {
+		t.Fatal("the fault did not strike")
+	}
+	got, err := f.download(t, large, blocksOf(t, c))
+	if !errors.Is(err, blob.ErrMismatch) || int64(len(got)) >= f.files[large].Size() {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
+func TestScanOfWrongBytes(t *testing.T) {
+	f := newFixture(t)
+	for path, host := range map[string]hubtest.Host{small: hubtest.Main, medium: hubtest.CDN} {
+		file := f.file(t, path)
+		f.hub.Inject(hubtest.Fault{Host: host, Method: "GET", Path: path, Flip: 5})
+		c, err := f.origin.Open(t.Context(), file)
+		if path == medium {
+			if !errors.Is(err, source.ErrChanged) || !errors.Is(err, blob.ErrMismatch) {
+				t.Errorf("%s: %v", path, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, file.Size)
+		if _, err := c.ReadAt(got, 0); err != nil || bytes.Equal(got, contentOf(f.files[path])) {
+			t.Errorf("%s: the scanner does not see what came: %v", path, err)
+		}
+		_ = c.Close()
+	}
+}
+
+func TestScanWithoutBlobs(t *testing.T) {
+	f := newFixture(t)
+	f.origin.Blobs = nil
+	for _, path := range []string{small, large} {
+		c := rangesOf(t, f, path)
+		buf := make([]byte, 8)
+		if _, err := c.ReadAt(buf, 0); err != nil || !bytes.Equal(buf, contentOf(f.files[path])[:8]) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestRefusedScan(t *testing.T) {
+	f := newFixture(t)
+	_, err := f.origin.Open(t.Context(), model.File{Path: "none", Size: 5, Digest: f.file(t, medium).Digest})
+	wantError(t, "no such file", err, 404, "EntryNotFound")
+	f.hub.Stop(hubtest.CDN)
+	if _, err := f.origin.Open(t.Context(), f.file(t, medium)); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("content network is down: %v", err)
+	}
+}
+
+// TestBigScanWaitsForItsQuota reads a hundred files through a quota of sixty a second, while others ask too.
+func TestBigScanWaitsForItsQuota(t *testing.T) {
+	h := hubtest.New(t)
+	files := hubtest.Files{}
+	for i := range 100 {
+		files[fmt.Sprintf("%d.txt", i)] = hubtest.Text(fmt.Sprint(i))
+	}
+	r := h.AddModel("org/name", files)
+	c, _ := newClient(t, h)
+	commit := r.Head()
+	h.Limit(60, time.Second)
+	var group sync.WaitGroup
+	for worker := range 4 {
+		group.Go(func() {
+			for i := worker; i < 100; i += 4 {
+				path := fmt.Sprintf("%d.txt", i)
+				if got, err := read(c.Open(t.Context(), "", models("org/name"), commit, path, 0, -1)); err != nil || string(got) != fmt.Sprint(i) {
+					t.Errorf("%s: %q, %v", path, got, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	refused := 0
+	for _, q := range h.Requests() {
+		if q.Status == 429 {
+			refused++
+		}
+	}
+	if refused > 12 { // those that were under way when the quota ran out, for each of some windows
+		t.Errorf("%d requests were refused", refused)
+	}
+}
+
+// BenchmarkWarmStat is what HEAD of a file on a pinned commit costs here: no request.
+func BenchmarkWarmStat(b *testing.B) {
+	h, err := hubtest.Start(hubtest.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer h.Close()
+	r := h.AddModel("org/name", hubtest.Files{small: hubtest.Text("{}")})
+	up, err := upstream.New(upstream.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c, err := New(Config{Upstream: up, Endpoint: h.URL})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	commit := r.Head()
+	look := func() {
+		if _, err := c.Resolve(b.Context(), "", models("org/name"), commit); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := c.Stat(b.Context(), "", models("org/name"), commit, small); err != nil {
+			b.Fatal(err)
+		}
+	}
+	look()
+	h.Forget()
+	b.ReportAllocs()
+	for b.Loop() {
+		look()
+	}
+	b.ReportMetric(float64(len(h.Requests())), "requests")
+}
