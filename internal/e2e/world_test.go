@@ -19,6 +19,9 @@ const (
 	bigID     = "org/big"
 	wideID    = "org/wide" // some MiB, for clients that read several ranges at once
 	ggufID    = "org/quants"
+	slowID    = "org/slow"
+	// evilDataID is a dataset with an evil file behind an honest name.
+	evilDataID = "org/evil-data"
 )
 
 // pages is how many files the paged repository has.
@@ -34,15 +37,6 @@ type world struct {
 	contents map[string]hubtest.Files // by repository, at main
 	old      hubtest.Files            // of model at first
 }
-
-// inertPickle is a pickle that would evaluate "1 + 1" if it were loaded, which nothing here does: what it calls is on every
-// scanner's list, what it says is harmless.
-func inertPickle() []byte {
-	return []byte("\x80\x02cbuiltins\neval\nX\x05\x00\x00\x001 + 1\x85R.")
-}
-
-// evilWeights is a plain pickle under the name that transformers looks for.
-func evilWeights() hubtest.Content { return hubtest.Bytes(inertPickle()) }
 
 // gguf is a valid GGUF file with one fact and no tensors: magic, version 3, counts, key, type 8 (string), value.
 func gguf(name string) hubtest.Content {
@@ -116,9 +110,10 @@ func newWorld(t *testing.T) *world {
 	w.add(wideID, hubtest.Files{"model.safetensors": hubtest.Safetensors(12<<20, 5)}, hub.AddModel)
 	w.add(ggufID, hubtest.Files{"tiny-Q4_K_M.gguf": gguf("Q4_K_M"), "tiny-Q8_0.gguf": gguf("Q8_0")}, hub.AddModel)
 
+	w.add(evilDataID, hubtest.Files{"README.md": hubtest.Text("# Data\n"), "train.csv": hubtest.Git(hubtest.InertPickle())}, hub.AddDataset)
 	w.evil = w.add(evilID, hubtest.Files{
 		"config.json":       hubtest.Text(`{"model_type": "bert"}`),
-		"pytorch_model.bin": evilWeights(),
+		"pytorch_model.bin": hubtest.Bytes(hubtest.InertPickle()),
 	}, hub.AddModel)
 	return w
 }

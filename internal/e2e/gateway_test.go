@@ -1,0 +1,162 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// programKey names the environment variable that holds the path of the program under test. If it is not set, TestMain builds
+// the program and sets it.
+const programKey = "MODELGATE_E2E_PROGRAM"
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+// buildAndRun builds the program, if there is none yet, and runs the tests.
+func buildAndRun(m *testing.M) int {
+	if os.Getenv(programKey) != "" {
+		return m.Run()
+	}
+	dir, err := os.MkdirTemp("", "modelgate-e2e-*")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // scratch
+	program := filepath.Join(dir, "modelgate")
+	build := exec.Command("go", "build", "-o", program, "./cmd/modelgate")
+	build.Dir = filepath.Join("..", "..")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build modelgate: %v\n%s", err, out)
+		return 1
+	}
+	if err := os.Setenv(programKey, program); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// gateway is a running modelgate.
+type gateway struct {
+	url  string
+	data string
+	env  []string
+	cmd  *exec.Cmd
+	log  *output
+}
+
+// output is what a program has written so far.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// startGateway starts modelgate in front of an endpoint and waits until it is ready. Further settings are NAME=value. It ends with
+// the test; if the test has failed, its log is shown.
+func startGateway(t *testing.T, endpoint string, settings ...string) *gateway {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{url: "http://" + addr, data: t.TempDir(), log: &output{}}
+	for _, kv := range os.Environ() {
+		if name, _, _ := strings.Cut(kv, "="); !strings.HasPrefix(name, "MODELGATE_") && !strings.HasSuffix(strings.ToUpper(name), "_PROXY") {
+			g.env = append(g.env, kv)
+		}
+	}
+	g.env = append(g.env, "MODELGATE_LISTEN="+addr, "MODELGATE_DATA_DIR="+g.data, "MODELGATE_HUGGINGFACE_ENDPOINT="+endpoint)
+	g.env = append(g.env, settings...)
+	g.start(t)
+	t.Cleanup(func() {
+		g.stop(syscall.SIGTERM)
+		if t.Failed() {
+			t.Logf("log of the gateway:\n%s", tail(g.log.String(), 12_000))
+		}
+	})
+	return g
+}
+
+// start runs the program with its settings and data, and waits until it answers.
+func (g *gateway) start(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command(os.Getenv(programKey), "serve")
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = g.env, g.data, g.log, g.log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	g.cmd = cmd
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.url+"/readyz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := plainHTTP.Do(req)
+		if err != nil {
+			continue
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	g.stop(syscall.SIGKILL)
+	t.Fatalf("the gateway did not become ready:\n%s", tail(g.log.String(), 12_000))
+}
+
+// stop sends the program a signal and waits for its end, which it is given twenty seconds for.
+func (g *gateway) stop(how syscall.Signal) {
+	if g.cmd == nil {
+		return
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = g.cmd.Wait() // a signal ends it
+	}()
+	_ = g.cmd.Process.Signal(how)
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		_ = g.cmd.Process.Kill()
+		<-ended
+	}
+	g.cmd = nil
+}
+
+// tail is the end of a text.
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// through is the target of clients that go through a gateway of the test's own.
+func through(t *testing.T, w *world, settings ...string) (target, *gateway) {
+	t.Helper()
+	g := startGateway(t, w.URL, settings...)
+	return target{w, g.url, true}, g
+}
