@@ -57,6 +57,21 @@ func TestAFullDiskIsSaidClearlyAndPasses(t *testing.T) {
 	}
 }
 
+// Whatever a query for labels says, it is refused or becomes SQL that the database takes, with its words as arguments alone.
+func FuzzLabelsQuery(f *testing.F) {
+	for _, q := range []string{"a:b", "a:* AND (b:c OR d:e)", "((a:b))", "a:b' OR 1=1 --", ") OR (", "AND OR", "a:b OR c:d AND e:f"} {
+		f.Add(q)
+	}
+	s := openHere(f)
+	f.Fuzz(func(t *testing.T, q string) {
+		_, _, err := s.Scans(t.Context(), ScanFilter{LabelsQuery: q, Limit: 1})
+		var wrong *QueryError
+		if err != nil && !errors.As(err, &wrong) {
+			t.Errorf("%q: %v", q, err)
+		}
+	})
+}
+
 // fill records n scans of many models, in one transaction.
 func fill(b *testing.B, s *Store, n int) {
 	b.Helper()

@@ -2,6 +2,7 @@ package verdictcache
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 )
@@ -37,6 +38,23 @@ func TestParseURL(t *testing.T) {
 			t.Errorf("%q: the error tells the secret: %v", url, err)
 		}
 	}
+}
+
+func FuzzParseURL(f *testing.F) {
+	for _, url := range []string{"redis://u:p%40ss@h:1/3", "rediss+cluster://a:1,b:2", "redis+sentinel://a,b/m/1", "redis://[::1", "redis://,", "://@/", "redis://@:@:1/"} {
+		f.Add(url)
+	}
+	f.Fuzz(func(t *testing.T, url string) {
+		o, err := parseURL(url)
+		if err != nil {
+			return
+		}
+		for _, address := range o.Addrs {
+			if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
+				t.Errorf("%q has the address %q: %v", url, address, err)
+			}
+		}
+	})
 }
 
 func TestMemoryIsBoundedInBytes(t *testing.T) {

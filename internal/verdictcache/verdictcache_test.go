@@ -4,13 +4,17 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
 
 	"modelgate/internal/testenv"
 	"modelgate/internal/verdictcache"
@@ -28,7 +32,10 @@ func startRedis(t *testing.T, args ...string) string {
 	address := listener.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
 	listener.Close()
-	server := exec.Command(program, append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, args...)...)
+	server := exec.Command(program, append(args, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir())...)
+	if !slices.Contains(args, "--sentinel") {
+		server.Args = append(server.Args, "--save", "", "--appendonly", "no")
+	}
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +52,43 @@ func startRedis(t *testing.T, args ...string) string {
 	}
 	t.Fatal("redis-server does not listen")
 	return ""
+}
+
+// TestCluster runs the suite on a cluster of one node, which is a cluster to its clients.
+func TestCluster(t *testing.T) {
+	url := startRedis(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf")
+	node := redis.NewClient(&redis.Options{Addr: strings.TrimPrefix(url, "redis://")})
+	defer node.Close()
+	if err := node.ClusterAddSlotsRange(t.Context(), 0, 16383).Err(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return strings.Contains(node.ClusterInfo(t.Context()).Val(), "cluster_state:ok") })
+	cachetest.Run(t, func(t *testing.T) *verdictcache.Cache {
+		if err := node.FlushAll(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		return open(t, verdictcache.Options{URL: strings.Replace(url, "redis://", "redis+cluster://", 1)})
+	})
+}
+
+// TestSentinel finds its server through a sentinel.
+func TestSentinel(t *testing.T) {
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(startRedis(t), "redis://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := filepath.Join(t.TempDir(), "sentinel.conf")
+	if err := os.WriteFile(conf, []byte("sentinel monitor mymaster 127.0.0.1 "+port+" 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sentinel := startRedis(t, conf, "--sentinel")
+	var j journal
+	url := strings.Replace(sentinel, "redis://", "redis+sentinel://", 1) + "/mymaster"
+	one, two := open(t, verdictcache.Options{URL: url, Log: j.log}), open(t, verdictcache.Options{URL: url, Log: j.log})
+	one.PutVerdict(t.Context(), "k", []byte("v"))
+	if got, ok := two.Verdict(t.Context(), "k"); !ok || string(got) != "v" || j.String() != "" {
+		t.Errorf("got %q, %v; log %q", got, ok, j.String())
+	}
 }
 
 func open(t *testing.T, o verdictcache.Options) *verdictcache.Cache {
