@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -32,10 +33,11 @@ type Stream struct {
 }
 
 // streamWindow is how far behind its newest byte a Stream can be read without starting again; streamPiece is what it
-// inflates at once.
+// inflates at once, and streamFirst what it inflates at first: most members of archives are small.
 const (
 	streamWindow = 8 << 20
 	streamPiece  = 256 << 10
+	streamFirst  = 16 << 10
 )
 
 // NewStream returns a Stream; open must return the stream from its start each time.
@@ -169,7 +171,8 @@ func (s *Stream) more() error {
 		s.start += int64(drop)
 	}
 	at := len(s.buf)
-	s.buf = append(s.buf, make([]byte, streamPiece)...)
+	piece := min(max(at, streamFirst), streamPiece)
+	s.buf = slices.Grow(s.buf, piece)[:at+piece]
 	n, err := s.read(s.buf[at:])
 	s.buf = s.buf[:at+n]
 	if spent := s.spend(end, int64(n)); spent != nil {

@@ -33,6 +33,7 @@ type Entry struct {
 	Data   int64 // offset of the bytes
 	Size   int64 // of the bytes in the archive, never more than there are
 
+	other  int64 // size of the bytes to readers that take the header's word, 0 if they are the same
 	sparse *sparse
 }
 
@@ -249,6 +250,7 @@ func (t *Reader) resize(e *Entry, value string) error {
 	const most = 1 << 33
 	if size != e.Size && (size < most || e.Size != 0) {
 		t.find(threat.MGFMT403, e.At, e.Name, "The entry has %d bytes in its header and %d in its PAX record.", e.Size, size)
+		e.other = min(e.Size, max(0, t.size-e.Data))
 	}
 	e.Size = size
 	return nil

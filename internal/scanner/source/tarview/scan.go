@@ -81,6 +81,12 @@ func Scan(ctx context.Context, f *source.File, s source.Sink, member func(e *Ent
 		if err := member(e, e.Bytes(f)); err != nil {
 			return err
 		}
+		if e.other > e.Size {
+			_, err := s.Member(ctx, source.Member{Name: e.Name, Bytes: source.Section(f, e.Data, e.other), Family: f.Family, Prose: true})
+			if err != nil {
+				return err
+			}
+		}
 	}
 	return regions(ctx, f, s, t.Regions())
 }
