@@ -2,6 +2,7 @@ package api
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -31,41 +32,44 @@ type oauthProblem struct {
 // issueToken is the token endpoint: client credentials in the header or in the form.
 func (a *API) issueToken(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	if err := r.ParseForm(); err != nil {
-		writeJSON(w, http.StatusBadRequest, oauthProblem{"invalid_request", "the form cannot be read"})
-		return nil
-	}
-	if grant := r.PostForm.Get("grant_type"); grant != "client_credentials" {
-		code := "unsupported_grant_type"
-		if grant == "" {
-			code = "invalid_request"
-		}
-		writeJSON(w, http.StatusBadRequest, oauthProblem{code, "grant_type must be client_credentials"})
-		return nil
-	}
+	err := r.ParseForm()
 	id, secret, ok := r.BasicAuth()
 	if !ok {
 		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	}
-	if id == "" || secret == "" {
-		w.Header().Set("WWW-Authenticate", `Basic realm="modelgate"`)
-		writeJSON(w, http.StatusUnauthorized, oauthProblem{"invalid_client", "client id and secret are missing"})
-		return nil
-	}
-	scope := r.PostForm.Get("scope")
+	grant, scope := r.PostForm.Get("grant_type"), r.PostForm.Get("scope")
 	if scope == "" {
 		scope = "tsg_id:" + a.Tenant
 	}
-	if !strings.HasPrefix(scope, "tsg_id:") {
-		writeJSON(w, http.StatusBadRequest, oauthProblem{"invalid_scope", "scope must be tsg_id:<id>"})
-		return nil
+	refuse := func(status int, code, description string) {
+		writeJSON(w, status, oauthProblem{code, description})
 	}
+	switch {
+	case err != nil:
+		refuse(http.StatusBadRequest, "invalid_request", "the form cannot be read")
+	case grant == "":
+		refuse(http.StatusBadRequest, "invalid_request", "grant_type is missing")
+	case grant != "client_credentials":
+		refuse(http.StatusBadRequest, "unsupported_grant_type", "grant_type must be client_credentials")
+	case id == "" || secret == "":
+		w.Header().Set("WWW-Authenticate", `Basic realm="modelgate"`)
+		refuse(http.StatusUnauthorized, "invalid_client", "client id and secret are missing")
+	case !strings.HasPrefix(scope, "tsg_id:"):
+		refuse(http.StatusBadRequest, "invalid_scope", "scope must be tsg_id:<id>")
+	default:
+		return a.grant(w, id, scope)
+	}
+	return nil
+}
+
+// grant answers with a token.
+func (a *API) grant(w http.ResponseWriter, id, scope string) error {
 	now := time.Now()
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
 		"sub": id, "iat": now.Unix(), "exp": now.Add(tokenLife).Unix(),
 	}).SignedString(a.tokens.key)
 	if err != nil {
-		return err
+		return fmt.Errorf("sign a token: %w", err)
 	}
 	writeJSON(w, http.StatusOK, map[string]any{
 		"access_token": signed, "token_type": "Bearer", "expires_in": int(tokenLife.Seconds()), "scope": scope,
