@@ -14,6 +14,7 @@ type call struct {
 	name  string // the attribute that attrgetter and methodcaller look up
 	fn    value  // what partial calls
 	means value  // the name that the result is, if it is one
+	code  string // the worst name in the code that it is made of, if that is dangerous
 	expr  string // for people
 }
 
@@ -25,7 +26,33 @@ func (m *machine) called(callee, args, means value) value {
 	if len(m.calls) >= mostCalls {
 		return unknown
 	}
-	return m.keep(call{means: means, expr: m.renderCall(callee, args)}, callee)
+	return m.keep(call{means: means, expr: m.renderCall(callee, args), code: m.codeIn(callee, args)}, callee)
+}
+
+// codeMakers make a code object out of its parts.
+var codeMakers = words(`types.CodeType dill._dill._create_code new.code dill._dill._load_type('CodeType')
+	cloudpickle.cloudpickle._builtin_type('CodeType') cloudpickle.cloudpickle_fast._builtin_type('CodeType')`)
+
+// codeIn returns the worst name of the code that a call makes, or takes as an argument, if that is dangerous.
+func (m *machine) codeIn(callee, args value) string {
+	items, _ := m.nodes.items(args)
+	if g := m.global(callee); g != nil && codeMakers[g.full()] {
+		v := m.codeType(items)
+		m.codeFound(m.at, "a code object", v)
+		if v.grade == dangerous {
+			return v.name
+		}
+		return ""
+	}
+	if callee.kind() == kCall && m.calls[callee.payload()].code != "" {
+		return m.calls[callee.payload()].code
+	}
+	for _, item := range items {
+		if item.kind() == kCall && m.calls[item.payload()].code != "" {
+			return m.calls[item.payload()].code
+		}
+	}
+	return ""
 }
 
 func (m *machine) keep(c call, callee value) value {
@@ -86,8 +113,10 @@ func (m *machine) returned(g *global, args value) value {
 		return 0
 	}
 	switch g.name {
-	case "import_module", "__import__":
+	case "import_module", "__import__", "subimport", "_import_module":
 		return m.module(text)
+	case "_builtin_type", "_load_type":
+		return m.reach(g.module, g.name+"('"+text+"')")
 	case "resolve_name", "locate":
 		if mod, attr, ok := strings.Cut(text, ":"); ok {
 			return m.reach(mod, attr)
@@ -227,13 +256,17 @@ func (m *machine) viaGetter(g *global, callee, args value, items []value) value 
 func (m *machine) viaGetItem(g *global, callee, args value, items []value) value {
 	var target value
 	if len(items) > 1 {
-		if of := m.global(items[0]); of != nil && of.module == "sys" && of.name == "modules" {
-			if name, ok := m.content(items[1]); ok {
-				target = m.module(name)
-			}
+		name, ok := m.content(items[1])
+		switch of := m.global(items[0]); {
+		case of == nil || !ok:
+		case of.full() == "sys.modules":
+			target = m.module(name)
+		case of.full() == "builtins.__dict__":
+			target = m.reach("builtins", name)
 		}
 	}
 	m.indirect(g, callee, args, target, true)
+	m.reached(target, finding.RoleAttribute, m.renderCall(callee, args))
 	return m.called(callee, args, target)
 }
 
@@ -286,6 +319,12 @@ func (m *machine) callResult(fn, args value) value {
 	}
 	if target != 0 {
 		m.reached(target, role, expr)
+	}
+	if c.code != "" {
+		m.nameless(hit{
+			grade: dangerous, role: finding.RoleCall, offset: m.at, module: "types", name: "FunctionType", evidence: c.code,
+			description: "The model will execute remote code since it calls a function of its own that uses `" + c.code + "`.",
+		})
 	}
 	if c.owner > 0 {
 		g := &m.globals[c.owner-1]

@@ -250,9 +250,9 @@ func (m *machine) onFill(target value, want kind, items []value) {
 		}
 	case kGlobal, kModule:
 		g := &m.globals[v.payload()]
-		grade := max(g.grade, unknownName)
-		if g.grade == indirect {
-			grade = suspicious
+		grade := unknownName
+		if g.grade >= suspicious { // such as the table of all modules, or of all built-in functions
+			grade = dangerous
 		}
 		m.hit(g, hit{grade: grade, role: finding.RoleFill, offset: m.at, evidence: m.renderFill(target, want, items)})
 	case kCall:

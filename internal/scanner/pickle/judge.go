@@ -73,6 +73,9 @@ func judge(module, name string, family source.Family) verdict {
 	if family == source.FamilyTorchScript && (module == "__torch__" || strings.HasPrefix(module, "__torch__.")) && plainDotted(name) {
 		return verdict{roles: roleCreated}
 	}
+	if suspiciousNames[full] {
+		return verdict{grade: suspicious}
+	}
 	if strings.Contains(name, ".") || isDunder(name) {
 		if tail, ok := dangerousPart(name); ok {
 			return verdict{grade: dangerous, tail: tail}

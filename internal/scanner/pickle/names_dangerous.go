@@ -106,7 +106,7 @@ var dangerousNames = expand(
 	"dill.session", "load_session load_module",
 	"dill.source", "importable getsource dumpsource getimport",
 	"cloudpickle", "load loads",
-	"cloudpickle.cloudpickle", "load loads subimport _dynamic_import",
+	"cloudpickle.cloudpickle", "load loads _dynamic_import",
 	"joblib", "load dump Memory Parallel delayed",
 	"joblib.numpy_pickle", "load dump load_temporary_memmap _unpickle NumpyUnpickler NumpyPickler",
 	"joblib.numpy_pickle_compat", "load_compatibility hex_str",
@@ -197,6 +197,7 @@ var suspiciousModules = words(`os.path posixpath ntpath genericpath glob fnmatch
 
 // suspiciousNames are single names of that kind.
 var suspiciousNames = expand(
+	"builtins", "__dict__",
 	"os", "environ environb getenv getenvb getcwd getcwdb getpid getppid getuid geteuid getgid uname cpu_count listdir stat path sep name",
 	"platform", `node platform system release version machine processor uname architecture mac_ver win32_ver libc_ver freedesktop_os_release
 	python_version python_implementation`,

@@ -61,17 +61,40 @@ func (m *machine) sniffHead(at int64, n uint64, head []byte, text bool) (index i
 	if looksLike(head, text) {
 		return m.hand(at, "#bytes", source.Section(m.f, at, size))
 	}
-	if !text && m.code(at, size, head) {
-		return m.hand(at, "#bytes", source.Section(m.f, at, size))
+	if !text {
+		m.code(at, size, head)
 	}
-	if n < shortestCoded {
+	if n < shortestCoded || m.state != running {
 		return 0, false
 	}
 	name, decode := coded(head)
 	if decode == nil {
 		return 0, false
 	}
+	m.codedCode(at, size, decode)
+	if m.state != running {
+		return 0, false
+	}
 	return m.hand(at, name, source.Decode(m.f, at, size, decode, m.f.Budget))
+}
+
+// codedCode judges marshalled code in base64 or hexadecimal.
+func (m *machine) codedCode(at, size int64, decode func(*source.Forward) (io.Reader, error)) {
+	if size > mostCode {
+		return
+	}
+	r, err := decode(source.NewForward(m.f, at, size))
+	if err != nil {
+		return
+	}
+	data := make([]byte, size) // more than comes out
+	n, _ := io.ReadFull(r, data)
+	if !looksLikeCode(data[:n]) {
+		return
+	}
+	if c, err := unmarshal(data[:n]); err == nil {
+		m.codeFound(at, "text", judgeCode(c))
+	}
 }
 
 // hand gives nested bytes to the engine.

@@ -58,7 +58,7 @@ type nodes struct {
 const (
 	firstRing  = 1 << 10
 	mostRing   = 1 << 19
-	tupleItems = 16
+	tupleItems = 64
 	chunkPairs = 64
 	maxChunks  = 64
 	maxCount   = 1<<24 - 1

@@ -105,6 +105,8 @@ func pickleChains() []Case {
 		evilPickle("chain: defaultdict of a dangerous factory", pk4(pkCall(pkStack("collections", "defaultdict"), pkStack("builtins", "breakpoint")))),
 		evilPickle("chain: sys.modules, getitem, getattr", pk4(pkCall(pkCall(getattr,
 			pkCall(pkStack("operator", "getitem"), pkStack("sys", "modules"), pkStr("os")), pkStr("system")), id))),
+		evilPickle("chain: getitem of the built-in functions", pk4(pkCall(pkCall(pkStack("operator", "getitem"), pkStack("builtins", "__dict__"), pkStr("eval")), id))),
+		evilPickle("chain: the table of built-in functions is changed", pk4(pkStack("builtins", "__dict__")+pkStr("len")+pkStack("builtins", "object")+"s")),
 		evilPickle("chain: _ufunc_reconstruct imports a module", pk4(pkCall(pkStack("numpy.core", "_ufunc_reconstruct"), pkStr("os"), pkStr("system")))),
 		evilPickle("chain: _rebuild_from_type_v2 calls its first argument", pk4(pkCall(pkStack("torch._tensor", "_rebuild_from_type_v2"),
 			system, pkStack("torch", "Tensor"), pkTuple(id), "N"))),
