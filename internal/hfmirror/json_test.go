@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -18,6 +19,10 @@ func pruned(text string, buffer int, entry string) (string, error) {
 	err := prune(out, bufio.NewReaderSize(iotest.OneByteReader(strings.NewReader(text)), buffer), func() []byte { return []byte(entry) })
 	_ = out.Flush()
 	return b.String(), err
+}
+
+func pruneTo(w io.Writer, text string) error {
+	return prune(bufio.NewWriterSize(w, wholeAnswer), bufio.NewReaderSize(strings.NewReader(text), 32<<10), nil)
 }
 
 func TestXetIsTakenOutAndAllElseStays(t *testing.T) {

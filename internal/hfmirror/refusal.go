@@ -18,7 +18,10 @@ import (
 )
 
 // refusal is a verdict that keeps the gate shut.
-type refusal struct{ gate.Verdict }
+type refusal struct {
+	gate.Verdict
+	final bool // waiting would not help, whatever the outcome
+}
 
 func (r refusal) Error() string {
 	if r.Message != "" {
@@ -147,7 +150,7 @@ func (d *Door) refuse(x *exchange, r refusal) {
 	h.Set("X-Hf-Warning", "modelgate; "+ascii(r.Error(), headerText))
 	h.Set("X-Repo-Commit", ascii(r.Version.Revision, 64))
 	status := http.StatusForbidden
-	if r.Outcome == model.Pending {
+	if r.Outcome == model.Pending && !r.final {
 		status = http.StatusServiceUnavailable
 		h.Set("Retry-After", retryAfter)
 	}

@@ -36,7 +36,7 @@ func (d *Door) judge(x *exchange, req gate.Request, h *hold) (gate.Verdict, erro
 	x.scan, x.outcome = ticket.Scan, model.Pending
 	if err := h.wait(ticket.Done()); err != nil {
 		if h.over(err) {
-			return gate.Verdict{}, refusal{gate.Verdict{Scan: ticket.Scan, Version: req.Version, Group: x.group, Outcome: model.Pending}}
+			return gate.Verdict{}, refusal{Verdict: gate.Verdict{Scan: ticket.Scan, Version: req.Version, Group: x.group, Outcome: model.Pending}}
 		}
 		return gate.Verdict{}, err
 	}
@@ -46,7 +46,7 @@ func (d *Door) judge(x *exchange, req gate.Request, h *hold) (gate.Verdict, erro
 	}
 	x.scan, x.outcome = v.Scan, v.Outcome
 	if v.Outcome != model.Allowed {
-		return v, refusal{v}
+		return v, refusal{Verdict: v}
 	}
 	return v, nil
 }
@@ -61,7 +61,7 @@ func (d *Door) bound(x *exchange) error {
 	id, err := uuid.Parse(value)
 	if err != nil {
 		refused.Message = fmt.Sprintf("Blocked by modelgate: %s is not the UUID of a scan", ascii(value, 60))
-		return refusal{refused}
+		return refusal{Verdict: refused, final: true}
 	}
 	refused.Scan = id
 	x.scan = id
@@ -77,7 +77,7 @@ func (d *Door) bound(x *exchange) error {
 	default:
 		return nil
 	}
-	return refusal{refused}
+	return refusal{Verdict: refused, final: true}
 }
 
 // blockMetadata refuses metadata of a version that is known to be blocked, for operators who must not disclose it. It never waits.
@@ -88,5 +88,5 @@ func (d *Door) blockMetadata(x *exchange) error {
 		return nil
 	}
 	x.scan, x.outcome = v.Scan, v.Outcome
-	return refusal{v}
+	return refusal{Verdict: v}
 }
