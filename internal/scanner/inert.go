@@ -99,7 +99,7 @@ func inertKind(head []byte) bool {
 		}
 		return true
 	}
-	return isBitmap(head) || isMPEGAudio(head) || isRecords(head)
+	return isBitmap(head) || isMPEGAudio(head) || isRecords(head) || isArrowStream(head)
 }
 
 // isBitmap recognises BMP: "BM", a size, four zeros, the offset of the pixels, the size of the header.
@@ -111,7 +111,7 @@ func isBitmap(head []byte) bool {
 	return binary.LittleEndian.Uint32(head[6:]) == 0 && (header == 12 || header == 40 || header == 108 || header == 124)
 }
 
-// isMPEGAudio recognises two frames of MPEG-1 layer III in a row.
+// isMPEGAudio recognises two frames of MPEG layer III in a row.
 func isMPEGAudio(head []byte) bool {
 	n, ok := mpegFrame(head)
 	if !ok || len(head) < n+4 {
@@ -121,18 +121,32 @@ func isMPEGAudio(head []byte) bool {
 	return ok
 }
 
-// mpegFrame reads the header of a frame and tells how long the frame is, in bytes.
+// mpegFrame reads the header of a frame of MPEG-1 or MPEG-2, layer III, and tells how long the frame is, in bytes.
 func mpegFrame(b []byte) (length int, ok bool) {
-	rates := [16]int{0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0}
-	samples := [4]int{44100, 48000, 32000, 0}
-	if len(b) < 4 || b[0] != 0xff || b[1]&0xfe != 0xfa {
+	if len(b) < 4 || b[0] != 0xff || b[1]&0xe6 != 0xe2 || b[1]>>3&3 < 2 {
 		return 0, false
+	}
+	rates := [16]int{0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0}
+	samples, scale := [4]int{44100, 48000, 32000, 0}, 144
+	if b[1]>>3&3 == 2 {
+		rates = [16]int{0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0}
+		samples, scale = [4]int{22050, 24000, 16000, 0}, 72
 	}
 	rate, sample := rates[b[2]>>4], samples[b[2]>>2&3]
 	if rate == 0 || sample == 0 {
 		return 0, false
 	}
-	return 144*1000*rate/sample + int(b[2]>>1&1), true
+	return scale*1000*rate/sample + int(b[2]>>1&1), true
+}
+
+// isArrowStream recognises the streaming form of Arrow, in which data sets are kept: a marker of four bytes 0xff, the length
+// of the schema, and the schema's root.
+func isArrowStream(head []byte) bool {
+	if len(head) < 16 || binary.LittleEndian.Uint32(head) != 0xffffffff {
+		return false
+	}
+	length, root := binary.LittleEndian.Uint32(head[4:]), binary.LittleEndian.Uint32(head[8:])
+	return length >= 16 && length < 16<<20 && length%8 == 0 && root >= 8 && root < length
 }
 
 // isRecords recognises TFRecord, which holds data sets and the event logs of training: a length of 8 bytes, then its
@@ -202,7 +216,7 @@ func textual(b []byte, cut bool) bool {
 	}
 	other := 0
 	for _, c := range b {
-		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != '\v' && c != 0x1b || c == 0x7f {
+		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != '\v' && c != '\b' && c != 0x1b || c == 0x7f {
 			return false
 		}
 		if c >= utf8.RuneSelf {

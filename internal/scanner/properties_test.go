@@ -51,7 +51,7 @@ func TestAPrefixIsNeverClean(t *testing.T) {
 		if len(c.Files) > 0 || len(c.Bytes) < 2 || c.Level > threat.Clean || isTextOnly(scanBytes(t, c.Path, c.Bytes).Report.Formats) {
 			continue
 		}
-		for _, at := range []int{len(c.Bytes) / 4, len(c.Bytes) / 2, len(c.Bytes) * 3 / 4, len(c.Bytes) - 1} {
+		for _, at := range []int{len(c.Bytes) / 3, len(c.Bytes) * 3 / 5, len(c.Bytes) * 4 / 5, len(c.Bytes) - 1} {
 			if len(bytes.Trim(c.Bytes[at:], "\x00")) == 0 {
 				continue // padding
 			}
@@ -71,7 +71,7 @@ func TestAPrefixIsNeverClean(t *testing.T) {
 // same, and at most MG-FMT-401 is added.
 func TestAnotherNameChangesNothing(t *testing.T) {
 	for _, g := range scantest.Groups() {
-		if slices.Contains([]string{"hub", "python", "jinja", "yaml", "xml"}, g.Name) {
+		if slices.Contains([]string{"hub", "python", "jinja", "yaml", "xml", "programs"}, g.Name) {
 			continue // these are for loaders that choose by name
 		}
 		for _, c := range g.Cases {
@@ -97,7 +97,7 @@ func TestAnotherNameChangesNothing(t *testing.T) {
 func FuzzEngine(f *testing.F) {
 	for _, c := range scantest.All() {
 		for _, content := range c.Content() {
-			if len(content) < 1<<20 {
+			if len(content) < 32<<10 { // leaves out the bomb, which would make every mutation slow
 				f.Add(content)
 			}
 		}

@@ -98,22 +98,13 @@ func (h *header) u64(at int) uint64 {
 	return binary.LittleEndian.Uint64(h.head[at:])
 }
 
-// flatbuffer tells whether the head is that of a FlatBuffer with one of the identifiers: the offset of the root table, then four
-// letters. The table must lie in the file, and so must its vtable, as far as the head shows it.
+// flatbuffer tells whether the head is that of a FlatBuffer with one of the identifiers: the offset of the root table, which
+// must lie in the file, then four letters.
 func (h *header) flatbuffer(identifiers ...string) bool {
 	for _, id := range identifiers {
-		if !h.has(4, id) {
-			continue
+		if root := int64(h.u32(0)); h.has(4, id) && root >= 8 && root+4 <= h.size {
+			return true
 		}
-		root := int64(h.u32(0))
-		if root < 8 || root+4 > h.size {
-			return false
-		}
-		if root+4 <= int64(len(h.head)) {
-			vtable := root - int64(int32(h.u32(int(root))))
-			return vtable >= 4 && vtable+4 <= h.size
-		}
-		return true
 	}
 	return false
 }

@@ -1,10 +1,6 @@
 package scantest
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/binary"
-	"hash/crc32"
 	"maps"
 	"slices"
 	"strings"
@@ -12,14 +8,26 @@ import (
 	"modelgate/internal/threat"
 )
 
-// member is an entry with the harmless text, hidden one with the evil pickle.
-func member(name string) ZIPEntry { return ZIPEntry{Name: name, Content: []byte("text of " + name)} }
-func hidden(name string) ZIPEntry { return ZIPEntry{Name: name, Content: []byte(harmless)} }
-
-// deflated is a hidden entry that is compressed.
-func deflated(name string) ZIPEntry {
-	return ZIPEntry{Name: name, Content: []byte(harmless), Deflate: true}
+// hiding makes cases of tricks that hide the evil pickle: whatever else they raise, it must be found.
+func hiding(family, path string, tricks map[string]Trick) []Case {
+	var cases []Case
+	for _, why := range slices.Sorted(maps.Keys(tricks)) {
+		cases = append(cases, Case{Name: family + ": " + why, Path: path, Bytes: tricks[why].Bytes, Want: threat.PKL100, Level: threat.Malicious})
+	}
+	return cases
 }
+
+// twins makes cases of honest neighbours.
+func twins(family, path string, honest map[string]Twin) []Case {
+	var cases []Case
+	for _, why := range slices.Sorted(maps.Keys(honest)) {
+		cases = append(cases, Case{Name: family + " twin: " + why, Path: path, Bytes: honest[why].Bytes, Twin: true})
+	}
+	return cases
+}
+
+// hidden is an entry with the evil pickle.
+func hidden(name string) ZIPEntry { return ZIPEntry{Name: name, Content: []byte(harmless)} }
 
 // central, local and both change what the headers of an entry state.
 func central(e ZIPEntry, change func(*ZIPRecord)) ZIPEntry {
@@ -34,82 +42,33 @@ func local(e ZIPEntry, change func(*ZIPRecord)) ZIPEntry {
 
 func both(e ZIPEntry, change func(*ZIPRecord)) ZIPEntry { return central(local(e, change), change) }
 
-// linkTo is a symbolic link in an archive.
-func linkTo(name, target string) ZIPEntry {
-	return central(ZIPEntry{Name: name, Content: []byte(target)}, func(r *ZIPRecord) { r.Mode = 0xa1ff << 16 })
-}
-
-// alias gives an entry another name in a Unicode path field.
-func alias(name, other string) func(*ZIPRecord) {
-	return func(r *ZIPRecord) {
-		field := binary.LittleEndian.AppendUint32([]byte{1}, crc32.ChecksumIEEE([]byte(name)))
-		field = append(field, other...)
-		r.Extra = append([]byte{0x75, 0x70, byte(len(field)), 0}, field...)
-	}
-}
-
 // zipCases hide an evil pickle in an archive in every way in which readers differ, and then do other harm.
 func zipCases() []Case {
-	padded := append([]byte(harmless), bytes.Repeat([]byte{'.'}, 64)...)
-	second := BuildZIP(deflated("inner"))
-	orphan, late := hidden("b"), deflated("b")
-	orphan.NoCentral, late.NoCentral, late.Late = true, true, true
-	gap, behind := member("b"), member("a")
-	gap.Before, behind.After = padded, padded
-	hiding := map[string][]byte{
-		"an entry that only the local view has":            BuildZIP(member("a"), orphan, member("c")),
-		"an entry of unknown size that only the local one": BuildZIP(member("a"), late, member("c")),
-		"two names, CVE-2025-1944":                         BuildZIP(local(hidden("data.pkl"), func(r *ZIPRecord) { r.Name = "data.txt" })),
-		"an unknown method in the directory":               BuildZIP(central(hidden("a"), func(r *ZIPRecord) { r.Method = 99 })),
-		"an unknown method in the local header":            BuildZIP(local(deflated("a"), func(r *ZIPRecord) { r.Method = 7 })),
-		"an unknown method in both":                        BuildZIP(both(deflated("a"), func(r *ZIPRecord) { r.Method = 77 })),
-		"a deflated entry that is called stored":           BuildZIP(central(deflated("a"), func(r *ZIPRecord) { r.Method = 0 })),
-		"the flag of encryption, CVE-2025-1945":            BuildZIP(central(hidden("a"), func(r *ZIPRecord) { r.Flags |= 1 })),
-		"the flag of encryption on deflated data":          BuildZIP(both(deflated("a"), func(r *ZIPRecord) { r.Flags |= 1 })),
-		"the flag of strong encryption":                    BuildZIP(both(hidden("a"), func(r *ZIPRecord) { r.Flags |= 0x40 })),
-		"the flag of masked headers":                       BuildZIP(local(hidden("a"), func(r *ZIPRecord) { r.Flags |= 0x2000 })),
-		"a wrong checksum, CVE-2025-10156":                 BuildZIP(both(hidden("a"), func(r *ZIPRecord) { r.CRC ^= 1 })),
-		"one name twice":                                   BuildZIP(member("a"), hidden("a")),
-		"names that differ in case":                        BuildZIP(member("Data.pkl"), hidden("data.PKL")),
-		"names that differ in normalisation":               BuildZIP(member("\u00e9"), hidden("e\u0301")),
-		"another name in the Unicode path field":           BuildZIP(local(hidden("a"), alias("a", "b"))),
-		"a second archive behind it":                       append(BuildZIP(member("a")), second...),
-		"a second archive in front of it":                  append(bytes.Clone(second), BuildZIP(member("a"))...),
-		"a second archive in its comment":                  BuildZIPEnd(func(e *ZIPEnd) { e.Comment = second }, member("a")),
-		"a pickle in front of it":                          append([]byte(harmless), BuildZIP(member("a"))...),
-		"a pickle behind it":                               append(BuildZIP(member("a")), harmless...),
-		"a pickle between two entries":                     BuildZIP(member("a"), gap),
-		"a pickle between entries and directory":           BuildZIP(behind),
-		"an entry larger than the file":                    BuildZIP(member("a"), both(hidden("b"), func(r *ZIPRecord) { r.Stored, r.Size = 1<<30, 1<<30 })),
-		"a directory that counts too few":                  BuildZIPEnd(func(e *ZIPEnd) { e.Count, e.Here = 1, 1 }, member("a"), hidden("b")),
-		"several disks":                                    BuildZIPEnd(func(e *ZIPEnd) { e.Disk = 3 }, hidden("a")),
-		"no directory at all":                              BuildZIP(hidden("a"), member("b"))[:90],
+	slip := func(name string) Case {
+		return Case{
+			Name: "zip: an entry named " + name, Path: "model.zip", Want: threat.ARV100, Level: threat.Malicious,
+			Bytes: BuildZIP(ZIPEntry{Name: name, Content: []byte("text")}),
+		}
 	}
-	var cases []Case
-	for _, why := range slices.Sorted(maps.Keys(hiding)) {
-		cases = append(cases, Case{Name: "zip: " + why, Path: "model.zip", Bytes: hiding[why], Want: threat.PKL100, Level: threat.Malicious})
-	}
-	slip := func(name string, e ...ZIPEntry) Case {
-		return Case{Name: "zip: " + name, Path: "model.zip", Bytes: BuildZIP(e...), Want: threat.ARV100, Level: threat.Malicious}
-	}
-	return append(cases,
-		slip("a name that leads out", member("../../etc/cron.d/x")),
-		slip("a name that leads out before it is cleaned", member("a/../../x")),
-		slip("an absolute name", member("/etc/passwd")),
-		slip("a name with a drive", member(`C:\x`)),
-		slip("backslashes that lead out", member(`..\..\x`)),
-		slip("a link that leads out", member("a"), linkTo("b", "../../etc")),
-		slip("a local name that leads out", local(member("x"), func(r *ZIPRecord) { r.Name = "/etc/cron.d/x" })),
+	cases := append(hiding("zip", "model.zip", ZIPTricks(harmless)), slip("../../etc/cron.d/x"), slip("a/../../x"), slip("/etc/passwd"), slip(`C:\x`), slip(`..\..\x`), slip("%2e%2e/x"))
+	cases = append(cases,
 		Case{Name: "zip: really encrypted", Path: "a.zip", Bytes: BuildZIP(encryptedEntry()), Want: threat.MGFMT404, Level: threat.Unscannable},
-		Case{Name: "zip twin: links and names inside", Path: "a.zip", Bytes: BuildZIP(member("a/b"), linkTo("a/c", "../a/b"), ZIPEntry{Name: "d/"}), Twin: true},
-		Case{Name: "zip twin: a plain pickle, deflated and stored", Path: "a.zip", Bytes: BuildZIP(ZIPEntry{Name: "a", Content: []byte(plain)}, ZIPEntry{Name: "b", Content: []byte(plain), Deflate: true}), Twin: true},
-		Case{Name: "zip twin: a comment", Path: "a.zip", Bytes: BuildZIPEnd(func(e *ZIPEnd) { e.Comment = []byte("made by hand") }, member("a")), Twin: true},
-		Case{Name: "zip twin: alignment and descriptors", Path: "a.zip", Bytes: BuildZIP(ZIPEntry{Name: "a", Content: []byte("text"), Align: 64, Late: true}, member("b")), Twin: true},
 		Case{
 			Name: "zip: a bomb", Path: "a.zip", Level: threat.Suspicious, Want: threat.MGFMT405,
 			Bytes: BuildZIP(ZIPEntry{Name: "a", Content: make([]byte, 150<<20), Deflate: true}),
 		},
+		Case{
+			Name: "zip twin: a plain pickle, deflated and stored", Path: "a.zip", Twin: true,
+			Bytes: BuildZIP(ZIPEntry{Name: "a", Content: []byte(plain)}, ZIPEntry{Name: "b", Content: []byte(plain + "\n"), Deflate: true}),
+		},
 	)
+	for _, c := range twins("zip", "a.zip", ZIPTwins()) {
+		if c.Name == "zip twin: a TFLite model with metadata" { // recognised, and not yet analysed
+			c.Level, c.Want, c.Path = threat.Unscannable, threat.MGFMT404, "a.tflite"
+		}
+		cases = append(cases, c)
+	}
+	return cases
 }
 
 // encryptedEntry is an entry whose bytes are noise under the flag of encryption.
@@ -128,34 +87,20 @@ func encryptedEntry() ZIPEntry {
 // tarCases are tar archives and compressed streams.
 func tarCases() []Case {
 	evil, good := []byte(harmless), []byte(plain)
-	entry := func(name string, content []byte) TarEntry { return TarEntry{Name: name, Content: content} }
 	found := func(name, path string, content []byte) Case {
 		return Case{Name: name, Path: path, Bytes: content, Want: threat.PKL100, Level: threat.Malicious}
 	}
 	twin := func(name, path string, content []byte) Case {
 		return Case{Name: name, Path: path, Bytes: content, Twin: true}
 	}
-	slip := func(name string, e ...TarEntry) Case {
-		return Case{Name: "tar: " + name, Path: "a.tar", Bytes: BuildTar(e...), Want: threat.ARV100, Level: threat.Malicious}
-	}
-	long := strings.Repeat("long/", 40) + "name"
-	cases := []Case{
-		found("tar: a pickle", "a.tar", BuildTar(entry("a", evil))),
-		found("tar: a pickle under a long name", "a.tar", BuildTar(TarEntry{Name: long, Long: true, Content: evil})),
-		found("tar: a pickle under a wrong checksum", "a.tar", BuildTar(entry("t", []byte("text")), TarEntry{Name: "a", Content: evil, BadSum: true})),
-		found("tar: a pickle behind the end", "a.tar", append(BuildTar(entry("a", []byte("text"))), BuildTar(entry("b", evil))...)),
-		slip("a name that leads out", entry("../../x", []byte("text"))),
-		slip("an absolute name", entry("/etc/x", []byte("text"))),
-		slip("a name that leads out in a PAX header", TarEntry{Name: "x", Content: []byte("text"), PAX: map[string]string{"path": "../../x"}}),
-		slip("a link that leads out", TarEntry{Name: "l", Type: '2', Link: "/etc"}),
-		slip("a hard link that leads out", TarEntry{Name: "l", Type: '1', Link: "../../x"}),
-		slip("a write through a link", TarEntry{Name: "l", Type: '2', Link: "/etc"}, entry("l/cron.d/x", []byte("text"))),
-		twin("tar twin: a plain pickle, a directory and a link", "a.tar", BuildTar(TarEntry{Name: "d/", Type: '5'}, entry("d/a", good), TarEntry{Name: "d/l", Type: '2', Link: "a"})),
-		twin("tar twin: a long name", "a.tar", BuildTar(TarEntry{Name: long, Long: true, Content: good})),
-		found("7z: a pickle under a checkpoint's name", "model.7z", Build7z(SevenZip{Files: []ZIPEntry{hidden("a.txt")}})),
+	cases := append(hiding("tar", "a.tar", TarTricks(harmless)),
+		twin("tar twin: a plain pickle", "a.tar", BuildTar(TarEntry{Name: "a", Content: good})),
+		found("7z: a pickle under a text's name", "model.7z", Build7z(SevenZip{Files: []ZIPEntry{hidden("a.txt")}})),
 		twin("7z twin: a plain pickle", "model.7z", Build7z(SevenZip{Files: []ZIPEntry{{Name: "a", Content: good}}})),
-	}
-	for name, pack := range map[string]func([]byte) []byte{"gzip": Gzip, "zlib": Zlib, "xz": XZ, "lzma": LZMA, "lz4": LZ4, "zstd": Zstd} {
+	)
+	packers := map[string]func([]byte) []byte{"gzip": Gzip, "zlib": Zlib, "xz": XZ, "lzma": LZMA, "lz4": LZ4, "zstd": Zstd}
+	for _, name := range slices.Sorted(maps.Keys(packers)) {
+		pack := packers[name]
 		cases = append(cases,
 			found(name+": a pickle", "model.bin", pack(evil)),
 			found(name+": a pickle behind the stream", "model.bin", append(pack([]byte("text")), evil...)),
@@ -163,7 +108,6 @@ func tarCases() []Case {
 			twin(name+" twin: text", "model.bin", pack([]byte(strings.Repeat("words of no meaning ", 99)))),
 		)
 	}
-	slices.SortStableFunc(cases, func(a, b Case) int { return cmp.Compare(a.Name, b.Name) })
 	return cases
 }
 
