@@ -735,3 +735,20 @@ func FuzzContentRange(f *testing.F) {
 		}
 	})
 }
+
+// TestPagesFromElsewhereAreNotAskedFor lets the next page be on a host that would answer.
+func TestPagesFromElsewhereAreNotAskedFor(t *testing.T) {
+	h := hubtest.New(t, hubtest.Options{PageSize: 2})
+	h.AddUser("ann", "hf_ann")
+	some(h)
+	c, _ := newClient(t, h)
+	commit := resolved(t, c, "hf_ann", "org/name")
+	h.Inject(hubtest.Fault{Host: hubtest.CDN, Body: []byte("[]")})
+	h.Inject(hubtest.Fault{Path: "/tree/", LinkHost: h.CDNURL})
+	if got, err := c.Files(t.Context(), "hf_ann", models("org/name"), commit); !errors.Is(err, errAnswer) {
+		t.Errorf("%d files, %v", len(got), err)
+	}
+	if n := h.Count(hubtest.CDN, "", ""); n > 0 {
+		t.Errorf("%d requests went elsewhere", n)
+	}
+}
