@@ -85,7 +85,7 @@ func fill(b *testing.B, s *Store, n int) {
 		at = at.Add(time.Second)
 		scan := model.Scan{
 			UUID: uuid.New(), CreatedAt: at, UpdatedAt: at, Outcome: outcomes[i%5], GroupUUID: model.Namespace(), GroupRules: "r", ScannerVersion: "s",
-			Version: model.Version{Source: model.HuggingFace, Kind: model.Models, Name: fmt.Sprintf("org%d/model%d", i%1000, i/10), Revision: fmt.Sprintf("%040d", i)},
+			Version: model.Version{Source: model.HuggingFace, Kind: model.Models, Name: fmt.Sprintf("org%d/model%d", i/10%1000, i/10), Revision: fmt.Sprintf("%040d", i)},
 		}
 		scan.ModelURI = scan.Version.URI()
 		if _, err := s.upsertScan(b.Context(), tx, &scan); err != nil {
@@ -107,6 +107,7 @@ func BenchmarkLists(b *testing.B) {
 		"outcomes": {Limit: 10, Outcomes: []model.Outcome{model.Blocked, model.Errored}},
 		"search":   {Limit: 10, Search: "org77/"},
 		"uuid":     {Limit: 10, Search: "1234abcd"},
+		"all":      {Limit: 10, Search: "huggingface"},
 		"month":    {Limit: 10, Start: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)},
 	} {
 		b.Run(name, func(b *testing.B) {

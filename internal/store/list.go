@@ -56,8 +56,14 @@ func (s *Store) Scans(ctx context.Context, f ScanFilter) ([]model.Scan, int, err
 		if f.Skip >= total {
 			return nil
 		}
+		// Few rows are sorted; of many, the first are found in order. The sign keeps the database from looking through all rows in
+		// order for the few.
+		order := column
+		if where != "" && total <= sortedAtOnce {
+			order = "+" + column
+		}
 		scans, err = rowsOf(ctx, q, func(r *sql.Rows) (model.Scan, error) { return readScan(r.Scan) },
-			"SELECT "+scanColumns+" FROM scans"+where+" ORDER BY "+column+direction+", id"+direction+page(f.Limit, f.Skip), args...)
+			"SELECT "+scanColumns+" FROM scans"+where+" ORDER BY "+order+direction+", id"+direction+page(f.Limit, f.Skip), args...)
 		if err != nil {
 			return fmt.Errorf("list scans: %w", err)
 		}
@@ -65,6 +71,9 @@ func (s *Store) Scans(ctx context.Context, f ScanFilter) ([]model.Scan, int, err
 	})
 	return scans, total, err
 }
+
+// sortedAtOnce is how many rows are sorted for one page.
+const sortedAtOnce = 5000
 
 // uuidPart is what a UUID can begin with.
 var uuidPart = regexp.MustCompile(`^[0-9a-f]{1,8}$|^[0-9a-f]{8}-[0-9a-f-]{0,27}$`)
@@ -83,9 +92,9 @@ func (f ScanFilter) where() (string, []any, error) {
 			add("uuid = ?", text)
 		case uuidPart.MatchString(text):
 			const lowest, highest = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
-			add(`(uuid >= ? AND uuid <= ? OR search LIKE ? ESCAPE '\')`, text+lowest[len(text):], text+highest[len(text):], pattern)
+			add(`(uuid >= ? AND uuid <= ? OR uri_id IN (SELECT id FROM uris WHERE search LIKE ? ESCAPE '\'))`, text+lowest[len(text):], text+highest[len(text):], pattern)
 		default:
-			add(`search LIKE ? ESCAPE '\'`, pattern)
+			add(`uri_id IN (SELECT id FROM uris WHERE search LIKE ? ESCAPE '\')`, pattern)
 		}
 	}
 	if f.Group != uuid.Nil {

@@ -114,16 +114,20 @@ func fileUUID(scan uuid.UUID, path string, directory bool) uuid.UUID {
 
 // upsertScan writes the row of a scan and returns its id.
 func (s *Store) upsertScan(ctx context.Context, tx *sql.Tx, scan *model.Scan) (id int64, err error) {
+	_, err = tx.ExecContext(ctx, "INSERT INTO uris (uri, search) VALUES (?, ?) ON CONFLICT (uri) DO NOTHING", scan.ModelURI, strings.ToLower(scan.ModelURI))
+	if err != nil {
+		return 0, err
+	}
 	var updates []string
 	for _, c := range strings.Split(strings.Join(strings.Fields(scanColumns), ""), ",") {
 		if c != "labels" && c != "uuid" { // labels are changed by [addLabels] and its like alone
 			updates = append(updates, c+" = excluded."+c)
 		}
 	}
-	values := append(scanValues(scan), s.instance, scan.Version.Key(), strings.ToLower(scan.ModelURI))
-	query := fmt.Sprintf(`INSERT INTO scans (%s, instance, version_key, search) VALUES (%s)
-		ON CONFLICT (uuid) DO UPDATE SET %s, instance = excluded.instance, version_key = excluded.version_key, search = excluded.search
-		RETURNING id`, scanColumns, placeholders(len(values)), strings.Join(updates, ", "))
+	values := append(scanValues(scan), s.instance, scan.Version.Key(), scan.ModelURI)
+	query := fmt.Sprintf(`INSERT INTO scans (%s, instance, version_key, uri_id) VALUES (%s, (SELECT id FROM uris WHERE uri = ?))
+		ON CONFLICT (uuid) DO UPDATE SET %s, instance = excluded.instance, version_key = excluded.version_key, uri_id = excluded.uri_id
+		RETURNING id`, scanColumns, placeholders(len(values)-1), strings.Join(updates, ", "))
 	err = tx.QueryRowContext(ctx, query, values...).Scan(&id)
 	return id, err
 }

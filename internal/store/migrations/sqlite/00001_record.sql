@@ -2,6 +2,13 @@
 
 -- Times are microseconds since 1970, UTC. UUIDs are text in lower case. Lists are JSON.
 
+-- The addresses of models, each once however often it was scanned: what a search for a part of one goes through.
+CREATE TABLE uris (
+    id     INTEGER PRIMARY KEY,
+    uri    TEXT NOT NULL UNIQUE,
+    search TEXT NOT NULL                            -- in lower case
+);
+
 -- A scan: one version judged under one group. Never deleted.
 CREATE TABLE scans (
     id                 INTEGER PRIMARY KEY,
@@ -15,7 +22,7 @@ CREATE TABLE scans (
     name               TEXT    NOT NULL,
     revision           TEXT    NOT NULL,
     model_uri          TEXT    NOT NULL,
-    search             TEXT    NOT NULL,            -- model_uri in lower case
+    uri_id             INTEGER NOT NULL REFERENCES uris (id),
     model_name         TEXT    NOT NULL,
     model_author       TEXT    NOT NULL,
     model_version      TEXT    NOT NULL,
@@ -46,6 +53,7 @@ CREATE TABLE scans (
 CREATE INDEX scans_by_creation ON scans (created_at, id);
 CREATE INDEX scans_by_update ON scans (updated_at, id);
 CREATE INDEX scans_by_version ON scans (version_key, group_uuid, id);
+CREATE INDEX scans_by_uri ON scans (uri_id, created_at, id);
 CREATE INDEX scans_by_group ON scans (group_uuid, created_at, id);
 CREATE INDEX scans_by_outcome ON scans (outcome, created_at, id);
 CREATE INDEX scans_by_source ON scans (source, created_at, id);
@@ -222,3 +230,4 @@ DROP TABLE evaluations;
 DROP TABLE rule_texts;
 DROP TABLE scan_labels;
 DROP TABLE scans;
+DROP TABLE uris;
