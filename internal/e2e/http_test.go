@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -34,21 +35,32 @@ func ask(t *testing.T, method, address string, headers ...string) answer {
 // send sends a request.
 func send(t *testing.T, method, address, body string, headers ...string) answer {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+	got, err := attempt(t.Context(), method, address, body, headers...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return got
+}
+
+// attempt sends a request that may come to nothing.
+func attempt(ctx context.Context, method, address, body string, headers ...string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
 	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
+		if headers[i+1] != "" {
+			req.Header.Set(headers[i], headers[i+1])
+		}
 	}
 	resp, err := plainHTTP.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	got, err := io.ReadAll(resp.Body)
 	_, reason, _ := strings.Cut(resp.Status, " ")
-	return answer{resp.StatusCode, reason, resp.Header, string(got), err}
+	return answer{resp.StatusCode, reason, resp.Header, string(got), err}, nil
 }
 
 // into decodes the body.
