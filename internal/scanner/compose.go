@@ -38,6 +38,7 @@ var compositions = [][2]string{
 	{"zip", "executable"}, // a self-extracting archive: both findings are made by their scanners
 	{"mediapipe", "zip"},
 	{"skops", "zip"},
+	{"skops", "numpy_zip"}, // most of its members are arrays
 	{"keras3", "zip"},
 	{"torchserve", "zip"},
 	{"torchserve", "pytorch_v1_13"},

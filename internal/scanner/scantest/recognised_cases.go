@@ -153,6 +153,11 @@ func recognisedSamples() []sample {
 		{"MediaPipe graph", ".binarypb", Message(1, Message(1, "PassThroughCalculator"))},
 		{"MediaPipe bundle", ".task", BuildZIP(ZIPEntry{Name: "a.tflite", Content: flatBuffer("TFL3")})},
 		{"skops", ".skops", BuildZIP(ZIPEntry{Name: "schema.json", Content: []byte(`{"__class__": "dict"}`)})},
+		{"skops with arrays", ".skops", BuildZIP(
+			ZIPEntry{Name: "schema.json", Content: []byte(`{"__class__": "dict"}`)},
+			ZIPEntry{Name: "1.npy", Content: NPY(NPYHeader("'<f4'", "(1,)"), make([]byte, 4))},
+			ZIPEntry{Name: "2.npy", Content: NPY(NPYHeader("'<f4'", "(1,)"), make([]byte, 4))},
+		)},
 		{"TorchServe", ".mar", BuildZIP(ZIPEntry{Name: "MAR-INF/MANIFEST.json", Content: []byte("{}")})},
 		{"OpenVINO", ".xml", []byte("<?xml version=\"1.0\"?>\n<net name=\"m\" version=\"11\"><layers/></net>")},
 		{"PMML", ".pmml", []byte("<PMML version=\"4.4\"></PMML>")},
