@@ -1,0 +1,110 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"modelgate/internal/scanner/scantest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"modelgate": main})
+}
+
+// TestTranscripts runs what testdata shows: each file is a session at a terminal with what must come out.
+func TestTranscripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			port, err := freePort()
+			env.Setenv("MODELGATE_DATA_DIR", filepath.Join(env.WorkDir, "data"))
+			env.Setenv("PORT", port)
+			return err
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"evil": writeEvil, "waitfor": waitFor, "stop": stop},
+	})
+}
+
+// freePort finds a port that nobody listens on now.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return "", err
+	}
+	return port, l.Close()
+}
+
+// writeEvil writes an evil file that scantest builds: evil <case> <file>.
+func writeEvil(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: evil case file")
+	}
+	all := scantest.All()
+	i := slices.IndexFunc(all, func(c scantest.Case) bool { return c.Name == args[0] })
+	if i < 0 {
+		ts.Fatalf("scantest has no case %q", args[0])
+	}
+	file := ts.MkAbs(args[1])
+	ts.Check(os.MkdirAll(filepath.Dir(file), 0o755))
+	ts.Check(os.WriteFile(file, all[i].Bytes, 0o600))
+}
+
+// waitFor waits until an address answers 200: waitfor <url>.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: waitfor url")
+	}
+	for range 200 {
+		resp, err := http.Get(args[0])
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not answer", args[0])
+}
+
+// stop interrupts a background command and waits for it: stop <name>.
+func stop(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: stop name")
+	}
+	for _, cmd := range ts.BackgroundCmds() {
+		if cmd.Process != nil {
+			ts.Check(cmd.Process.Signal(os.Interrupt))
+		}
+	}
+}
+
+func TestManyValuedFlagsTakeAllValuesThatFollow(t *testing.T) {
+	tests := []struct {
+		name       string
+		args, want []string
+	}{
+		{"several values after one flag", []string{"scan", "--allow-patterns", "*.bin", "*.json", "--silent"}, []string{"scan", "--allow-patterns=*.bin", "--allow-patterns=*.json", "--silent"}},
+		{"a repeated flag", []string{"--eval-outcomes", "ALLOWED", "--eval-outcomes", "BLOCKED"}, []string{"--eval-outcomes=ALLOWED", "--eval-outcomes=BLOCKED"}},
+		{"other flags stay as they are", []string{"get-scan", "--uuid", "x"}, []string{"get-scan", "--uuid", "x"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, spreadValues(tt.args)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
