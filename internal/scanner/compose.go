@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"modelgate/internal/finding"
+	"modelgate/internal/scanner/source"
 	"modelgate/internal/threat"
 )
 
@@ -59,5 +60,6 @@ func goesWithAll(name string, names []string) bool {
 	return true
 }
 
-// role is what a file's name means to those who scan by it: reports of the same bytes in different roles are kept apart.
-func role(name string) string { return path.Base(name) }
+// role is what a file's name means to those who scan by it, reports of the same bytes in different roles being kept apart: its
+// role for loaders, and whether it says openly that it is a program.
+func role(name string) string { return source.Role(name) + "|" + strings.ToLower(path.Base(name)) }

@@ -1,9 +1,13 @@
 package scanner
 
 import (
+	"errors"
+	"io"
+	"path"
 	"slices"
 	"strings"
 
+	"modelgate/internal/scanner/source/tarview"
 	"modelgate/internal/scanner/source/zipview"
 )
 
@@ -33,6 +37,7 @@ func archiveFormats() []recogniser {
 		{name: "torchserve", title: "TorchServe archive", by: "ZIP with MAR-INF/MANIFEST.json", matches: is(func(names []string) bool {
 			return slices.Contains(names, "MAR-INF/MANIFEST.json")
 		})},
+		{name: "nemo", title: "NeMo model", by: "tar with model_config.yaml", matches: isNeMo},
 	}
 }
 
@@ -51,3 +56,30 @@ func memberNames(h *header) ([]string, error) {
 	}
 	return names, nil
 }
+
+// isNeMo recognises NeMo's archives: a tar with model_config.yaml among its first entries.
+func isNeMo(h *header) (bool, error) {
+	if !tarview.Probe(h.head) {
+		return false, nil
+	}
+	t, err := tarview.NewReader(h.file)
+	if err != nil {
+		return false, err
+	}
+	for range maxTarEntries {
+		e, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if path.Clean(e.Name) == "model_config.yaml" {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// maxTarEntries bounds the entries that are looked at: each may cost a request.
+const maxTarEntries = 8
