@@ -11,54 +11,66 @@ import (
 // ErrPanic is wrapped by the error of a stream whose decoder panicked. The engine makes a MG-FMT-407 finding of it.
 var ErrPanic = errors.New("decoder panicked")
 
-// Stream is a Reader over something that can only be read forward: a compressed stream. It keeps the last window bytes; a
-// read before them opens the stream anew. Every byte that comes out is taken from the budget: as fresh the first time, as
+// Stream is a Reader over something that can only be read forward: a compressed stream. It keeps two decoders, each with the
+// last bytes that came out of it: while one stands at a member of an archive, the other can look at the member's end. Only a
+// read behind both opens the stream anew. Every byte that comes out is taken from the budget: as fresh the first time, as
 // repeated when it comes again.
 //
 // A stream that breaks off ends there with io.EOF, so that what came out before is scanned like any other bytes; Err tells
 // how it ended.
 type Stream struct {
-	open   func() (io.ReadCloser, error)
+	open   func() (io.ReadCloser, *Forward, error)
 	budget *Budget
-	from   *Forward // what the decoder reads, if the Stream made it
 
 	mu     sync.Mutex
-	rc     io.ReadCloser
-	buf    []byte // the bytes [start, start+len(buf))
-	start  int64
+	lanes  [2]lane
+	clock  int64
 	fresh  int64 // how far the stream was ever read
 	size   int64 // -1 until the end was seen
-	ended  int64 // where in from the decoder stopped
+	ended  int64 // where in the Reader below the decoder stopped
 	failed error // how the stream ended, if not with io.EOF
 }
 
-// streamWindow is how far behind its newest byte a Stream can be read without starting again; streamPiece is what it
-// inflates at once, and streamFirst what it inflates at first: most members of archives are small.
+// lane is a decoder and the bytes that came out of it last: those of the stream from start on.
+type lane struct {
+	rc    io.ReadCloser // nil if it is not open
+	from  *Forward      // what the decoder reads; nil if the Stream didn't make it
+	buf   []byte
+	start int64
+	used  int64
+}
+
+// end is the offset of the byte that comes out next.
+func (l *lane) end() int64 { return l.start + int64(len(l.buf)) }
+
+// streamWindow is how many bytes a lane keeps behind its newest; streamPiece is what it inflates at once, and streamFirst what
+// it inflates at first: most members of archives are small.
 const (
-	streamWindow = 8 << 20
+	streamWindow = 4 << 20
 	streamPiece  = 256 << 10
 	streamFirst  = 16 << 10
 )
 
 // NewStream returns a Stream; open must return the stream from its start each time.
 func NewStream(open func() (io.ReadCloser, error), budget *Budget) *Stream {
-	return &Stream{open: open, budget: budget, size: -1}
+	return &Stream{budget: budget, size: -1, open: func() (io.ReadCloser, *Forward, error) {
+		rc, err := open()
+		return rc, nil, err
+	}}
 }
 
 // Decode returns a Stream of what decode makes of the n bytes of r from off. Errors of r itself are kept apart from those of
 // the decoder, and Consumed tells where the decoder stopped. A decoder that is an io.Closer, or has a Close method without
 // result, is closed.
 func Decode(r Reader, off, n int64, decode func(*Forward) (io.Reader, error), budget *Budget) *Stream {
-	s := &Stream{budget: budget, size: -1}
-	s.open = func() (io.ReadCloser, error) {
-		s.from = NewForward(r, off, n)
-		d, err := decode(s.from)
+	return &Stream{budget: budget, size: -1, open: func() (io.ReadCloser, *Forward, error) {
+		from := NewForward(r, off, n)
+		d, err := decode(from)
 		if err != nil {
-			return nil, err
+			return nil, from, err
 		}
-		return decoder{d}, nil
-	}
-	return s
+		return decoder{d}, from, nil
+	}}
 }
 
 // decoder gives every decoder the same Close.
@@ -87,26 +99,51 @@ func (s *Stream) ReadAt(p []byte, off int64) (int, error) {
 		if s.size >= 0 && at >= s.size {
 			return total, io.EOF
 		}
-		if at < s.start {
-			s.rewind()
-		}
-		if end := s.start + int64(len(s.buf)); at < end {
-			total += copy(p[total:], s.buf[at-s.start:])
+		l := s.pick(at)
+		if at < l.end() {
+			total += copy(p[total:], l.buf[at-l.start:])
 			continue
 		}
-		if err := s.more(); err != nil {
+		if err := s.more(l); err != nil {
 			return total, err
 		}
 	}
 	return total, nil
 }
 
+// pick chooses the lane for an offset: one that has it, else the one that is nearest before it. For a jump ahead that is the
+// lane that was not used last, so that the other stays where it is. If both are beyond, the one not used last starts anew.
+func (s *Stream) pick(at int64) *lane {
+	a, b := &s.lanes[0], &s.lanes[1]
+	if a.used < b.used {
+		a, b = b, a // a was used last
+	}
+	l := a
+	switch {
+	case at >= a.start && at < a.end():
+	case at >= b.start && at < b.end():
+		l = b
+	case b.end() <= at && (a.end() > at || b.end() > a.end() || at-a.end() > streamWindow):
+		l = b
+	case a.end() > at:
+		l = b
+		l.rewind()
+	}
+	s.clock++
+	l.used = s.clock
+	return l
+}
+
 // Size implements Reader by reading to the end once.
 func (s *Stream) Size() (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	l := &s.lanes[0]
+	if s.lanes[1].end() > l.end() {
+		l = &s.lanes[1]
+	}
 	for s.size < 0 {
-		if err := s.more(); err != nil && s.size < 0 {
+		if err := s.more(l); err != nil && s.size < 0 {
 			return 0, err
 		}
 	}
@@ -128,58 +165,54 @@ func (s *Stream) Consumed() int64 {
 	return s.ended
 }
 
-// Close releases the decoder.
+// Close releases the decoders. A read after it begins anew.
 func (s *Stream) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.shut()
+	return errors.Join(s.lanes[0].shut(), s.lanes[1].shut())
 }
 
-func (s *Stream) shut() error {
-	if s.rc == nil {
+func (l *lane) shut() error {
+	if l.rc == nil {
 		return nil
 	}
-	err := s.rc.Close()
-	s.rc = nil
+	err := l.rc.Close()
+	l.rc = nil
 	return err
 }
 
 // rewind makes the next piece the first. How an abandoned decoder closes says nothing of the bytes.
-func (s *Stream) rewind() {
-	_ = s.shut()
-	s.buf, s.start = s.buf[:0], 0
+func (l *lane) rewind() {
+	_ = l.shut()
+	l.buf, l.start = l.buf[:0], 0
 }
 
-// more inflates the next piece. At the end it returns io.EOF, also if the stream broke off.
-func (s *Stream) more() error {
-	end := s.start + int64(len(s.buf))
-	if s.size >= 0 && end >= s.size {
+// more inflates the next piece of a lane. At the end it returns io.EOF, also if the stream broke off.
+func (s *Stream) more(l *lane) error {
+	if s.size >= 0 && l.end() >= s.size {
 		return io.EOF
 	}
-	if s.rc == nil {
-		if end > 0 { // closed in between: begin again
-			s.rewind()
-			end = 0
-		}
-		if err := s.launch(); err != nil {
-			return s.end(end, err)
+	if l.rc == nil {
+		l.rewind()
+		if err := s.launch(l); err != nil {
+			return s.end(l, err)
 		}
 	}
-	if len(s.buf) >= streamWindow+streamWindow/2 {
-		drop := len(s.buf) - streamWindow
-		s.buf = s.buf[:copy(s.buf, s.buf[drop:])]
-		s.start += int64(drop)
+	if len(l.buf) >= streamWindow+streamWindow/2 {
+		drop := len(l.buf) - streamWindow
+		l.buf = l.buf[:copy(l.buf, l.buf[drop:])]
+		l.start += int64(drop)
 	}
-	at := len(s.buf)
+	at, off := len(l.buf), l.end()
 	piece := min(max(at, streamFirst), streamPiece)
-	s.buf = slices.Grow(s.buf, piece)[:at+piece]
-	n, err := s.read(s.buf[at:])
-	s.buf = s.buf[:at+n]
-	if spent := s.spend(end, int64(n)); spent != nil {
+	l.buf = slices.Grow(l.buf, piece)[:at+piece]
+	n, err := l.read(l.buf[at:])
+	l.buf = l.buf[:at+n]
+	if spent := s.spend(off, int64(n)); spent != nil {
 		return spent
 	}
 	if err != nil {
-		err = s.end(end+int64(n), err)
+		err = s.end(l, err)
 	}
 	if n > 0 && errors.Is(err, io.EOF) {
 		return nil
@@ -187,30 +220,29 @@ func (s *Stream) more() error {
 	return err
 }
 
-// launch opens the decoder at the start of the stream.
-func (s *Stream) launch() (err error) {
+// launch opens a decoder at the start of the stream.
+func (s *Stream) launch(l *lane) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("open: %v: %w", p, ErrPanic)
 		}
 	}()
-	rc, err := s.open()
+	l.rc, l.from, err = s.open()
 	if err != nil {
-		return err
+		l.rc = nil
 	}
-	s.rc = rc
-	return nil
+	return err
 }
 
 // read fills p, and returns an error only together with what came before it. A panic of the decoder is an error.
-func (s *Stream) read(p []byte) (n int, err error) {
+func (l *lane) read(p []byte) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("read: %v: %w", r, ErrPanic)
 		}
 	}()
 	for idle := 0; n < len(p); {
-		k, err := s.rc.Read(p[n:])
+		k, err := l.rc.Read(p[n:])
 		n += k
 		if err != nil {
 			return n, err
@@ -239,20 +271,22 @@ func (s *Stream) spend(at, n int64) error {
 	return nil
 }
 
-// end notes that the stream ended at the given offset. Errors of the Reader below and spent budgets are returned as they
-// are; everything else is the end of the stream.
-func (s *Stream) end(at int64, err error) error {
-	if s.from != nil {
-		if fault := s.from.Fault(); fault != nil {
+// end notes that a lane came to the end of the stream. Errors of the Reader below and spent budgets are returned as they are;
+// everything else is the end.
+func (s *Stream) end(l *lane, err error) error {
+	if l.from != nil {
+		if fault := l.from.Fault(); fault != nil {
 			return fmt.Errorf("read compressed bytes: %w", fault)
 		}
-		s.ended = s.from.Offset()
 	}
 	if errors.Is(err, ErrBudget) || errors.Is(err, ErrBomb) {
 		return err
 	}
 	if s.size < 0 {
-		s.size = at
+		s.size = l.end()
+		if l.from != nil {
+			s.ended = l.from.Offset()
+		}
 		if !errors.Is(err, io.EOF) || errors.Is(err, ErrPanic) {
 			s.failed = err
 		}
