@@ -4,6 +4,7 @@ import (
 	"modelgate/internal/scanner/archive"
 	"modelgate/internal/scanner/executable"
 	"modelgate/internal/scanner/gguf"
+	"modelgate/internal/scanner/jinja"
 	"modelgate/internal/scanner/numpy"
 	"modelgate/internal/scanner/pickle"
 	"modelgate/internal/scanner/safetensors"
@@ -14,7 +15,7 @@ import (
 // reported. A format that is not in the table does not exist for the engine.
 func Formats() []Format {
 	var rows []Format
-	for _, group := range [][]Format{pickles(), weights(), torchFormats(), containers(), programs(), recognisedOnly()} {
+	for _, group := range [][]Format{pickles(), weights(), torchFormats(), containers(), programs(), texts(), recognisedOnly()} {
 		rows = append(rows, group...)
 	}
 	return rows
@@ -138,6 +139,17 @@ func programs() []Format {
 			Threats:    "that they are there, the more so under a name that says something else",
 			Limits:     "what they do is not analysed",
 			Probe:      executable.Probe, Scan: executable.Scan,
+		},
+	}
+}
+
+func texts() []Format {
+	return []Format{
+		{
+			Name: "jinja", Title: "Chat templates", Version: 1, Text: true,
+			Recognised: "the key or the file name under which loaders render it",
+			Threats:    "attributes that lead out of the template, names that are put together, what cannot be parsed",
+			Probe:      jinja.Probe, Scan: jinja.Scan,
 		},
 	}
 }
