@@ -15,6 +15,7 @@ type found struct {
 	hits   []hit
 	others []finding.Finding
 	said   map[string]bool
+	muted  bool // only what is dangerous is noted
 }
 
 // hit is what is to be said of a name.
@@ -49,6 +50,9 @@ func rank(r finding.Role) int {
 // hit notes something of a name; the strongest grade and role stay.
 func (s *scanner) hit(g *global, h hit) {
 	h.module, h.name = g.module, g.name
+	if s.found.muted && h.grade < dangerous {
+		return
+	}
 	if g.hit > 0 {
 		old := &s.found.hits[g.hit-1]
 		if h.grade > old.grade || h.grade == old.grade && rank(h.role) > rank(old.role) {
@@ -76,7 +80,7 @@ func (s *scanner) settled(g *global, grade grade, role finding.Role) bool {
 
 // nameless notes something that has no name, once for each description.
 func (s *scanner) nameless(h hit) {
-	if !s.once(h.description) || len(s.found.hits) >= 2*mostHits {
+	if s.found.muted && h.grade < dangerous || !s.once(h.description) || len(s.found.hits) >= 2*mostHits {
 		return
 	}
 	s.found.hits = append(s.found.hits, h)
@@ -96,7 +100,7 @@ func (s *scanner) once(text string) bool {
 
 // structure notes how the bytes break the rules, once for each reason.
 func (s *scanner) structure(id threat.ID, at int64, reason string) {
-	if len(s.found.others) >= mostHits || !s.once(string(id)+reason) {
+	if s.found.muted || len(s.found.others) >= mostHits || !s.once(string(id)+reason) {
 		return
 	}
 	f := finding.New(id, at, "The pickle breaks its format's rules: "+reason+".")

@@ -107,9 +107,6 @@ func (m *machine) arrayWrapper(state value) {
 		return
 	}
 	m.joblib = true
-	if m.plainReading(); m.state != running {
-		return
-	}
 	var shape, kind, align value
 	whole := m.nodes.each(state, func(key, val value) bool {
 		switch name, _ := m.content(key); name {
@@ -125,7 +122,11 @@ func (m *machine) arrayWrapper(state value) {
 	if m.state != running {
 		return
 	}
-	if kind.kind() == kDType && m.dtypes[kind.payload()].objects {
+	objects := kind.kind() == kDType && m.dtypes[kind.payload()].objects
+	if m.plainReading(objects); m.state != running {
+		return
+	}
+	if objects {
 		m.objectArray()
 		return
 	}
@@ -147,8 +148,9 @@ func (m *machine) arrayWrapper(state value) {
 const mostForks = 16
 
 // plainReading reads what follows an array wrapper as a loader does that knows nothing of joblib: as opcodes. Numbers break
-// such a reading soon; where they don't, both readings are followed.
-func (m *machine) plainReading() {
+// such a reading soon; where they don't, both readings are followed. The pickle of an array of objects is followed by every
+// loader to a point, so only what is dangerous in it is told twice.
+func (m *machine) plainReading(objects bool) {
 	if _, err := m.in.fill(sniffHead); err != nil {
 		m.abort(err)
 		return
@@ -160,17 +162,23 @@ func (m *machine) plainReading() {
 		return
 	}
 	if m.forks++; m.forks > mostForks {
+		if objects { // read as a pickle in any case
+			return
+		}
 		m.differ(m.at, "bytes of joblib arrays are opcodes for other loaders")
 		return
 	}
-	at, imported := m.in.offset(), m.imports
+	at, imported, hits := m.in.offset(), m.imports, len(m.found.hits)
 	fork := *m
 	fork.stack, fork.marks, fork.memo, fork.plain = slices.Clone(m.stack), slices.Clone(m.marks), m.memo.clone(), true
-	if err := fork.run(); err != nil {
+	m.found.muted = objects
+	err := fork.run()
+	m.found.muted = false
+	if err != nil {
 		m.abort(err)
 		return
 	}
-	if m.imports > imported {
+	if !objects && m.imports > imported || len(m.found.hits) > hits {
 		m.differ(m.at, "bytes of joblib arrays are opcodes for other loaders")
 	}
 	if _, err := m.in.seek(at); err != nil {

@@ -225,6 +225,7 @@ type memo struct {
 	sparse map[uint64]value
 	count  uint64 // entries that the loader would have
 	lost   bool   // an entry was forgotten
+	next   uint64 // behind the highest index that was
 }
 
 // Bounds of the memo: 4 Mi entries in pages, 256 Ki elsewhere.
@@ -236,7 +237,7 @@ const (
 
 // clone returns a memo of its own with the same entries.
 func (m *memo) clone() memo {
-	c := memo{sparse: maps.Clone(m.sparse), count: m.count, lost: m.lost}
+	c := memo{sparse: maps.Clone(m.sparse), count: m.count, lost: m.lost, next: m.next}
 	for _, page := range m.pages {
 		c.pages = append(c.pages, slices.Clone(page))
 	}
@@ -271,10 +272,12 @@ func (m *memo) putBeyond(index uint64, v value) {
 		return
 	}
 	if _, ok := m.sparse[index]; !ok {
-		if len(m.sparse) >= memoSparse || index >= memoPage*memoPages && index == m.count && !v.lasting() {
+		full := index >= memoPage*memoPages && index <= m.count+memoPage // an honest pickler numbers its entries one by one
+		if len(m.sparse) >= memoSparse || full && !v.lasting() {
 			m.lost = true
-			if index >= m.count { // an honest pickler numbers its entries one by one
+			if index >= m.next {
 				m.count++
+				m.next = index + 1
 			}
 			return
 		}

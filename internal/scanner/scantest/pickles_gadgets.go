@@ -33,7 +33,7 @@ func pickleGadgets() []Case {
 		distutils.file_util.write_file tarfile.open zipfile.ZipFile sqlite3.connect dbm.open logging.config.fileConfig
 		logging.FileHandler site.main tensorflow.io.gfile.copy
 		socket.socket ssl.create_default_context urllib.request.urlopen http.server.test ftplib.FTP smtplib.SMTP telnetlib.Telnet
-		poplib.POP3 nntplib.NNTP xmlrpc.client.ServerProxy requests.get httpx.get aiohttp.request paramiko.SSHClient
+		poplib.POP3 nntplib.NNTP xmlrpc.client.ServerProxy requests.get six.moves.urllib.request.urlopen httpx.get aiohttp.request paramiko.SSHClient
 		logging.handlers.HTTPHandler huggingface_hub.hf_hub_download
 		atexit.register signal.signal weakref.finalize _thread.start_new_thread sys.settrace sys.addaudithook sys.modules
 		builtins.setattr copyreg.add_extension copyreg.pickle

@@ -1,0 +1,249 @@
+package pickle
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"modelgate/internal/scanner/scantest"
+	"modelgate/internal/scanner/source"
+)
+
+func TestJudge(t *testing.T) {
+	tests := []struct {
+		why, module, name string
+		want              grade
+	}{
+		{"a class on the list", "collections", "OrderedDict", harmless},
+		{"a class of a library, wherever it lives", "sklearn.linear_model.logistic", "LogisticRegression", harmless},
+		{"a name that no version of the library has", "sklearn.linear_model", "Loader", unknownName},
+		{"a class under a module that is excluded", "sklearn.datasets.base", "Bunch", dangerous},
+		{"a function of a library that is not on the list", "sklearn.utils", "shuffle", unknownName},
+		{"a path through a class of a library", "sklearn.tree", "DecisionTreeClassifier.fit", unknownName},
+		{"a special attribute of a harmless class", "collections", "OrderedDict.__init__", dangerous},
+		{"a module behind a library", "torch", "os.system", dangerous},
+		{"a twin with an underscore", "_posixsubprocess", "fork_exec", dangerous},
+		{"a twin in the path", "setuptools._distutils.spawn", "spawn", dangerous},
+		{"a submodule of a dangerous module", "multiprocessing.util", "spawnv_passfds", dangerous},
+		{"a copy inside another package", "six.moves.urllib.request", "urlopen", dangerous},
+		{"a method of a dangerous class", "code", "InteractiveInterpreter.runcode", dangerous},
+		{"a method of a path", "pathlib", "PosixPath.unlink", dangerous},
+		{"the class of a path", "pathlib", "PosixPath", harmless},
+		{"os.path only looks", "os.path", "join", suspicious},
+		{"os.path gives os, too", "os.path", "os.system", dangerous},
+		{"a package that is named like a word in a list", "mycode.code", "Net", unknownName},
+		{"a package called models", "models.experimental", "Ensemble", unknownName},
+		{"getattr", "builtins", "getattr", indirect},
+		{"attrgetter by its twin in C", "_operator", "attrgetter", indirect},
+		{"a function under a condition", "copyreg", "_reconstructor", conditional},
+		{"Cython's way to make a class", "sklearn._loss._loss", "__pyx_unpickle_CyHuberLoss", conditional},
+		{"the same outside the libraries", "somewhere", "__pyx_unpickle_X", unknownName},
+		{"a built-in class", "builtins", "set", harmless},
+		{"an unknown built-in", "builtins", "nothing", unknownName},
+		{"a torch class", "torch.nn.modules.linear", "Linear", harmless},
+		{"a torch class under a module of another kind", "torch.utils.data", "Linear", unknownName},
+		{"what torch loads code with", "torch.utils.cpp_extension", "load", dangerous},
+	}
+	for _, tt := range tests {
+		if got := judge(tt.module, tt.name, source.FamilyNone).grade; got != tt.want {
+			t.Errorf("%s: judge(%s, %s) = %d, want %d", tt.why, tt.module, tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for text, want := range map[string]string{
+		"10": "10", " 10 ": "10", "1_0": "10", "+5": "5", "-5": "-5", "": "no", "_1": "no", "1_": "no", "1__0": "no", "0x10": "no", "1 0": "no",
+		"99999999999999999999": "number", "-0": "0",
+	} {
+		if got := show(decimal([]byte(text))); got != want {
+			t.Errorf("decimal(%q) = %s, want %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"0x10": "16", "-0x1f": "-31", "0o17": "15", "0b101": "5", "00": "False", "01": "True", "010": "8", "12": "12", "1_000": "1000", "x": "no", "0x": "no",
+	} {
+		if got := show(parseInt([]byte(text), false, true)); got != want {
+			t.Errorf("parseInt(%q) = %s, want %s", text, got, want)
+		}
+	}
+	if got := show(parseInt([]byte("12L"), true, true)); got != "12" {
+		t.Errorf("LONG 12L = %s", got)
+	}
+}
+
+func show(v value, ok bool) string {
+	if !ok {
+		return "no"
+	}
+	return (&machine{scanner: &scanner{}}).render(v)
+}
+
+func TestText(t *testing.T) {
+	for raw, want := range map[string]string{
+		`\u0065cho`: "echo", `\U00000065cho`: "echo", `a\\u0065`: `a\\u0065`, `\u00`: `\u00`, "\xe9": "é", `\x65`: `\x65`, `\`: `\`,
+	} {
+		if got := string(rawUnicode([]byte(raw))); got != want {
+			t.Errorf("rawUnicode(%q) = %q, want %q", raw, got, want)
+		}
+	}
+	for raw, want := range map[string]string{
+		`\x65cho`: "echo", `\145cho`: "echo", `\n`: "\n", `\\`: `\`, `\'`: `'`, `\q`: `\q`, `\x6`: `\x6`, "\\\nx": "x", `\0`: "\x00", `\400`: "\x00",
+	} {
+		if got := string(unescape([]byte(raw))); got != want {
+			t.Errorf("unescape(%q) = %q, want %q", raw, got, want)
+		}
+	}
+}
+
+func TestMemo(t *testing.T) {
+	var m memo
+	m.put(100_000, vTrue) // far ahead: no page for it
+	if len(m.pages) != 0 || m.count != 1 {
+		t.Errorf("%d pages and %d entries after one far entry", len(m.pages), m.count)
+	}
+	m.put(1<<28, vNone)
+	m.put(1<<28, vTrue)
+	for i := range uint64(100_001) {
+		m.put(i, intValue(int64(i)))
+	}
+	if m.count != 100_002 {
+		t.Errorf("%d entries, want 100,002", m.count)
+	}
+	if v, _ := m.get(100_000).int(); v != 100_000 {
+		t.Errorf("the entry that moved into a page is %d", v)
+	}
+	if m.get(1<<28) != vTrue || m.get(1<<27) != 0 {
+		t.Error("far entries are not what was put")
+	}
+	for i := range uint64(memoPage*memoPages + 10) {
+		m.put(i, vNone)
+	}
+	if got := m.get(memoPage*memoPages + 5); got != unknown {
+		t.Errorf("an entry that was forgotten is %x, want unknown", got)
+	}
+	m.put(m.count, makeValue(kGlobal, 7))
+	if got := m.get(m.count - 1); got.kind() != kGlobal {
+		t.Error("a name was forgotten when the memo was full")
+	}
+}
+
+func TestNodesForgetTheOldest(t *testing.T) {
+	var s nodes
+	first := s.tuple(kTuple, []value{vTrue, vNone})
+	if items, ok := s.items(first); !ok || len(items) != 2 || items[0] != vTrue {
+		t.Fatalf("items %v, %v", items, ok)
+	}
+	dict := s.empty(kDict)
+	s.add(dict, []value{intValue(1), intValue(2)})
+	s.add(dict, []value{intValue(3), intValue(4)})
+	var keys []int64
+	whole := s.each(dict, func(k, _ value) bool {
+		n, _ := k.int()
+		keys = append(keys, n)
+		return true
+	})
+	if diff := cmp.Diff([]int64{3, 1}, keys); diff != "" || !whole {
+		t.Errorf("keys %s whole %v", diff, whole)
+	}
+	for range mostRing {
+		s.tuple(kTuple, []value{vNone})
+	}
+	if _, ok := s.items(first); ok {
+		t.Error("a node that was overwritten was not forgotten")
+	}
+	if s.each(dict, func(_, _ value) bool { return true }) {
+		t.Error("a dict that was overwritten was not forgotten")
+	}
+}
+
+// TestBoundaries moves a payload over the ends of buffers: whatever straddles them is read whole.
+func TestBoundaries(t *testing.T) {
+	payloads := []string{
+		"cposix\nsystem\n(S'id'\ntR.", "\x8c\x05posix\x94\x8c\x06system\x94\x93\x8c\x02id\x85R.",
+		"Vposix\n\x8d\x06\x00\x00\x00\x00\x00\x00\x00system\x93U\x02id\x85R.",
+	}
+	for _, p := range payloads {
+		for size := firstRead - 40; size < firstRead+4; size++ {
+			stream := append(append([]byte("\x80\x04"), bytes.Repeat([]byte("N0"), (size-2)/2)...), strings.Repeat("\x80\x04", size%2)+p...)
+			r := scanCase(t, stream, source.FamilyNone)
+			if len(r.Findings) != 1 || r.Findings[0].Threat != "PAIT-PKL-100" || r.Findings[0].Role != "call" || !strings.Contains(r.Findings[0].Evidence, "system('id')") {
+				t.Fatalf("payload %q at %d: %s", p, size, list(r.Findings))
+			}
+		}
+	}
+}
+
+// counting counts the bytes that are read of a stream.
+type counting struct {
+	source.Bytes
+	read int64
+}
+
+func (c *counting) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.Bytes.ReadAt(p, off)
+	c.read += int64(n)
+	return n, err
+}
+
+// TestReadsAreLinear scans what invites a scanner to go back: the bytes read stay within a factor of the size.
+func TestReadsAreLinear(t *testing.T) {
+	for name, unit := range map[string]string{
+		"streams that break at once":       "\x80\x02\x80\x02N\x93",
+		"names that lead nowhere":          "ca\nb\n\xff",
+		"marks":                            "((((((((c",
+		"frames beyond the file":           "\x80\x04\x95\xff\xff\xff\xff\x00\x00\x00\x00N.",
+		"lengths beyond the file":          "\x80\x04NX\xff\xff\xff\x7f",
+		"lengths within the file":          "\x80\x04NX\x00\x40\x00\x00",
+		"streams":                          "\x80\x04N.",
+		"joblib arrays that look runnable": "\x80\x04\x8c\x13joblib.numpy_pickle\x8c\x11NumpyArrayWrapper\x93)\x81}bN0N0N0N0N0",
+	} {
+		content := bytes.Repeat([]byte(unit), (1<<20)/len(unit))
+		c := &counting{Bytes: content}
+		f := &source.File{Reader: c, Path: "x", Budget: source.NewBudget(source.DefaultLimits(), int64(len(content)))}
+		r := &scantest.Recorder{}
+		if err := Scan(t.Context(), f, r); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if limit := int64(mostStreams) * 2 * mostRead / 8; c.read > limit {
+			t.Errorf("%s: %d bytes read of %d", name, c.read, len(content))
+		}
+		t.Logf("%s: %.1f times the size read, %s", name, float64(c.read)/float64(len(content)), strings.Join(r.Threats(), " "))
+	}
+}
+
+// TestStreamsThatInflate scans through a Reader that can only go forward: findings are the same, and nothing is inflated
+// twice.
+func TestStreamsThatInflate(t *testing.T) {
+	for _, c := range scantest.PickleCases() {
+		if len(c.Bytes) > 1<<16 {
+			continue
+		}
+		budget := source.NewBudget(source.DefaultLimits(), int64(len(c.Bytes)))
+		stream := source.NewStream(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(c.Bytes)), nil }, budget)
+		r := &scantest.Recorder{}
+		if err := Scan(t.Context(), &source.File{Reader: stream, Path: "x", Budget: budget}, nest{r}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(list(scanCase(t, c.Bytes, source.FamilyNone).Findings), list(r.Findings)); diff != "" {
+			t.Errorf("%s: %s", c.Name, diff)
+		}
+	}
+}
+
+// TestManyFindings keeps memory and reports bounded when a stream names more than can be told.
+func TestManyFindings(t *testing.T) {
+	var stream bytes.Buffer
+	for i := range 70_000 {
+		fmt.Fprintf(&stream, "cpkg%d\nName\n0", i)
+	}
+	stream.WriteString("N.")
+	r := scanCase(t, stream.Bytes(), source.FamilyNone)
+	if n := len(r.Findings); n < mostGlobals || n > mostGlobals+10 {
+		t.Errorf("%d findings, want one for each of the %d names that are kept, and one for the rest", n, mostGlobals)
+	}
+}
