@@ -78,16 +78,25 @@ func must(t testing.TB) func(string, error) string {
 	}
 }
 
-// Cache is the folder that everything is installed into.
+// Cache is the folder that everything is installed into: $MODELGATE_TEST_CACHE, or .cache at the root of the project.
 func Cache() (string, error) {
 	if dir := os.Getenv("MODELGATE_TEST_CACHE"); dir != "" {
 		return filepath.Abs(dir)
 	}
-	dir, err := os.UserCacheDir()
+	dir, err := os.Getwd()
 	if err != nil {
-		return "", fmt.Errorf("find the user's cache folder (or set MODELGATE_TEST_CACHE): %w", err)
+		return "", fmt.Errorf("find the project (or set MODELGATE_TEST_CACHE): %w", err)
 	}
-	return filepath.Join(dir, "modelgate-test"), nil
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return filepath.Join(dir, ".cache"), nil
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return "", errors.New("there is no go.mod above the working folder: set MODELGATE_TEST_CACHE")
+		}
+		dir = above
+	}
 }
 
 // FindPython is Python for programs that are no tests.
