@@ -61,7 +61,7 @@ var closed = []struct {
 	{"LHA archive", 2, "-lh7-"},
 	{"ZOO archive", 20, "\xdc\xa7\xc4\xfd"},
 	{"XAR archive", 0, "xar!\x00\x1c"},
-	{"ar archive", 0, "!<arch>\n"},
+	{"Debian package", 0, "!<arch>\ndebian-binary"},
 	{"cpio archive", 0, "070701"},
 	{"cpio archive", 0, "070702"},
 	{"cpio archive", 0, "070707"},

@@ -72,8 +72,8 @@ func judge(k kind, name string) (threat.ID, string) {
 
 // Names by which a file says openly what it is.
 var (
-	programName = regexp.MustCompile(`\.(exe|com|elf|out|scr|msi|app|appimage|run|llamafile)$`)
-	libraryName = regexp.MustCompile(`(\.so(\.\d+)*|\.dll|\.dylib|\.pyd|\.node|\.o|\.obj|\.ko|\.bundle|\.wasm|\.cubin|\.fatbin|\.hsaco)$`)
+	programName = regexp.MustCompile(`\.(exe|com|elf|out|scr|sfx|msi|app|appimage|run|llamafile)$`)
+	libraryName = regexp.MustCompile(`(\.so(\.\d+)*|\.dll|\.dylib|\.pyd|\.node|\.o|\.obj|\.a|\.lib|\.ko|\.bundle|\.wasm|\.cubin|\.fatbin|\.hsaco)$`)
 	scriptName  = regexp.MustCompile(`\.(sh|bash|zsh|ksh|fish|csh|command|pl|pm|rb|js|mjs|cjs|ts|lua|tcl|awk|sed|php|r|jl|groovy|slurm|sbatch|run|py)$`)
 )
 
@@ -91,6 +91,8 @@ func recognise(f *source.File) (kind, string, error) {
 		return pe(f, head)
 	case string(head[:4]) == "\x00asm" && len(head) >= 8 && head[5] == 0 && head[6] <= 1 && head[7] == 0:
 		return library, "a WebAssembly module", nil
+	case bytes.HasPrefix(head, []byte("!<arch>\n")) && !bytes.HasPrefix(head[8:], []byte("debian-binary")):
+		return library, "a static library", nil
 	case bytes.HasPrefix(head, []byte("#!")):
 		k, title := shebang(head)
 		return k, title, nil

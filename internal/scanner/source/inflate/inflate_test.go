@@ -34,13 +34,13 @@ func codecs() map[string]codec {
 
 // contents are things to compress: nothing, little, noise over several blocks, and a long run.
 func contents() map[string][]byte {
-	noise := make([]byte, 700<<10)
+	noise := make([]byte, 200<<10)
 	_, _ = rand.NewChaCha8([32]byte{7}).Read(noise)
 	return map[string][]byte{
 		"nothing": {},
 		"little":  []byte("some text"),
 		"noise":   noise,
-		"a run":   bytes.Repeat([]byte("run "), 200<<10),
+		"a run":   bytes.Repeat([]byte("run "), 80<<10),
 	}
 }
 
