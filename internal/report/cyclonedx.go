@@ -23,7 +23,8 @@ func writeCycloneDX(w io.Writer, s model.Scan, o Options) error {
 		Tools:     &cdx.ToolsChoice{Components: &[]cdx.Component{{Type: cdx.ComponentTypeApplication, Name: "modelgate", Version: s.ScannerVersion}}},
 		Component: &root,
 		Properties: &[]cdx.Property{
-			{Name: "modelgate:outcome", Value: string(s.Outcome)}, {Name: "modelgate:scan", Value: s.UUID.String()},
+			{Name: "modelgate:outcome", Value: string(s.Outcome)},
+			{Name: "modelgate:scan", Value: s.UUID.String()},
 			{Name: "modelgate:security-group", Value: s.GroupName},
 		},
 	}

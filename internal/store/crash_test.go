@@ -46,7 +46,7 @@ func recordForever(path string) int {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		fmt.Println(scan.UUID)
+		fmt.Fprintln(os.Stdout, scan.UUID)
 	}
 }
 

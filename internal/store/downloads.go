@@ -114,19 +114,12 @@ func (s *Store) insertDownloads(batch []model.Download) error {
 	ctx, cancel := context.WithTimeout(context.Background(), downloadPatience)
 	defer cancel()
 	return s.change(ctx, "record downloads", func(tx *sql.Tx) error {
-		insert, err := tx.PrepareContext(ctx, "INSERT INTO downloads ("+downloadColumns+") VALUES ("+placeholders(13)+")")
-		if err != nil {
-			return err
-		}
-		defer insert.Close()
-		for _, d := range batch {
-			_, err := insert.ExecContext(ctx, stamp(d.Time), d.Version.Source, d.Version.Kind, d.Version.Name, d.Version.Revision, d.Path,
-				d.Digest, d.Scan, d.Outcome, d.Client, d.Who, d.Bytes, d.Door)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return forEach(ctx, tx, batch, "INSERT INTO downloads ("+downloadColumns+") VALUES ("+placeholders(13)+")", func(_ int, d model.Download) ([]any, error) {
+			return []any{
+				stamp(d.Time), d.Version.Source, d.Version.Kind, d.Version.Name, d.Version.Revision, d.Path,
+				d.Digest, d.Scan, d.Outcome, d.Client, d.Who, d.Bytes, d.Door,
+			}, nil
+		})
 	})
 }
 

@@ -57,8 +57,10 @@ func (s *Store) PutScan(ctx context.Context, scan *model.Scan) error {
 		if err != nil {
 			return err
 		}
-		for _, table := range []string{"violations", "evaluations", "files"} {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE scan_id = ?", id); err != nil {
+		for _, query := range []string{
+			"DELETE FROM violations WHERE scan_id = ?", "DELETE FROM evaluations WHERE scan_id = ?", "DELETE FROM files WHERE scan_id = ?",
+		} {
+			if _, err := tx.ExecContext(ctx, query, id); err != nil {
 				return err
 			}
 		}
@@ -118,18 +120,24 @@ func (s *Store) upsertScan(ctx context.Context, tx *sql.Tx, scan *model.Scan) (i
 	if err != nil {
 		return 0, err
 	}
+	values := append(scanValues(scan), s.instance, scan.Version.Key(), scan.ModelURI)
+	err = tx.QueryRowContext(ctx, upsertScanQuery(), values...).Scan(&id)
+	return id, err
+}
+
+// upsertScanQuery inserts or updates all columns of a scan, but updates neither its UUID nor its labels, which are changed by
+// [addLabels] and its like alone.
+func upsertScanQuery() string {
+	columns := strings.Split(strings.Join(strings.Fields(scanColumns), ""), ",")
 	var updates []string
-	for _, c := range strings.Split(strings.Join(strings.Fields(scanColumns), ""), ",") {
-		if c != "labels" && c != "uuid" { // labels are changed by [addLabels] and its like alone
+	for _, c := range columns {
+		if c != "labels" && c != "uuid" {
 			updates = append(updates, c+" = excluded."+c)
 		}
 	}
-	values := append(scanValues(scan), s.instance, scan.Version.Key(), scan.ModelURI)
-	query := fmt.Sprintf(`INSERT INTO scans (%s, instance, version_key, uri_id) VALUES (%s, (SELECT id FROM uris WHERE uri = ?))
+	return fmt.Sprintf(`INSERT INTO scans (%s, instance, version_key, uri_id) VALUES (%s, (SELECT id FROM uris WHERE uri = ?))
 		ON CONFLICT (uuid) DO UPDATE SET %s, instance = excluded.instance, version_key = excluded.version_key, uri_id = excluded.uri_id
-		RETURNING id`, scanColumns, placeholders(len(values)-1), strings.Join(updates, ", "))
-	err = tx.QueryRowContext(ctx, query, values...).Scan(&id)
-	return id, err
+		RETURNING id`, scanColumns, placeholders(len(columns)+2), strings.Join(updates, ", "))
 }
 
 // insertEvaluations writes the evaluations of a scan with their violations.
@@ -166,25 +174,14 @@ func upsertEvaluation(ctx context.Context, tx *sql.Tx, scanID int64, pos int, at
 }
 
 func insertViolations(ctx context.Context, tx *sql.Tx, scanID, evaluationID int64, at time.Time, violations []model.Violation) error {
-	if len(violations) == 0 {
-		return nil
-	}
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO violations (uuid, scan_id, evaluation_id, pos, created_at, file, threat, severity, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
-	for pos, v := range violations {
+	return forEach(ctx, tx, violations, `INSERT INTO violations (uuid, scan_id, evaluation_id, pos, created_at, file, threat, severity, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, func(pos int, v model.Violation) ([]any, error) {
 		body, err := json.Marshal(v)
 		if err != nil {
-			return fmt.Errorf("encode violation: %w", err)
+			return nil, fmt.Errorf("encode violation: %w", err)
 		}
-		if _, err := insert.ExecContext(ctx, v.UUID, scanID, evaluationID, pos, stamp(at), v.File, v.Threat, v.Severity, string(body)); err != nil {
-			return err
-		}
-	}
-	return nil
+		return []any{v.UUID, scanID, evaluationID, pos, stamp(at), v.File, v.Threat, v.Severity, string(body)}, nil
+	})
 }
 
 // Recover settles the scans that a predecessor of this process left PENDING, and those of anybody that nobody has touched for longer

@@ -173,13 +173,12 @@ type queryer interface {
 }
 
 // rowsOf reads all rows of a query.
-func rowsOf[T any](ctx context.Context, q queryer, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+func rowsOf[T any](ctx context.Context, q queryer, scan func(*sql.Rows) (T, error), query string, args ...any) (out []T, err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, explain(err)
 	}
-	defer rows.Close()
-	var out []T
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		v, err := scan(rows)
 		if err != nil {
@@ -188,6 +187,28 @@ func rowsOf[T any](ctx context.Context, q queryer, scan func(*sql.Rows) (T, erro
 		out = append(out, v)
 	}
 	return out, explain(rows.Err())
+}
+
+// forEach runs one statement with the arguments of each item.
+func forEach[T any](ctx context.Context, tx *sql.Tx, items []T, query string, args func(i int, item T) ([]any, error)) (err error) {
+	if len(items) == 0 {
+		return nil
+	}
+	statement, err := tx.PrepareContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, statement.Close()) }()
+	for i, item := range items {
+		values, err := args(i, item)
+		if err != nil {
+			return err
+		}
+		if _, err := statement.ExecContext(ctx, values...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count reads one number.

@@ -177,21 +177,9 @@ func last(directories []string) string {
 
 // insertFiles writes rows, replacing those of the same path.
 func insertFiles(ctx context.Context, tx *sql.Tx, scanID int64, rows []FileRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO files (scan_id, `+fileColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	return forEach(ctx, tx, rows, `INSERT INTO files (scan_id, `+fileColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (scan_id, path, directory) DO UPDATE SET rank = excluded.rank, size = excluded.size, digest = excluded.digest,
-			blob_id = excluded.blob_id, formats = excluded.formats, error = excluded.error`)
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
-	for _, f := range rows {
-		_, err := insert.ExecContext(ctx, scanID, f.Path, f.Directory, f.Parent, rankOf(f.Result), f.Size, f.Digest, f.BlobID, list(f.Formats), f.Error)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+			blob_id = excluded.blob_id, formats = excluded.formats, error = excluded.error`, func(_ int, f FileRow) ([]any, error) {
+		return []any{scanID, f.Path, f.Directory, f.Parent, rankOf(f.Result), f.Size, f.Digest, f.BlobID, list(f.Formats), f.Error}, nil
+	})
 }

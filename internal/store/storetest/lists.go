@@ -100,8 +100,10 @@ func labelsQuery(t *testing.T, s *store.Store) {
 			t.Errorf("%q: %q, want %q", c.query, got, c.want)
 		}
 	}
-	for _, query := range []string{"env", "env:", ":prod", "env:prod AND", "AND env:prod", "env:prod team:ml", "(env:prod", "env:prod)", "((env:prod))",
-		"(env:prod AND (team:ml))", "()", "env:pr*", "env:a'b", "env:prod OR OR team:ml", strings.Repeat("a:b OR ", 200) + "a:b", strings.Repeat("x", 5000)} {
+	for _, query := range []string{
+		"env", "env:", ":prod", "env:prod AND", "AND env:prod", "env:prod team:ml", "(env:prod", "env:prod)", "((env:prod))",
+		"(env:prod AND (team:ml))", "()", "env:pr*", "env:a'b", "env:prod OR OR team:ml", strings.Repeat("a:b OR ", 200) + "a:b", strings.Repeat("x", 5000),
+	} {
 		var wrong *store.QueryError
 		if _, _, err := s.Scans(t.Context(), store.ScanFilter{LabelsQuery: query}); !errors.As(err, &wrong) {
 			t.Errorf("%.40q: %v, want a QueryError", query, err)

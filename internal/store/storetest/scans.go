@@ -286,9 +286,14 @@ func files(t *testing.T, s *store.Store) {
 	scan := Scan(1)
 	deep := strings.Repeat("d/", 100) + "deep.bin"
 	scan.Files = []model.ScanFile{
-		{Path: "z.md", Result: model.FileSkipped}, {Path: "a/x.pkl", Result: model.FileFailed, Formats: []string{"pickle"}},
-		{Path: "a/b/y.bin", Result: model.FileError}, {Path: "a/b/w.md", Result: model.FileSkipped}, {Path: "c/ok", Result: model.FileSuccess},
-		{Path: "a0", Result: model.FileSuccess}, {Path: "c", Result: model.FileSuccess}, {Path: deep, Result: model.FileSuccess},
+		{Path: "z.md", Result: model.FileSkipped},
+		{Path: "a/x.pkl", Result: model.FileFailed, Formats: []string{"pickle"}},
+		{Path: "a/b/y.bin", Result: model.FileError},
+		{Path: "a/b/w.md", Result: model.FileSkipped},
+		{Path: "c/ok", Result: model.FileSuccess},
+		{Path: "a0", Result: model.FileSuccess},
+		{Path: "c", Result: model.FileSuccess},
+		{Path: deep, Result: model.FileSuccess},
 	}
 	put(t, s, scan)
 	list := func(f store.FileFilter) string {

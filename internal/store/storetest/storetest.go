@@ -69,12 +69,16 @@ func Scan(n byte) model.Scan {
 		EnabledRules: 2,
 		Evaluations: []model.Evaluation{
 			{RuleInstance: id(110), Rule: id(111), RuleName: "License Exists", Description: "Models should have a license", State: model.Allowing, Result: model.Passed},
-			{RuleInstance: id(112), Rule: id(113), RuleName: "Load Time Code Execution Check", Description: "…", State: model.Blocking, Result: model.Failed,
+			{
+				RuleInstance: id(112), Rule: id(113), RuleName: "Load Time Code Execution Check", Description: "…", State: model.Blocking, Result: model.Failed,
 				Violations: []model.Violation{
-					{Description: "runs system", File: "a.pkl", BlobID: "b10b", Module: "posix", Operator: "system", Threat: "PAIT-PKL-100",
-						ThreatTitle: "Pickle …", Severity: "critical", Evidence: "cposix\nsystem", Offset: 12, Steps: []string{"do not"}},
+					{
+						Description: "runs system", File: "a.pkl", BlobID: "b10b", Module: "posix", Operator: "system", Threat: "PAIT-PKL-100",
+						ThreatTitle: "Pickle …", Severity: "critical", Evidence: "cposix\nsystem", Offset: 12, Steps: []string{"do not"},
+					},
 					{Description: "in a member", File: "dir/b.zip!/data.pkl", Threat: "PAIT-PKL-100", Severity: "critical", Offset: -1},
-				}},
+				},
+			},
 		},
 		Files: []model.ScanFile{
 			{Path: "README.md", Size: 1, Formats: []string{"not_model"}, Result: model.FileSkipped},
