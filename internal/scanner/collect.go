@@ -33,11 +33,12 @@ const (
 	maxRanked = 10_000
 )
 
-func (c *collector) add(f finding.Finding) {
+// add keeps a finding, and returns the kept one for whoever wants to polish it, or nil if it is not kept.
+func (c *collector) add(f finding.Finding) *finding.Finding {
 	c.level = max(c.level, f.Level)
 	key := cause{f.Threat, f.Member, f.Offset, f.Format, f.Module, f.Operator, f.Role}
 	if _, dup := c.seen[key]; dup {
-		return
+		return nil
 	}
 	if c.seen == nil {
 		c.seen, c.byThreat = map[cause]struct{}{}, map[threat.ID]int{}
@@ -49,13 +50,14 @@ func (c *collector) add(f finding.Finding) {
 		c.dropped++
 		i := c.victim(f)
 		if i < 0 {
-			return
+			return nil
 		}
 		c.byThreat[c.list[i].Threat]--
 		c.list = append(c.list[:i], c.list[i+1:]...)
 	}
 	c.byThreat[f.Threat]++
 	c.list = append(c.list, f)
+	return &c.list[len(c.list)-1]
 }
 
 // victim chooses which of the kept findings makes room for f, or -1 if f is not worth one. A threat keeps its last finding.

@@ -60,9 +60,10 @@ func (p *place) Find(f finding.Finding) {
 	}
 	f.Member = join(p.member, f.Member)
 	f.Module, f.Operator = printable(f.Module), printable(f.Operator)
-	f.Evidence, f.Description = printable(redact(f.Evidence)), printableTo(redact(f.Description), maxDescription)
 	p.outcome.Level = max(p.outcome.Level, f.Level)
-	p.scan.found.add(f)
+	if kept := p.scan.found.add(f); kept != nil { // only these, since it is dear
+		kept.Evidence, kept.Description = printable(redact(f.Evidence)), printableTo(redact(f.Description), maxDescription)
+	}
 }
 
 // Refer implements source.Sink. What leads out of the version is a finding at once; whether the rest exists is for the
