@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -44,10 +43,11 @@ const maxKeys = 10_000
 
 // pauses remembers which quotas are used up.
 type pauses struct {
-	site   string
-	shared Pauses // nil is none
-	mu     sync.Mutex
-	known  map[string]pauseEnd
+	site    string
+	shared  Pauses // nil is none
+	mu      sync.Mutex
+	known   map[string]pauseEnd
+	waiting int // how many have waited so far
 }
 
 type pauseEnd struct {
@@ -81,9 +81,8 @@ func (p *pauses) wait(ctx context.Context, key string, limit time.Time) (waited 
 		if end.until.After(limit) {
 			return now.Sub(start), &LimitError{Until: end.until, Header: end.header}
 		}
-		// Not all at once: what waited comes back over a tenth of the time, a second at most.
 		left := end.until.Sub(now)
-		t := time.NewTimer(left + rand.N(min(left/10, time.Second)+time.Millisecond))
+		t := time.NewTimer(left + p.turn(min(left/10, time.Second)))
 		select {
 		case <-t.C:
 		case <-ctx.Done():
@@ -91,6 +90,15 @@ func (p *pauses) wait(ctx context.Context, key string, limit time.Time) (waited 
 			return time.Since(start), ctx.Err()
 		}
 	}
+}
+
+// turn spreads those who wait over a span, so that they don't come back all at once.
+func (p *pauses) turn(span time.Duration) time.Duration {
+	const turns = 16
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting++
+	return span * time.Duration(p.waiting%turns) / turns
 }
 
 // get tells when the pause ends, as far as this process or another knows. If the others can't be asked, this one's knowledge has

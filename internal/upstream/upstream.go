@@ -35,11 +35,12 @@ var ErrUnreachable = errors.New("upstream is unreachable")
 // ErrRefused is wrapped when upstream pointed to an address that is not allowed.
 var ErrRefused = errors.New("address is not allowed")
 
-// Time limits. A client that waits for headers has 10 s; what is needed for them should come well before.
+// Time limits. Clients of the Hub wait 10 s for a header and as long for each next piece of a body: a body that stalls has to be gone on
+// with elsewhere before that.
 const (
 	dialTimeout   = 5 * time.Second
 	headerTimeout = 30 * time.Second
-	stallTimeout  = 30 * time.Second
+	stallTimeout  = 8 * time.Second
 	maxHeader     = 256 << 10 // bytes of the header of an answer
 	maxRedirects  = 8
 )
@@ -52,8 +53,8 @@ type Config struct {
 	Registerer  prometheus.Registerer
 	Pauses      Pauses // quotas shared between instances; nil: this process alone
 
-	// HeaderTimeout and StallTimeout are how long the header of an answer may take to come, and each next piece of a body; 0
-	// is half a minute.
+	// HeaderTimeout and StallTimeout are how long the header of an answer may take to come, and each next piece of a body; 0 is 30 s
+	// and 8 s.
 	HeaderTimeout, StallTimeout time.Duration
 }
 

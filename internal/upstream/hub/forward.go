@@ -16,7 +16,7 @@ import (
 
 // Bounds of requests that are passed on.
 const (
-	forwardLimit = 10 * time.Second // until the header of the answer is there
+	forwardLimit = 10 * time.Second // until the header of the answer is there, for callers who set no deadline
 	maxForward   = 1 << 20          // bytes of a request's body
 )
 
@@ -25,8 +25,9 @@ const (
 // begins with a slash. Redirects are followed from the API to the API of the Hub alone: nothing that carries a file's bytes is behind
 // one. The method has to be one that changes nothing.
 //
-// Errors wrap ErrUnreachable or upstream.ErrRefused, or are an *Error with 429 if the Hub's rate limit leaves no room within 10 s, or
-// with 413 if the body is too large.
+// The header of the answer has to come within 10 s, unless ctx has a deadline of its own. Errors wrap ErrUnreachable or
+// upstream.ErrRefused, or are an *Error: with 429 if the Hub's rate limit leaves no room within that time, with 413 if the body of the
+// request is too large.
 func (c *Client) Forward(ctx context.Context, r *http.Request, pathAndQuery string) (*http.Response, error) {
 	u, err := url.Parse(c.endpoint + pathAndQuery)
 	if err != nil || !strings.HasPrefix(pathAndQuery, "/") || !c.site.IsOwn(u) || u.User != nil {
@@ -36,15 +37,22 @@ func (c *Client) Forward(ctx context.Context, r *http.Request, pathAndQuery stri
 	if err != nil {
 		return nil, err
 	}
+	limit := forwardLimit
+	if at, ok := ctx.Deadline(); ok {
+		limit = time.Until(at)
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	overdue := time.AfterFunc(forwardLimit, func() { cancel(fmt.Errorf("no answer within %s: %w", forwardLimit, ErrUnreachable)) })
-	res, err := c.forward(c.withinAPI(upstream.WithPatience(ctx, forwardLimit)), r, u, body)
+	overdue := time.AfterFunc(limit, func() { cancel(fmt.Errorf("no answer within %s: %w", limit, ErrUnreachable)) })
+	res, err := c.forward(c.withinAPI(upstream.WithPatience(ctx, limit)), r, u, body)
 	overdue.Stop()
 	if err != nil {
 		cause := context.Cause(ctx)
 		cancel(nil)
-		if errors.Is(cause, ErrUnreachable) {
+		switch {
+		case errors.Is(cause, ErrUnreachable):
 			err = cause
+		case errors.Is(err, context.DeadlineExceeded):
+			err = fmt.Errorf("no answer within %s: %w", limit, ErrUnreachable)
 		}
 		return nil, fmt.Errorf("forward %s: %w", u.Path, asError(err))
 	}

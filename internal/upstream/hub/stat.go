@@ -90,8 +90,9 @@ func (c *Client) askFile(ctx context.Context, tok Token, repo Repo, commit, path
 		if e.Code != "EntryNotFound" {
 			return FileInfo{}, e
 		}
+		// Not over restarts: there is no end to what is missing.
 		fi := FileInfo{Missing: true}
-		c.keep(remember(ctx, c.facts, fileKey(repo, commit, path), fi))
+		c.facts.recent.Add(fileKey(repo, commit, path), fi)
 		return fi, nil
 	}
 	fi, err := fileInfo(res, commit, path)

@@ -28,7 +28,7 @@ func (t Token) who() string {
 		return ""
 	}
 	sum := sha256.Sum256([]byte(t))
-	return hex.EncodeToString(sum[:])
+	return hex.EncodeToString(sum[:16])
 }
 
 // effective is the token that is sent for a caller's.
