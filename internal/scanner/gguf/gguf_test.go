@@ -202,7 +202,8 @@ func TestAVersionOfZeroIsReadInBothOrders(t *testing.T) {
 	}
 }
 
-func TestALargeModelCostsFewReads(t *testing.T) {
+// large is the head of a model of 2 GiB with a vocabulary of 32,000 tokens, and the size of the whole.
+func large() ([]byte, int64) {
 	f := file{Pairs: []pair{{Key: "general.architecture", Value: "llama"}}}
 	tokens := make([]string, 32_000)
 	for i := range tokens {
@@ -217,7 +218,25 @@ func TestALargeModelCostsFewReads(t *testing.T) {
 		f.Tensors = append(f.Tensors, tensor{Name: fmt.Sprintf("blk.%d.attn_q.weight", i), Dims: []uint64{1024, 1024}, Type: 0, Offset: uint64(i * each)})
 	}
 	head := scantest.BuildGGUF(f)
-	counted := &scantest.Counted{Reader: &scantest.Sparse{Length: int64(len(head)) + n*each, Parts: map[int64][]byte{0: head}}}
+	return head, int64(len(head)) + n*each
+}
+
+func BenchmarkLargeModel(b *testing.B) {
+	head, size := large()
+	b.SetBytes(int64(len(head)))
+	for b.Loop() {
+		f := &source.File{
+			Reader: &scantest.Sparse{Length: size, Parts: map[int64][]byte{0: head}}, Budget: source.NewBudget(source.DefaultLimits(), size),
+		}
+		if err := Scan(context.Background(), f, &scantest.Recorder{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func TestALargeModelCostsFewReads(t *testing.T) {
+	head, size := large()
+	counted := &scantest.Counted{Reader: &scantest.Sparse{Length: size, Parts: map[int64][]byte{0: head}}}
 	file := &source.File{Reader: counted, Budget: source.NewBudget(source.DefaultLimits(), 2<<30)}
 	rec := &scantest.Recorder{}
 	if err := Scan(context.Background(), file, rec); err != nil || len(rec.Findings) > 0 || len(rec.Members) != 1 {

@@ -153,6 +153,21 @@ func TestALargeFileCostsFewReads(t *testing.T) {
 	}
 }
 
+func BenchmarkLargeFile(b *testing.B) {
+	const tensors, each = 1000, 2 << 20
+	head := scantest.Safetensors(scantest.SafetensorsHeader(tensors, each), nil)
+	b.SetBytes(int64(len(head)))
+	for b.Loop() {
+		f := &source.File{
+			Reader: &scantest.Sparse{Length: int64(len(head)) + tensors*each, Parts: map[int64][]byte{0: head}},
+			Budget: source.NewBudget(source.DefaultLimits(), 2<<30),
+		}
+		if err := Scan(context.Background(), f, &scantest.Recorder{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func TestIndex(t *testing.T) {
 	for why, row := range map[string]struct {
 		json string

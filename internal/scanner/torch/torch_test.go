@@ -221,6 +221,16 @@ func TestALargeCheckpointCostsFewReads(t *testing.T) {
 	}
 }
 
+func BenchmarkLargeCheckpoint(b *testing.B) {
+	file, storages := huge()
+	for b.Loop() {
+		f := &source.File{Reader: file, Budget: source.NewBudget(source.DefaultLimits(), file.Length)}
+		if err := ScanZIP(context.Background(), f, &scantest.Recorder{Reply: reply(storages...)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func pickled(body string) string { return "\x80\x02" + body + "." }
 
 // legacyTar is a checkpoint of version 0.1.1 with one tensor of two floats.

@@ -6,7 +6,7 @@ import "strings"
 func loose() []string {
 	return []string{
 		"os", "posix", "nt", "sys", "subprocess", "importlib", "builtins", "pty", "shutil", "socket", "ctypes", "runpy", "pickle",
-		"cPickle", "marshal", "urllib", "code", "commands", "imp", "pkgutil",
+		"cPickle", "marshal", "urllib", "pkgutil",
 	}
 }
 

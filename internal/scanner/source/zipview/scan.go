@@ -285,7 +285,7 @@ func (v *View) names() {
 		h := e.header()
 		for _, name := range e.names() {
 			if found, bad := paths.Entry(name, h.At); bad {
-				v.found = append(v.found, found)
+				v.add(found)
 			}
 		}
 		key := paths.Key(e.Name())

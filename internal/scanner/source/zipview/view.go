@@ -378,5 +378,12 @@ func readCentral(c *source.Cursor) (*Header, error) {
 func (v *View) find(id threat.ID, at int64, description, name string) {
 	f := finding.New(id, at, description)
 	f.Role, f.Evidence = finding.RoleStructure, source.Evidence(name)
-	v.found = append(v.found, f)
+	v.add(f)
+}
+
+// add keeps a finding, within measure: no report holds more than finding.MaxFindings.
+func (v *View) add(f finding.Finding) {
+	if len(v.found) < 2*finding.MaxFindings {
+		v.found = append(v.found, f)
+	}
 }

@@ -162,13 +162,13 @@ func (v *View) local(at int64) (*Header, error) {
 		return nil, v.fault()
 	}
 	h, name, extra := parseLocal(fixed[:], at)
-	rest := make([]byte, name+extra)
-	if !v.read(rest, at+lenLocal) {
-		if err := v.fault(); err != nil {
-			return nil, err
-		}
+	if h.fixed > v.size-at {
 		v.find(threat.MGFMT400, at, "A local header reaches beyond the file.", "")
 		return nil, nil
+	}
+	rest := make([]byte, name+extra)
+	if !v.read(rest, at+lenLocal) {
+		return nil, v.fault()
 	}
 	h.Raw = string(rest[:name])
 	h.extra(rest[name:], false)
