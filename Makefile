@@ -14,7 +14,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 build: ## build bin/modelgate
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/modelgate ./cmd/modelgate
+	go build -ldflags '$(LDFLAGS)' -o bin/modelgate ./cmd/modelgate
 
 run: build ## build and start the gateway with no configuration
 	bin/modelgate serve
