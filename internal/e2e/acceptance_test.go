@@ -3,6 +3,7 @@ package e2e
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -199,7 +200,7 @@ func filesystem(t *testing.T, on target, env string) {
 	newClient(t, on.endpoint).python(t, env, "filesystem.py", &got, nil, modelID+"/model.safetensors", "0:1", "8:100", "70000:200000", "299990:300500")
 	sum := func(from, to int64) string {
 		b := make([]byte, min(to, c.Size())-from)
-		if _, err := c.ReadAt(b, from); err != nil && err != io.EOF {
+		if _, err := c.ReadAt(b, from); err != nil && !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
 		s := sha256.Sum256(b)

@@ -263,9 +263,14 @@ func TestTheGateIsReadOnly(t *testing.T) {
 	on, _ := through(t, newWorld(t))
 	on.Forget()
 	for _, row := range [][2]string{
-		{"POST", "/api/repos/create"}, {"DELETE", "/api/repos/delete"}, {"PUT", "/api/models/" + modelID + "/settings"},
-		{"POST", "/api/models/" + modelID + "/commit/main"}, {"POST", "/api/models/" + modelID + "/preupload/main"}, {"PATCH", "/api/models/" + modelID},
-		{"POST", "/" + modelID + "/git-receive-pack"}, {"POST", "/" + modelID + "/git-upload-pack"},
+		{"POST", "/api/repos/create"},
+		{"DELETE", "/api/repos/delete"},
+		{"PUT", "/api/models/" + modelID + "/settings"},
+		{"POST", "/api/models/" + modelID + "/commit/main"},
+		{"POST", "/api/models/" + modelID + "/preupload/main"},
+		{"PATCH", "/api/models/" + modelID},
+		{"POST", "/" + modelID + "/git-receive-pack"},
+		{"POST", "/" + modelID + "/git-upload-pack"},
 	} {
 		if got := send(t, row[0], on.endpoint+row[1], "{}", "Authorization", "Bearer "+aliceToken); got.status != http.StatusForbidden {
 			t.Errorf("%s %s: %d", row[0], row[1], got.status)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -137,7 +138,7 @@ func serveContent(w http.ResponseWriter, r *http.Request, c Content) {
 	buf := make([]byte, min(to-from, 256<<10))
 	for at := from; at < to; {
 		n, err := c.ReadAt(buf[:min(int64(len(buf)), to-at)], at)
-		if err != nil && err != io.EOF || n == 0 {
+		if err != nil && !errors.Is(err, io.EOF) || n == 0 {
 			return
 		}
 		if i := f.Flip - 1 - at; f.Flip > 0 && i >= 0 && i < int64(n) {

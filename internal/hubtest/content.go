@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -240,7 +241,7 @@ func safetensorsHeader(c Content) (header json.RawMessage, ok bool) {
 		return nil, false
 	}
 	header = make([]byte, n)
-	if _, err := c.ReadAt(header, 8); err != nil && err != io.EOF {
+	if _, err := c.ReadAt(header, 8); err != nil && !errors.Is(err, io.EOF) {
 		return nil, false
 	}
 	return header, json.Valid(header)

@@ -34,8 +34,10 @@ func (h *Hub) serveBatch(w http.ResponseWriter, r *http.Request, p string) {
 	for _, o := range asked.Objects {
 		f := h.lfsFile(repo, o.OID)
 		if f == nil || f.Size() != o.Size {
-			objects = append(objects, map[string]any{"oid": o.OID, "size": o.Size,
-				"error": map[string]any{"code": 404, "message": "Object does not exist on the server"}})
+			objects = append(objects, map[string]any{
+				"oid": o.OID, "size": o.Size,
+				"error": map[string]any{"code": 404, "message": "Object does not exist on the server"},
+			})
 			continue
 		}
 		objects = append(objects, map[string]any{"oid": o.OID, "size": o.Size, "authenticated": true, "actions": map[string]any{
@@ -122,8 +124,10 @@ func (h *Hub) serveManifest(w http.ResponseWriter, r *http.Request, c *commit, t
 			"layers": []any{layer("application/vnd.ollama.image.model", f.Content)},
 		}
 		if strings.Contains(r.UserAgent(), "llama-cpp") {
-			answer["ggufFile"] = map[string]any{"rfilename": name, "blobId": f.oid(), "size": f.Size(),
-				"lfs": map[string]any{"sha256": f.SHA256(), "size": f.Size(), "pointerSize": len(f.pointer())}}
+			answer["ggufFile"] = map[string]any{
+				"rfilename": name, "blobId": f.oid(), "size": f.Size(),
+				"lfs": map[string]any{"sha256": f.SHA256(), "size": f.Size(), "pointerSize": len(f.pointer())},
+			}
 		}
 		w.Header().Set("X-Repo-Commit", c.id)
 		reply(w, r, answer)

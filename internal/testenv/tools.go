@@ -54,8 +54,10 @@ func FindTool(ctx context.Context, name string) (string, error) {
 
 // aptInstall installs a package without starting a service, with fresh lists if the old ones do not do.
 func aptInstall(ctx context.Context, pkg string) error {
-	install := []string{"env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1",
-		"apt-get", "install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", pkg}
+	install := []string{
+		"env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1",
+		"apt-get", "install", "-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", pkg,
+	}
 	update := []string{"apt-get", "update", "-qq", "-o", "DPkg::Lock::Timeout=300"}
 	if os.Geteuid() != 0 {
 		install, update = append([]string{"sudo", "-n"}, install...), append([]string{"sudo", "-n"}, update...)
