@@ -175,9 +175,7 @@ func (a *artifacts) judgeUnstated(n *finding.NamedReport, level threat.Level) in
 	return count
 }
 
-func (a *artifacts) add(rule uuid.UUID, v model.Violation) {
-	a.verdicts[rule].violations = append(a.verdicts[rule].violations, v)
-}
+func (a *artifacts) add(rule uuid.UUID, v model.Violation) { a.verdicts[rule].add(v) }
 
 // blobID is the git object id of a file of the Hub, else its SHA-256.
 func blobID(n *finding.NamedReport) string {

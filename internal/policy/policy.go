@@ -7,6 +7,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -93,7 +94,27 @@ type verdict struct {
 	rule       Rule
 	instance   model.RuleInstance
 	violations []model.Violation
+	omitted    int    // violations that are not listed
 	reason     string // why it could not be evaluated
+}
+
+// maxListed is how many violations of one rule are listed whatever file they are in. Beyond, each file has its first one listed, so
+// that every file that fails is known to fail.
+const maxListed = 10_000
+
+// add lists a violation.
+func (v *verdict) add(violation model.Violation) {
+	if n := len(v.violations); n >= maxListed && fileOf(v.violations[n-1].File) == fileOf(violation.File) {
+		v.omitted++
+		return
+	}
+	v.violations = append(v.violations, violation)
+}
+
+// fileOf is the file of a path that may go on to a member.
+func fileOf(path string) string {
+	file, _, _ := strings.Cut(path, memberSeparator)
+	return file
 }
 
 // evaluation is the outcome of the rule. A violation counts more than a doubt.
@@ -105,6 +126,9 @@ func (v *verdict) evaluation() model.Evaluation {
 	switch {
 	case len(v.violations) > 0:
 		e.Result = model.Failed
+		if v.omitted > 0 {
+			e.Reason = fmt.Sprintf("%d further violations are not listed", v.omitted)
+		}
 	case v.reason != "":
 		e.Result, e.Reason = model.RuleError, v.reason
 	}

@@ -339,6 +339,27 @@ func TestAThreatBeyondTheKeptFindingsStillBlocks(t *testing.T) {
 	}
 }
 
+func TestEveryFileThatFailsIsListedHoweverManyViolationsThereAre(t *testing.T) {
+	var files []finding.NamedReport
+	for i := range 30 {
+		n := bad(fmt.Sprintf("%02d.pkl", i), "pickle")
+		for k := range finding.MaxFindings {
+			n.Report.Add(system("", int64(k)))
+		}
+		files = append(files, n)
+	}
+	j := Evaluate(hub(t, string(threat.LoadTime)), reportOf("a/b", files...), model.Metadata{})
+	e := j.Evaluations[0]
+	if len(e.Violations) != maxListed+20 || e.Reason != "19980 further violations are not listed" {
+		t.Errorf("%d violations are listed: %s", len(e.Violations), e.Reason)
+	}
+	for _, f := range j.Files {
+		if f.Result != model.FileFailed || !j.Blocks(f.Path) {
+			t.Errorf("%s: %s", f.Path, f.Result)
+		}
+	}
+}
+
 func TestOutcomes(t *testing.T) {
 	evil := reportOf("a/b", bad("m.pkl", "pickle", system("", 1)))
 	unknownOrg := model.Metadata{Licenses: []string{"mit"}}

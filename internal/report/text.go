@@ -151,6 +151,9 @@ func (p printer) evaluation(e model.Evaluation) {
 	if more := len(e.Violations) - maxShown; more > 0 {
 		p.line("  and %d more", more)
 	}
+	if e.Reason != "" {
+		p.line("  %s", visible(e.Reason))
+	}
 	if len(e.Violations) > 0 && len(e.Violations[0].Steps) > 0 {
 		p.line("  What to do: %s.", strings.Join(e.Violations[0].Steps, ". "))
 	}

@@ -64,28 +64,23 @@ func settle(grown, part *model.Scan) {
 	grown.TimeFinished = grown.UpdatedAt
 }
 
-// growFiles merges the files of part and counts them in grown.
+// growFiles merges the files of part and counts them in grown. What it costs depends on part alone, as long as no file
+// turns out better than before.
 func growFiles(ctx context.Context, tx *sql.Tx, id int64, part, grown *model.Scan) error {
+	better := false
 	for _, f := range part.Files {
-		var formats string
-		err := tx.QueryRowContext(ctx, "SELECT formats FROM files WHERE scan_id = ? AND path = ? AND directory = 0", id, f.Path).Scan(&formats)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-		case err != nil:
+		before, known, err := recordedFile(ctx, tx, id, f.Path)
+		if err != nil {
 			return err
-		case formats == list([]string{notModel}):
-			grown.FilesSkipped--
-		default:
-			grown.FilesScanned--
 		}
-		if slices.Equal(f.Formats, []string{notModel}) {
-			grown.FilesSkipped++
-		} else {
-			grown.FilesScanned++
+		if known {
+			better = better || before.rank > rankOf(f.Result)
+			countFile(grown, before.formats == list([]string{notModel}), -1)
 		}
+		countFile(grown, slices.Equal(f.Formats, []string{notModel}), 1)
 	}
 	rows := tree(part.Files)
-	if err := insertFiles(ctx, tx, id, rows); err != nil {
+	if err := insertFiles(ctx, tx, id, rows); err != nil || !better {
 		return err
 	}
 	for _, row := range rows {
@@ -102,32 +97,71 @@ func growFiles(ctx context.Context, tx *sql.Tx, id int64, part, grown *model.Sca
 	return nil
 }
 
+// fileBefore is what was recorded of a file.
+type fileBefore struct {
+	rank    int
+	formats string
+}
+
+func recordedFile(ctx context.Context, tx *sql.Tx, id int64, path string) (f fileBefore, known bool, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT rank, formats FROM files WHERE scan_id = ? AND path = ? AND directory = 0", id, path).Scan(&f.rank, &f.formats)
+	if errors.Is(err, sql.ErrNoRows) {
+		return f, false, nil
+	}
+	return f, err == nil, err
+}
+
+// countFile adds n files to what a scan counts.
+func countFile(s *model.Scan, skipped bool, n int) {
+	if skipped {
+		s.FilesSkipped += n
+	} else {
+		s.FilesScanned += n
+	}
+}
+
 // notModel is the format of files that are no model material.
 const notModel = "not_model"
 
 // growEvaluation replaces what an evaluation holds of the files of part, and of the version as a whole.
 func growEvaluation(ctx context.Context, tx *sql.Tx, id int64, pos int, part *model.Scan) error {
 	e := &part.Evaluations[pos]
-	evaluation, err := upsertEvaluation(ctx, tx, id, pos, part.UpdatedAt, e, len(e.Violations))
+	before, err := count(ctx, tx, "SELECT coalesce(sum(violation_count), 0) FROM evaluations WHERE scan_id = ? AND rule_uuid = ?", id, e.Rule)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM violations WHERE evaluation_id = ? AND file = ''", evaluation); err != nil {
+	evaluation, err := upsertEvaluation(ctx, tx, id, pos, part.UpdatedAt, e, 0)
+	if err != nil {
 		return err
 	}
+	gone, err := tx.ExecContext(ctx, "DELETE FROM violations WHERE evaluation_id = ? AND file = ''", evaluation)
+	if err != nil {
+		return err
+	}
+	n, err := gone.RowsAffected()
+	if err != nil {
+		return err
+	}
+	total := before + len(e.Violations) - int(n)
 	for _, f := range part.Files {
-		_, err := tx.ExecContext(ctx, "DELETE FROM violations WHERE evaluation_id = ? AND (file = ? OR file >= ? AND file < ?)",
+		gone, err := tx.ExecContext(ctx, "DELETE FROM violations WHERE evaluation_id = ? AND (file = ? OR file >= ? AND file < ?)",
 			evaluation, f.Path, f.Path+"!/", f.Path+"!0")
 		if err != nil {
 			return err
 		}
+		if n, err = gone.RowsAffected(); err != nil {
+			return err
+		}
+		total -= int(n)
 	}
 	if err := insertViolations(ctx, tx, id, evaluation, part.UpdatedAt, e.Violations); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE evaluations SET violation_count = (SELECT count(*) FROM violations WHERE evaluation_id = ?),
-		result = CASE WHEN EXISTS (SELECT 1 FROM violations WHERE evaluation_id = ?) THEN ? ELSE result END WHERE id = ?`,
-		evaluation, evaluation, model.Failed, evaluation)
+	result := e.Result
+	if total > 0 {
+		result = model.Failed
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE evaluations SET violation_count = ?, result = ? WHERE id = ?", total, result, evaluation)
 	return err
 }
 

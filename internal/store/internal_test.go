@@ -155,3 +155,25 @@ func BenchmarkScanFor(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkGrow(b *testing.B) {
+	s := openHere(b)
+	scan := model.Scan{UUID: uuid.New(), Outcome: model.Allowed, Partial: true}
+	for i := range 50_000 {
+		scan.Files = append(scan.Files, model.ScanFile{Path: fmt.Sprintf("data/train/%d.parquet", i), Result: model.FileSuccess, Formats: []string{"parquet"}})
+	}
+	if err := s.PutScan(b.Context(), &scan); err != nil {
+		b.Fatal(err)
+	}
+	n := 0
+	for b.Loop() {
+		n++
+		part := model.Scan{UUID: scan.UUID, Files: []model.ScanFile{{Path: fmt.Sprintf("data/train/new-%d", n), Result: model.FileSuccess}}}
+		for i := range 11 {
+			part.Evaluations = append(part.Evaluations, model.Evaluation{Rule: uuid.NewSHA1(uuid.Nil, []byte{byte(i)}), RuleName: fmt.Sprint("rule ", i), Result: model.Passed})
+		}
+		if _, err := s.Grow(b.Context(), &part); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

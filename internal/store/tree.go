@@ -175,10 +175,11 @@ func last(directories []string) string {
 	return directories[len(directories)-1]
 }
 
-// insertFiles writes rows, replacing those of the same path.
+// insertFiles writes rows, replacing those of the same path. A directory that is there keeps its result if that is worse.
 func insertFiles(ctx context.Context, tx *sql.Tx, scanID int64, rows []FileRow) error {
 	return forEach(ctx, tx, rows, `INSERT INTO files (scan_id, `+fileColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (scan_id, path, directory) DO UPDATE SET rank = excluded.rank, size = excluded.size, digest = excluded.digest,
+		ON CONFLICT (scan_id, path, directory) DO UPDATE SET
+			rank = CASE WHEN files.directory = 1 AND files.rank > excluded.rank THEN files.rank ELSE excluded.rank END, size = excluded.size, digest = excluded.digest,
 			blob_id = excluded.blob_id, formats = excluded.formats, error = excluded.error`, func(_ int, f FileRow) ([]any, error) {
 		return []any{scanID, f.Path, f.Directory, f.Parent, rankOf(f.Result), f.Size, f.Digest, f.BlobID, list(f.Formats), f.Error}, nil
 	})

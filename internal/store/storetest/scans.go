@@ -190,6 +190,9 @@ func growing(t *testing.T, s *store.Store) {
 	if got.Outcome != model.Blocked || len(got.Files) != 4 || got.Counts != (model.RuleCounts{Failed: 2, Total: 2}) {
 		t.Errorf("scan %s, %d files, %+v", got.Outcome, len(got.Files), got.Counts)
 	}
+	if list, total, err := s.Violations(t.Context(), id(1), 0, 0); err != nil || total != 3 || len(list) != 3 {
+		t.Errorf("%d violations of %d, %v; want 3", len(list), total, err)
+	}
 	rows, _, err := s.Files(t.Context(), id(1), store.FileFilter{OnlyDirs: true})
 	if err != nil || len(rows) != 2 || rows[0].Result != model.FileSuccess || rows[1].Result != model.FileFailed {
 		t.Errorf("directories %+v, %v", rows, err)
