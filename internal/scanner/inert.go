@@ -81,9 +81,10 @@ var magics = []struct {
 	{0, "wOF2"},
 	{0, "PAR1"}, // Parquet
 	{0, "ARROW1\x00\x00"},
-	{0, "Obj\x01"},              // Avro
-	{0, "\x00\x00\x00\x01Bud1"}, // folder settings of a desktop
-	{0, "SIMPLE  =  "},          // FITS
+	{0, "Obj\x01"},                          // Avro
+	{0, "\x00\x00\x00\x01Bud1"},             // folder settings of a desktop
+	{0, "\x00\x05\x16\x07\x00\x02\x00\x00"}, // AppleDouble: attributes that a desktop puts beside every file of an archive
+	{0, "SIMPLE  =  "},                      // FITS
 	{128, "DICM"},
 	{344, "n+1\x00"}, // NIfTI
 }
