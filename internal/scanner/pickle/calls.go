@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"modelgate/internal/finding"
+	"modelgate/internal/scanner/source"
 )
 
 // call is the result of a call that is not known to be harmless. It is kept so that a chain of calls can be followed to the
@@ -74,7 +75,7 @@ func (c *call) note(m *machine, role finding.Role, arg value) {
 		return
 	}
 	g := &m.globals[c.owner-1]
-	if g.grade >= unknownName {
+	if g.grade >= unknownName && !m.settled(g, g.grade, role) {
 		m.hit(g, hit{grade: g.grade, role: role, offset: m.at, evidence: c.expr + " <- " + m.render(arg)})
 	}
 }
@@ -132,6 +133,9 @@ func (m *machine) returned(g *global, args value) value {
 
 // module is the value of a module.
 func (m *machine) module(name string) value {
+	if len(name) > maxName {
+		return 0
+	}
 	index, ok := m.intern(name, "", maxProtocol)
 	if !ok {
 		return 0
@@ -141,6 +145,9 @@ func (m *machine) module(name string) value {
 
 // reach is the value of a name that a chain of calls leads to. Its own import is judged where the chain uses it.
 func (m *machine) reach(module, name string) value {
+	if len(module) > maxName || len(name) > maxName {
+		return 0
+	}
 	index, ok := m.intern(module, name, maxProtocol)
 	if !ok {
 		return 0
@@ -199,9 +206,9 @@ func (m *machine) indirect(g *global, callee, args, target value, known bool) {
 }
 
 // reached states a dangerous name that a chain leads to.
-func (m *machine) reached(target value, role finding.Role, evidence string) {
-	if g := m.global(target); g != nil && g.grade >= unknownName {
-		m.hit(g, hit{grade: g.grade, role: role, offset: m.at, evidence: evidence})
+func (m *machine) reached(target value, role finding.Role, evidence func() string) {
+	if g := m.global(target); g != nil && g.grade >= unknownName && !m.settled(g, g.grade, role) {
+		m.hit(g, hit{grade: g.grade, role: role, offset: m.at, evidence: evidence()})
 	}
 }
 
@@ -226,7 +233,7 @@ func (m *machine) viaGetattr(g *global, callee, args value, items []value) value
 		}
 	}
 	m.indirect(g, callee, args, target, false)
-	m.reached(target, finding.RoleAttribute, m.renderCall(callee, args))
+	m.reached(target, finding.RoleAttribute, func() string { return m.renderCall(callee, args) })
 	return m.called(callee, args, target)
 }
 
@@ -266,7 +273,7 @@ func (m *machine) viaGetItem(g *global, callee, args value, items []value) value
 		}
 	}
 	m.indirect(g, callee, args, target, true)
-	m.reached(target, finding.RoleAttribute, m.renderCall(callee, args))
+	m.reached(target, finding.RoleAttribute, func() string { return m.renderCall(callee, args) })
 	return m.called(callee, args, target)
 }
 
@@ -284,7 +291,7 @@ func (m *machine) viaFunction(g *global, callee, args value, items []value, at i
 	switch {
 	case fn != nil:
 		m.indirect(g, callee, args, target, false)
-		m.reached(target, finding.RoleCall, m.renderCall(callee, args))
+		m.reached(target, finding.RoleCall, func() string { return m.renderCall(callee, args) })
 	case target.kind() == kCall:
 		m.indirect(g, callee, args, 0, false)
 		m.callResult(target, unknown)
@@ -318,13 +325,13 @@ func (m *machine) callResult(fn, args value) value {
 		target = c.fn
 	}
 	if target != 0 {
-		m.reached(target, role, expr)
+		m.reached(target, role, func() string { return expr })
 	}
 	if c.code != "" {
 		m.nameless(hit{
 			grade: dangerous, role: finding.RoleCall, offset: m.at, module: "types", name: "FunctionType", evidence: c.code,
-			description: "The model will execute remote code since it calls a function of its own that uses `" + c.code + "`.",
-		})
+			description: "The model will execute remote code since it calls a function of its own that uses `" + source.Evidence(c.code) + "`.",
+		}, nil)
 	}
 	if c.owner > 0 {
 		g := &m.globals[c.owner-1]

@@ -263,7 +263,7 @@ func (m *machine) codeFound(at int64, where string, v codeVerdict) {
 	}
 	m.nameless(hit{
 		grade: unknownName, role: finding.RoleStructure, offset: at, module: "types", name: "CodeType", evidence: v.name, description: text,
-	})
+	}, nil)
 }
 
 // codeType judges a call that makes a code object out of its parts, as dill and cloudpickle write them: the instructions, the
@@ -287,6 +287,9 @@ func (m *machine) codeType(items []value) codeVerdict {
 			}
 		}
 		code, ok := m.content(items[i])
+		if !m.afford(len(code) + len(c.names)*len(c.names)) {
+			break
+		}
 		if c.code = []byte(code); !ok || instructionSets(c) == nil {
 			c.layout = layout38
 		}

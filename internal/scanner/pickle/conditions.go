@@ -143,7 +143,7 @@ func (m *machine) encode(items []value) (value, grade) {
 func (m *machine) latin1(v value) (index int, taken bool) {
 	if v.kind() != kLongText {
 		text, ok := m.content(v)
-		if !ok {
+		if !ok || !m.afford(len(text)) {
 			return 0, false
 		}
 		raw := make([]byte, len(text))
@@ -153,7 +153,7 @@ func (m *machine) latin1(v value) (index int, taken bool) {
 		}
 		return m.hand(m.at, "#latin1", source.Bytes(raw[:n]))
 	}
-	if v.payload() >= uint64(len(m.longs)) {
+	if v.payload() >= uint64(len(m.longs)) || !m.afford(4*sniffHead) {
 		return 0, false
 	}
 	span := m.longs[v.payload()]
@@ -251,7 +251,7 @@ func (m *machine) ufunc(items []value) grade {
 	top, _, _ := strings.Cut(module, ".")
 	if !ok1 || !ok2 || (top != "numpy" && top != "scipy") || isDunder(name) {
 		if target := m.reach(module, name); ok1 && ok2 && target != 0 {
-			m.reached(target, finding.RoleAttribute, "_ufunc_reconstruct('"+module+"', '"+name+"')")
+			m.reached(target, finding.RoleAttribute, func() string { return "_ufunc_reconstruct('" + module + "', '" + name + "')" })
 		}
 		return dangerous
 	}
@@ -309,7 +309,7 @@ func (m *machine) rebuildType(items []value) grade {
 		return dangerous
 	}
 	if fn.grade > conditional || !strings.HasPrefix(fn.module, "torch.") || fn.roles&roleCall == 0 {
-		m.reached(items[0], finding.RoleCall, "_rebuild_from_type_v2("+fn.full()+", …)")
+		m.reached(items[0], finding.RoleCall, func() string { return "_rebuild_from_type_v2(" + m.render(items[0]) + ", …)" })
 		return dangerous
 	}
 	return m.gradeOf(items[1], roleNew)

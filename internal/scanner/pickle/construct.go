@@ -2,6 +2,7 @@ package pickle
 
 import (
 	"modelgate/internal/finding"
+	"modelgate/internal/scanner/source"
 )
 
 // construct executes the opcodes that make and change objects.
@@ -163,15 +164,15 @@ func (m *machine) callObject(callee, fn, args value) value {
 // notAName states that something is called or made of which no name is known.
 func (m *machine) notAName(v value, role finding.Role, args value) {
 	h := hit{
-		grade: unknownName, role: role, offset: m.at, evidence: m.render(v) + m.renderArgs(args),
+		grade: unknownName, role: role, offset: m.at,
 		description: "The model may execute remote code since it calls something that can't be told before it is loaded.",
 	}
 	if v.kind() == kInstance {
 		g := &m.globals[v.payload()]
 		h.module, h.name = g.module, g.name
-		h.description = "The model may execute remote code since it calls an object of class `" + g.full() + "`."
+		h.description = "The model may execute remote code since it calls an object of class `" + source.Evidence(g.full()) + "`."
 	}
-	m.nameless(h)
+	m.nameless(h, func() string { return m.render(v) + m.renderArgs(args) })
 }
 
 // build executes BUILD: __setstate__, or an update of the object's __dict__, or setattr.
@@ -185,9 +186,12 @@ func (m *machine) build() {
 	switch v.kind() {
 	case kGlobal, kModule:
 		g := &m.globals[v.payload()]
+		if m.settled(g, dangerous, finding.RoleBuild) {
+			return
+		}
 		m.hit(g, hit{
 			grade: dangerous, role: finding.RoleBuild, offset: m.at, evidence: m.render(target) + ".__dict__.update(" + m.render(state) + ")",
-			description: "The model overwrites attributes of `" + g.full() + "` while it is loaded.",
+			description: "The model overwrites attributes of `" + source.Evidence(g.full()) + "` while it is loaded.",
 		})
 	case kInstance:
 		m.buildInstance(v, state)
@@ -197,9 +201,9 @@ func (m *machine) build() {
 		m.calls[v.payload()].note(m, finding.RoleBuild, state)
 	case kUnknown, kPersistent:
 		m.nameless(hit{
-			grade: unknownName, role: finding.RoleBuild, offset: m.at, evidence: m.render(state),
+			grade: unknownName, role: finding.RoleBuild, offset: m.at,
 			description: "The model may execute remote code since it sets the state of something that can't be told before it is loaded.",
-		})
+		}, func() string { return m.render(state) })
 	default:
 		m.malformed(m.at, "a state is set of something that has none")
 	}
@@ -208,7 +212,7 @@ func (m *machine) build() {
 // buildInstance judges BUILD on an object of a class that is known to be harmless.
 func (m *machine) buildInstance(v, state value) {
 	g := &m.globals[v.payload()]
-	if g.grade <= conditional && g.roles&roleBuild == 0 {
+	if g.grade <= conditional && g.roles&roleBuild == 0 && !m.settled(g, unknownName, finding.RoleBuild) {
 		m.hit(g, hit{grade: unknownName, role: finding.RoleBuild, offset: m.at, evidence: g.full() + ".__setstate__(" + m.render(state) + ")"})
 	}
 	m.slots(g, state)
@@ -223,7 +227,7 @@ func (m *machine) buildInstance(v, state value) {
 // slots looks at a state of two parts: the second sets attributes one by one, special ones included.
 func (m *machine) slots(g *global, state value) {
 	parts, ok := m.nodes.items(state)
-	if !ok || len(parts) != 2 {
+	if !ok || len(parts) != 2 || !m.afford(m.nodes.pairs(parts[1])) {
 		return
 	}
 	m.nodes.each(parts[1], func(key, _ value) bool {
@@ -231,7 +235,7 @@ func (m *machine) slots(g *global, state value) {
 		if ok && isDunder(name) && name != "__dict__" && name != "__module__" && name != "__doc__" {
 			m.hit(g, hit{
 				grade: dangerous, role: finding.RoleBuild, offset: m.at, evidence: g.full() + "." + name,
-				description: "The model sets the special attribute `" + name + "` of an object while it is loaded.",
+				description: "The model sets the special attribute `" + source.Evidence(name) + "` of an object while it is loaded.",
 			})
 			return false
 		}
@@ -245,7 +249,7 @@ func (m *machine) onFill(target value, want kind, items []value) {
 	switch v.kind() {
 	case kInstance:
 		g := &m.globals[v.payload()]
-		if g.grade <= conditional && g.roles&roleFill == 0 {
+		if g.grade <= conditional && g.roles&roleFill == 0 && !m.settled(g, unknownName, finding.RoleFill) {
 			m.hit(g, hit{grade: unknownName, role: finding.RoleFill, offset: m.at, evidence: m.renderFill(v, want, items)})
 		}
 	case kGlobal, kModule:
@@ -254,14 +258,16 @@ func (m *machine) onFill(target value, want kind, items []value) {
 		if g.grade >= suspicious { // such as the table of all modules, or of all built-in functions
 			grade = dangerous
 		}
-		m.hit(g, hit{grade: grade, role: finding.RoleFill, offset: m.at, evidence: m.renderFill(target, want, items)})
+		if !m.settled(g, grade, finding.RoleFill) {
+			m.hit(g, hit{grade: grade, role: finding.RoleFill, offset: m.at, evidence: m.renderFill(target, want, items)})
+		}
 	case kCall:
 		m.calls[v.payload()].note(m, finding.RoleFill, unknown)
 	case kUnknown, kPersistent, kDType:
 		m.nameless(hit{
-			grade: unknownName, role: finding.RoleFill, offset: m.at, evidence: m.renderFill(target, want, items),
+			grade: unknownName, role: finding.RoleFill, offset: m.at,
 			description: "The model may execute remote code since it fills something that can't be told before it is loaded.",
-		})
+		}, func() string { return m.renderFill(target, want, items) })
 	case kByteArray:
 		if want != kList {
 			m.malformed(m.at, "a value that is no container is filled")

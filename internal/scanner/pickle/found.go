@@ -78,12 +78,32 @@ func (s *scanner) settled(g *global, grade grade, role finding.Role) bool {
 	return old.grade > grade || old.grade == grade && rank(old.role) >= rank(role)
 }
 
-// nameless notes something that has no name, once for each description.
-func (s *scanner) nameless(h hit) {
+// nameless notes something that has no name, once for each description. What is shown of it is put into words only then.
+func (s *scanner) nameless(h hit, evidence func() string) {
 	if s.found.muted && h.grade < dangerous || !s.once(h.description) || len(s.found.hits) >= 2*mostHits {
 		return
 	}
+	if evidence != nil {
+		h.evidence = evidence()
+	}
 	s.found.hits = append(s.found.hits, h)
+}
+
+// Work beyond reading the stream is bounded by what was read of it, so that no few bytes make the scanner go over the same
+// values again and again.
+const (
+	effortPerByte = 16
+	effortFree    = 1 << 20
+)
+
+// afford tells whether n more steps may be spent on looking at values.
+func (m *machine) afford(n int) bool {
+	m.effort += int64(n)
+	if m.effort <= effortFree+effortPerByte*m.at {
+		return true
+	}
+	m.spent(m.at, "the same values are used again and again")
+	return false
 }
 
 // once tells whether something is said for the first time.

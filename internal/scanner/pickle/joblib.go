@@ -93,6 +93,9 @@ func (m *machine) holdsObjects(subtype, fields value) bool {
 		}
 	}
 	look(subtype)
+	if !m.afford(m.nodes.pairs(fields)) {
+		return true
+	}
 	m.nodes.each(fields, func(_, field value) bool {
 		look(field)
 		return !found
@@ -107,6 +110,10 @@ func (m *machine) arrayWrapper(state value) {
 		return
 	}
 	m.joblib = true
+	if !m.afford(m.nodes.pairs(state)) {
+		m.fail("the size of a joblib array can't be told")
+		return
+	}
 	var shape, kind, align value
 	whole := m.nodes.each(state, func(key, val value) bool {
 		switch name, _ := m.content(key); name {
@@ -161,7 +168,7 @@ func (m *machine) plainReading(objects bool) {
 	if !w.named && (w.broken || w.stopped) {
 		return
 	}
-	if m.forks++; m.forks > mostForks {
+	if m.forks++; m.forks > mostForks || len(m.memo.pages) > memoPages/4 {
 		if objects { // read as a pickle in any case
 			return
 		}
@@ -222,6 +229,8 @@ func (m *machine) objectArray() {
 	}
 	m.depth++
 	inner := m.machine()
+	inner.memo.taken = m.memo.taken + len(m.memo.pages)
+	inner.outer = m.outer + len(m.stack)
 	err := inner.run()
 	m.depth--
 	if err != nil {
@@ -236,6 +245,9 @@ func (m *machine) objectArray() {
 // fileWrapper handles BUILD on joblib's old NDArrayWrapper, whose array lies in a file of its own.
 func (m *machine) fileWrapper(state value) {
 	m.joblib = true
+	if !m.afford(m.nodes.pairs(state)) {
+		return
+	}
 	m.nodes.each(state, func(key, val value) bool {
 		if name, _ := m.content(key); name != "filename" {
 			return true

@@ -34,6 +34,7 @@ type machine struct {
 	frameEnd int64
 	result   value
 	plain    bool // reads as a loader that knows nothing of joblib
+	outer    int  // values on the stacks of outer streams, which count, too
 }
 
 // fault is how a stream breaks the rules of pickles.
@@ -181,7 +182,7 @@ func (m *machine) push(v value) {
 
 // grow makes room on the stack: by more memory or, when it is as deep as is kept, by dropping its lower half.
 func (m *machine) grow() {
-	if len(m.stack) < mostStack {
+	if m.outer+4*len(m.stack) <= mostStack {
 		grown := make([]value, 4*len(m.stack))
 		copy(grown, m.stack)
 		m.stack = grown

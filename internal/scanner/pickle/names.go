@@ -27,11 +27,12 @@ func (g *global) full() string {
 	return g.module + "." + g.name
 }
 
-// Bounds of names: bytes of a name that a loader would take for one, different names of a file, and reads of operands that
-// are not kept.
+// Bounds of names: bytes of a name that a loader would take for one, different names of a file, all of them in bytes, and reads
+// of operands that are not kept.
 const (
 	maxName     = 1000
 	mostGlobals = 64 << 10
+	mostNames   = 4 << 20
 	mostFar     = 4096
 )
 
@@ -125,9 +126,8 @@ func (m *machine) stackGlobal() {
 func (m *machine) unresolved(module, name value) value {
 	m.nameless(hit{
 		grade: unknownName, role: finding.RoleImport, offset: m.at, name: "STACK_GLOBAL",
-		evidence:    m.render(module) + "." + m.render(name),
 		description: "The model may execute remote code since it imports a name that can't be told before it is loaded.",
-	})
+	}, func() string { return m.render(module) + "." + m.render(name) })
 	return unknown
 }
 
@@ -165,6 +165,14 @@ func (m *machine) imported(module, name string) value {
 	if module == "" || name == "" {
 		m.malformed(m.at, "a name is empty")
 	}
+	if len(module) > maxName || len(name) > maxName {
+		m.malformed(m.at, "a name is too long")
+		m.nameless(hit{
+			grade: unknownName, role: finding.RoleImport, offset: m.at,
+			description: "The model may execute remote code since it imports a name that is too long to be one.",
+		}, func() string { return cut(module) + "." + cut(name) })
+		return unknown
+	}
 	index, ok := m.intern(module, name, m.proto)
 	if !ok {
 		return unknown
@@ -185,11 +193,11 @@ func (m *machine) intern(module, name string, proto byte) (index uint32, ok bool
 	if index, ok := table[string(m.key)]; ok {
 		return index, true
 	}
-	if len(m.globals) >= mostGlobals {
+	if m.nameBytes += len(module) + len(name); len(m.globals) >= mostGlobals || m.nameBytes > mostNames {
 		m.nameless(hit{
 			grade: unknownName, role: finding.RoleImport, offset: m.at,
 			description: "The model may execute remote code since it imports more names than can be judged.",
-		})
+		}, nil)
 		return 0, false
 	}
 	g := m.newGlobal(module, name, proto)
@@ -209,7 +217,7 @@ func (m *machine) newGlobal(module, name string, proto byte) global {
 	}
 	g.verdict = judge(g.module, g.name, m.f.Family)
 	if badName(module) || badName(name) {
-		m.malformed(m.at, "a name is too long or holds control characters")
+		m.malformed(m.at, "a name holds control characters")
 		if g.grade < unknownName {
 			g.verdict = verdict{grade: unknownName}
 		}
@@ -228,7 +236,7 @@ func (m *machine) newGlobal(module, name string, proto byte) global {
 
 // badName tells whether no loader would take a string for a name.
 func badName(s string) bool {
-	return len(s) > maxName || strings.ContainsFunc(s, unicode.IsControl)
+	return strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // extension executes EXT1, EXT2 and EXT4: names by number, from a registry that is empty unless the stream filled it.
@@ -241,7 +249,7 @@ func (m *machine) extension(code int64) {
 	m.nameless(hit{
 		grade: unknownName, role: finding.RoleImport, offset: m.at, module: "copyreg", name: "EXT",
 		description: "The model may execute remote code since it imports a name by an extension code that only its loader knows.",
-	})
+	}, nil)
 	m.push(unknown)
 }
 

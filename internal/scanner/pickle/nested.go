@@ -15,10 +15,8 @@ import (
 
 // nested is a bytes or str object that was handed to the engine.
 type nested struct {
-	offset  int64
-	level   threat.Level
-	known   bool // some format recognised it
-	formats []string
+	level threat.Level
+	known bool // some format recognised it
 }
 
 // Bounds of what is looked at: shorter strings hold nothing, heads suffice to recognise, and so many are handed on.
@@ -58,6 +56,12 @@ func (m *machine) sniffLine(at int64, n uint64, content []byte, plain bool) {
 
 func (m *machine) sniffHead(at int64, n uint64, head []byte, text bool) (index int, taken bool) {
 	size := int64(min(n, 1<<62))
+	if !text && zlibHeader(head) { // see zlibbed, which costs more than other looks
+		if m.zlibs++; m.zlibs > mostNested {
+			m.spent(at, "more than 10,000 strings that begin like zlib streams")
+			return 0, false
+		}
+	}
 	if looksLike(head, text) {
 		return m.hand(at, "#bytes", source.Section(m.f, at, size))
 	}
@@ -113,7 +117,7 @@ func (m *machine) hand(at int64, name string, r source.Reader) (index int, taken
 		m.abort(err)
 		return 0, false
 	}
-	m.nested = append(m.nested, nested{at, out.Level, len(out.Formats) > 0, out.Formats})
+	m.nested = append(m.nested, nested{out.Level, len(out.Formats) > 0})
 	return len(m.nested) - 1, true
 }
 
@@ -136,9 +140,14 @@ func looksLike(head []byte, text bool) bool {
 	return probe(head, len(head) < sniffHead) || (!text && zlibbed(head))
 }
 
+// zlibHeader tells whether a string begins with the two bytes of a zlib stream.
+func zlibHeader(head []byte) bool {
+	return len(head) >= 8 && head[0] == 0x78 && (int(head[0])<<8|int(head[1]))%31 == 0
+}
+
 // zlibbed tells whether the head is a zlib stream of something: two bytes of magic are met by chance too often.
 func zlibbed(head []byte) bool {
-	if len(head) < 8 || head[0] != 0x78 || (int(head[0])<<8|int(head[1]))%31 != 0 {
+	if !zlibHeader(head) {
 		return false
 	}
 	r, err := zlib.NewReader(bytes.NewReader(head))

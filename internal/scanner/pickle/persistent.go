@@ -54,9 +54,9 @@ func (m *machine) torchID(id value) value {
 		return m.meaning(items[0])
 	}
 	m.nameless(hit{
-		grade: unknownName, role: finding.RoleImport, offset: m.at, module: "torch", name: "persistent_load", evidence: m.render(id),
+		grade: unknownName, role: finding.RoleImport, offset: m.at, module: "torch", name: "persistent_load",
 		description: "The model may execute remote code since it holds a persistent id that is no tensor storage.",
-	})
+	}, func() string { return m.render(id) })
 	return makeValue(kPersistent, 0)
 }
 

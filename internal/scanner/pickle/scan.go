@@ -29,7 +29,10 @@ type scanner struct {
 
 	extensions map[int64]uint32 // globals that the stream itself registered
 	farReads   int
-	depth      int // of joblib's nested streams
+	effort     int64 // see afford
+	nameBytes  int   // of the names in globals
+	zlibs      int   // strings that begin like zlib streams
+	depth      int   // of joblib's nested streams
 	streams    int
 	forks      int // readings of joblib's arrays as opcodes
 	imports    int // names imported so far, each as often as it was

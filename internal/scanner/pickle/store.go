@@ -188,6 +188,17 @@ func (s *nodes) items(v value) (items []value, ok bool) {
 	return items, n <= tupleItems
 }
 
+// pairs is how many pairs of a dict each may visit.
+func (s *nodes) pairs(v value) int {
+	if v.kind() != kDict {
+		return 0
+	}
+	if dict, ok := s.words(v.payload()); ok {
+		return min(int(dict[0]>>40)/2, chunkPairs*maxChunks)
+	}
+	return 0
+}
+
 // each calls yield with the kept pairs of a dict, newest chunk first, until it returns false. It tells whether these are all.
 func (s *nodes) each(v value, yield func(key, val value) bool) (whole bool) {
 	if v.kind() != kDict {
@@ -226,13 +237,14 @@ type memo struct {
 	count  uint64 // entries that the loader would have
 	lost   bool   // an entry was forgotten
 	next   uint64 // behind the highest index that was
+	taken  int    // pages of the memos of outer streams, which count, too
 }
 
-// Bounds of the memo: 4 Mi entries in pages, 256 Ki elsewhere.
+// Bounds of the memo: 4 Mi entries in pages, 64 Ki elsewhere.
 const (
 	memoPage   = 4096
 	memoPages  = 1024
-	memoSparse = 256 << 10
+	memoSparse = 64 << 10
 )
 
 // clone returns a memo of its own with the same entries.
@@ -266,13 +278,13 @@ func (m *memo) move(index uint64) bool {
 
 // putBeyond stores under an index that has no page yet.
 func (m *memo) putBeyond(index uint64, v value) {
-	if page := uint64(len(m.pages)); index/memoPage == page && index <= m.count+memoPage && page < memoPages {
+	if page := uint64(len(m.pages)); index/memoPage == page && index <= m.count+memoPage && page+uint64(m.taken) < memoPages {
 		m.pages = append(m.pages, make([]value, memoPage))
 		m.put(index, v)
 		return
 	}
 	if _, ok := m.sparse[index]; !ok {
-		full := index >= memoPage*memoPages && index <= m.count+memoPage // an honest pickler numbers its entries one by one
+		full := index >= memoPage*uint64(len(m.pages)) && len(m.pages)+m.taken >= memoPages && index <= m.count+memoPage // an honest pickler numbers its entries one by one
 		if len(m.sparse) >= memoSparse || full && !v.lasting() {
 			m.lost = true
 			if index >= m.next {

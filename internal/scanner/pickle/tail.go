@@ -120,7 +120,7 @@ func nextStart(b []byte) (at int, ok bool) {
 				return i, true
 			}
 		case opGlobal, opMark:
-			if isLetter(next) || next == opMark {
+			if isLetter(next) {
 				return i, true
 			}
 		}
