@@ -196,11 +196,12 @@ func withViolations(ctx context.Context, q queryer, id int64) ([]model.Evaluatio
 	violations, err := rowsOf(ctx, q, func(r *sql.Rows) (violation, error) {
 		var v violation
 		var body []byte
-		if err := r.Scan(&v.evaluation, &body); err != nil {
+		var file string
+		if err := r.Scan(&v.evaluation, &file, &body); err != nil {
 			return v, err
 		}
-		return v, decodeViolation(body, &v.Violation)
-	}, `SELECT e.uuid, v.body FROM evaluations e JOIN violations v ON v.evaluation_id = e.id
+		return v, decodeViolation(file, body, &v.Violation)
+	}, `SELECT e.uuid, v.file, v.body FROM evaluations e JOIN violations v ON v.evaluation_id = e.id
 		WHERE e.scan_id = ? ORDER BY e.pos, v.file, v.pos`, id)
 	if err != nil {
 		return nil, err
@@ -212,9 +213,11 @@ func withViolations(ctx context.Context, q queryer, id int64) ([]model.Evaluatio
 	return evaluations, nil
 }
 
-func decodeViolation(body []byte, v *model.Violation) error {
+// decodeViolation reads a violation. The file comes from its own column, where it stands byte for byte even if it is not UTF-8.
+func decodeViolation(file string, body []byte, v *model.Violation) error {
 	if err := json.Unmarshal(body, v); err != nil {
 		return fmt.Errorf("decode violation: %w", err)
 	}
+	v.File = file
 	return nil
 }

@@ -144,12 +144,13 @@ func (s *Store) ViolationsOf(ctx context.Context, scan uuid.UUID, path string) (
 		}
 		for i := range out {
 			out[i].Violations, err = rowsOf(ctx, q, func(r *sql.Rows) (v model.Violation, err error) {
+				var file string
 				var body []byte
-				if err := r.Scan(&body); err != nil {
+				if err := r.Scan(&file, &body); err != nil {
 					return v, err
 				}
-				return v, decodeViolation(body, &v)
-			}, `SELECT body FROM violations WHERE evaluation_id = (SELECT id FROM evaluations WHERE uuid = ?)
+				return v, decodeViolation(file, body, &v)
+			}, `SELECT file, body FROM violations WHERE evaluation_id = (SELECT id FROM evaluations WHERE uuid = ?)
 				AND (file = '' OR file = ? OR file >= ? AND file < ?) ORDER BY file, pos`, out[i].UUID, path, path+"!/", path+"!0")
 			if err != nil {
 				return err

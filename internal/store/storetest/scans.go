@@ -40,6 +40,12 @@ func scanRoundTrip(t *testing.T, s *store.Store) {
 	if got.Version != odd.Version || got.ModelURI != odd.ModelURI || len(got.Files) != 3 {
 		t.Errorf("odd names: %+v", got)
 	}
+	bytes := Scan(3)
+	bytes.Files[1].Path, bytes.Evaluations[1].Violations[0].File = "bad\xff.pkl", "bad\xff.pkl"
+	put(t, s, bytes)
+	if got = read(t, s, bytes.UUID); got.Files[1].Path != "bad\xff.pkl" || got.Evaluations[1].Violations[0].File != "bad\xff.pkl" {
+		t.Errorf("a name that is not UTF-8 became %q and %q", got.Files[1].Path, got.Evaluations[1].Violations[0].File)
+	}
 	if err := s.PutScan(t.Context(), &model.Scan{}); err == nil {
 		t.Error("a scan without UUID was recorded")
 	}
