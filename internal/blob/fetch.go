@@ -25,6 +25,10 @@ type fetch struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
+	// reserved is the space that counts as used while the blob arrives: 0 if it is larger than everything that may be kept, as it
+	// will not be then.
+	reserved int64
+
 	// Guarded by the store's mutex.
 	readers  int
 	finished bool
@@ -41,8 +45,11 @@ type fetch struct {
 func (s *Store) launch(w wanted, open Opener) *fetch {
 	f := &fetch{store: s, want: w, open: open, readers: 1}
 	f.ctx, f.cancel = context.WithCancel(s.ctx)
-	s.makeRoom(w.Size)
-	s.index.used += w.Size
+	if s.index.fits(w.Size) {
+		s.makeRoom(w.Size)
+		s.index.used += w.Size
+		f.reserved = w.Size
+	}
 	s.flights[flightKey{w.Digest, w.Size}] = f
 	s.fetching.Add(1)
 	go f.run()
@@ -61,7 +68,7 @@ func (f *fetch) run() {
 		f.store.failed(f, err)
 	}
 	f.update(func() { f.err, f.verified = err, err == nil })
-	kept := err == nil && f.keep()
+	kept := err == nil && f.reserved == f.want.Size && f.keep()
 	if !kept && f.file != nil {
 		_ = os.Remove(f.file.Name())
 	}
@@ -71,7 +78,7 @@ func (f *fetch) run() {
 	defer s.mu.Unlock()
 	s.forget(f)
 	f.finished = true
-	s.index.used -= f.want.Size
+	s.index.used -= f.reserved
 	if kept {
 		s.index.add(&entry{
 			digest: f.want.Digest, size: f.want.Size, touched: time.Now(),

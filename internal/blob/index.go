@@ -73,6 +73,9 @@ func (x *index) get(d model.Digest) *entry {
 	return nil
 }
 
+// fits tells whether a blob of that size can be kept at all.
+func (x *index) fits(size int64) bool { return x.max == 0 || size <= x.max }
+
 // add makes an entry the most recently used one, in place of another of its digest.
 func (x *index) add(e *entry) {
 	x.remove(x.get(e.digest))

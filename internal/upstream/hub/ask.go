@@ -47,19 +47,17 @@ func (c *Client) askJSON(ctx context.Context, address string, tok Token, v any) 
 		}
 		return nil, fmt.Errorf("read JSON: %w: %w", errAnswer, err)
 	}
+	// A connection is used again if its answer was read to the end.
+	_, _ = io.CopyN(io.Discard, bounded, 4<<10)
 	return res.Header, nil
 }
 
-// together lets one caller ask and all who want the same wait for the answer. The question goes on when its caller leaves, as long
+// together lets one caller ask and all who want the same wait for the answer. The question goes on when its caller leaves, for as long
 // as limit says.
 func together[T any](ctx context.Context, c *Client, key string, limit time.Duration, ask func(ctx context.Context) (T, error)) (T, error) {
 	ch := c.asking.DoChan(key, func() (any, error) {
-		detached := context.WithoutCancel(ctx)
-		if limit > 0 {
-			var cancel context.CancelFunc
-			detached, cancel = context.WithTimeout(detached, limit)
-			defer cancel()
-		}
+		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+		defer cancel()
 		return ask(detached)
 	})
 	var zero T

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -24,6 +25,8 @@ const (
 	treesInMemory   = 256
 	filesInMemory   = 2_000_000 // of all trees
 	maxFilesToStore = 50_000    // of a tree that is remembered over restarts
+	// treeLimit is how long a listing may take: a large one has a thousand pages, and may have to wait for the Hub's rate limit.
+	treeLimit = 30 * time.Minute
 )
 
 // tree is all files of a commit.
@@ -87,9 +90,8 @@ func (c *Client) Files(ctx context.Context, tok Token, repo Repo, commit string)
 	if t := c.knownTree(ctx, repo, commit); t != nil {
 		return t.files, nil
 	}
-	// Listing a large repository takes as long as it takes: each request has limits of its own.
 	key := treeKey(repo, commit)
-	t, err := together(ctx, c, key+"/"+c.who(tok), 0, func(ctx context.Context) (*tree, error) {
+	t, err := together(ctx, c, key+"/"+c.who(tok), treeLimit, func(ctx context.Context) (*tree, error) {
 		files, err := c.askTree(ctx, tok, repo, commit)
 		if err != nil {
 			return nil, err
