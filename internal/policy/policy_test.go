@@ -71,6 +71,7 @@ func reportOf(name string, files ...finding.NamedReport) finding.Report {
 
 func truth(b bool) *bool { return &b }
 
+// Checklist 73 to 78.
 func TestDefaultGroupsHaveTheUUIDsThatClientsKnow(t *testing.T) {
 	want := map[model.Source]string{
 		model.Local: "58ed1e30-4972-56e5-83c4-ef0fb49a836c", model.HuggingFace: "54545ad8-5d15-5dde-954a-c138aa5a7bbc",
@@ -100,6 +101,7 @@ func TestDefaultGroupsHaveTheUUIDsThatClientsKnow(t *testing.T) {
 	}
 }
 
+// Checklist 46, 50.
 func TestCatalogueIsAsPublished(t *testing.T) {
 	suffixes := map[string]string{
 		orgVerified: "01", orgBlocked: "02", modelBlocked: "03", approvedLocation: "04", string(threat.ApprovedFormat): "05",
@@ -136,6 +138,7 @@ func TestCatalogueIsAsPublished(t *testing.T) {
 	}
 }
 
+// Checklist 12, 15, 16, 48, 53.
 func TestPresetsAndSourcesDecideWhatIsEvaluated(t *testing.T) {
 	states := func(p Preset, s model.Source) string {
 		var b strings.Builder
@@ -179,6 +182,7 @@ func texts(j Judgement) string {
 	return strings.Join(lines, "\n")
 }
 
+// Checklist 9, 23, 38 to 40, 43, 44.
 func TestMetadataRules(t *testing.T) {
 	notVerified := "Organization Verified By Hugging Face: The org/model pair (%s) is denied since it has not been explicitly approved"
 	for _, c := range []struct {
@@ -222,6 +226,7 @@ func TestMetadataRules(t *testing.T) {
 	}
 }
 
+// Checklist 37.
 func TestLocations(t *testing.T) {
 	for _, c := range []struct {
 		name, entry, uri string
@@ -248,6 +253,7 @@ func TestLocations(t *testing.T) {
 	}
 }
 
+// Checklist 24, 36, 104.
 func TestUnapprovedFormatsAreOneViolationEach(t *testing.T) {
 	g := hub(t, string(threat.ApprovedFormat))
 	j := Evaluate(g, reportOf("a/b",
@@ -276,6 +282,7 @@ func TestUnapprovedFormatsAreOneViolationEach(t *testing.T) {
 	}
 }
 
+// Checklist 20, 26, 30 to 35, 49, 103.
 func TestThreatsFailTheirRules(t *testing.T) {
 	jinja := finding.New(threat.GGUF101, 40, "template")
 	jinja.Operator = "__class__"
@@ -326,6 +333,54 @@ func TestThreatsFailTheirRules(t *testing.T) {
 	}
 }
 
+// Checklist 8.
+func TestARuleFailsOneFileAndPassesAnother(t *testing.T) {
+	j := Evaluate(hub(t, string(threat.LoadTime)), reportOf("a/b", bad("model.pkl", "pickle", system("", 1)), file("tokenizer.pkl", "pickle")), model.Metadata{})
+	if j.Files[0].Result != model.FileFailed || j.Files[1].Result != model.FileSuccess || !j.Blocks("model.pkl") || j.Blocks("tokenizer.pkl") {
+		t.Errorf("files %+v", j.Files)
+	}
+}
+
+// Checklist 13, 14.
+func TestOneModelHasAnotherOutcomeUnderAnotherGroup(t *testing.T) {
+	rep := reportOf("a/b", file("model.gguf", "gguf"))
+	meta := model.Metadata{Verified: truth(false)}
+	for preset, want := range map[Preset]model.Outcome{Balanced: model.Allowed, Strict: model.Blocked} {
+		if j := Evaluate(DefaultGroup(preset, model.HuggingFace), rep, meta); j.Outcome != want || len(j.Evaluations) != 11 {
+			t.Errorf("%s: %s after %d rules, want %s", preset, j.Outcome, len(j.Evaluations), want)
+		}
+	}
+}
+
+// Checklist 18.
+func TestNamesOfTheRequirementsAreValid(t *testing.T) {
+	for name, source := range map[string]model.Source{"HuggingFace-Research": model.HuggingFace, "S3-Production": model.S3, "Partner-S3-Audit": model.S3} {
+		settings := map[uuid.UUID]Setting{ruleUUID(0x05): {State: model.Disabled}}
+		g, err := NewGroup(Strict, uuid.New(), name, "", source, settings)
+		if err != nil || g.Name != name || g.Source != source {
+			t.Errorf("%s: %+v, %v", name, g, err)
+		}
+		for _, r := range g.Rules {
+			if (r.Rule == ruleUUID(0x05)) != (r.State == model.Disabled) && r.Rule != ruleUUID(0x04) {
+				t.Errorf("%s: rule %s is %s", name, r.Rule, r.State)
+			}
+		}
+	}
+	if _, err := NewGroup(Strict, uuid.New(), "x", "", model.S3, map[uuid.UUID]Setting{ruleUUID(0x06): {State: model.Blocking}}); err == nil {
+		t.Error("a bucket's group got a rule of the Hub")
+	}
+}
+
+// A group that was stored before a rule existed gets the rule with its default state, in its place.
+func TestCompleteAddsWhatIsMissing(t *testing.T) {
+	want := DefaultGroup(Balanced, model.HuggingFace)
+	old := want
+	old.Rules = append([]model.RuleInstance(nil), want.Rules[1:]...)
+	if diff := cmp.Diff(want, Complete(Balanced, old)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestAThreatBeyondTheKeptFindingsStillBlocks(t *testing.T) {
 	n := bad("m.pkl", "pickle")
 	for range finding.MaxFindings {
@@ -360,6 +415,7 @@ func TestEveryFileThatFailsIsListedHoweverManyViolationsThereAre(t *testing.T) {
 	}
 }
 
+// Checklist 10, 11, 41, 42, 51 to 53.
 func TestOutcomes(t *testing.T) {
 	evil := reportOf("a/b", bad("m.pkl", "pickle", system("", 1)))
 	unknownOrg := model.Metadata{Licenses: []string{"mit"}}
@@ -426,6 +482,7 @@ func TestFingerprintIsOfWhatDecides(t *testing.T) {
 	}
 }
 
+// Checklist 16.
 func TestValidateRefusesWithAdvice(t *testing.T) {
 	for _, c := range []struct {
 		name   string
