@@ -40,7 +40,7 @@ MODELGATE_HUGGINGFACE_ENDPOINT=$upstream MODELGATE_LISTEN=127.0.0.1:0 MODELGATE_
   bin/modelgate serve >"$work/gate.log" 2>&1 & pids+=($!)
 gate=$(await "$work/gate.log" 'HF_ENDPOINT=http://[0-9.:]+')
 gate=${gate#HF_ENDPOINT=}
-export HF_ENDPOINT=$gate HF_HOME=$work/hf HF_HUB_DISABLE_TELEMETRY=1
+export HF_ENDPOINT=$gate HF_HOME=$work/hf HF_HUB_DISABLE_TELEMETRY=1 HF_HUB_DISABLE_PROGRESS_BARS=1 NO_COLOR=1
 show "export HF_ENDPOINT=$gate"
 
 say "A good model arrives as ever"

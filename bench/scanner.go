@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// goBenchmark runs a Go benchmark and returns the metrics that it reports, by benchmark and unit.
+func goBenchmark(ctx context.Context, pattern, pkg string) (map[string]map[string]float64, error) {
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", pattern, "-benchtime", "1x", "-benchmem", pkg)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("benchmark %s: %w\n%s", pattern, err, out.String())
+	}
+	results := map[string]map[string]float64{}
+	line := regexp.MustCompile(`(?m)^(Benchmark\S+?)(?:-\d+)?\s+\d+\s+(.*)$`)
+	for _, m := range line.FindAllStringSubmatch(out.String(), -1) {
+		metrics := map[string]float64{}
+		fields := strings.Fields(m[2])
+		for i := 0; i+1 < len(fields); i += 2 {
+			if v, err := strconv.ParseFloat(fields[i], 64); err == nil {
+				metrics[fields[i+1]] = v
+			}
+		}
+		results[m[1]] = metrics
+	}
+	if len(results) == 0 {
+		return nil, errors.New("no result in:\n" + out.String())
+	}
+	return results, nil
+}
+
+// remoteVerdicts counts what a verdict on a 2 GiB file costs when its bytes are far away.
+func remoteVerdicts(ctx context.Context) ([]row, error) {
+	results, err := goBenchmark(ctx, "^BenchmarkLargeRemoteFile$", "./internal/scanner")
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for name, m := range results {
+		what := "verdict over ranges: " + strings.TrimPrefix(name, "BenchmarkLargeRemoteFile/")
+		rows = append(rows, row{what, fmt.Sprintf("%.0f requests, %.0f KiB", m["requests"], m["bytes"]/1024), "under 8 requests and 1 MiB", m["requests"] < 8 && m["bytes"] < 1<<20})
+	}
+	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.what, b.what) })
+	return rows, nil
+}
+
+// picklePace measures the pickle machine on half a gigabyte of small objects.
+func picklePace(ctx context.Context) ([]row, error) {
+	results, err := goBenchmark(ctx, "^BenchmarkObjects$", "./internal/scanner/pickle")
+	if err != nil {
+		return nil, err
+	}
+	m := results["BenchmarkObjects"]
+	return []row{
+		{"500 MB pickle of small objects: pace", fmt.Sprintf("%.0f M opcodes per CPU second", m["Mop/cpu-s"]), "over 40 M", m["Mop/cpu-s"] > 40},
+		{"500 MB pickle of small objects: memory of the process", fmt.Sprintf("%.0f MiB", m["MiB-sys"]), "under 64 MiB", m["MiB-sys"] < 64},
+	}, nil
+}
