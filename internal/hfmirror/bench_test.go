@@ -12,8 +12,9 @@ import (
 
 // BenchmarkWarm measures what a known file of a pinned commit costs the door, without a network in between.
 func BenchmarkWarm(b *testing.B) {
-	s := newStand(b)
+	s := newStand(b, func(c *Config) { c.Record = nil })
 	s.log.discard()
+	s.gate.forgetful = true
 	repo := s.hub.AddModel("org/name", hubtest.Files{"config.json": hubtest.Text(`{"model_type": "bert"}`)})
 	path := "/org/name/resolve/" + repo.Head() + "/config.json"
 	s.ask("GET", path).is(b, 200)

@@ -21,6 +21,7 @@ type Door struct {
 	ids       *requestIDs
 	manifests *manifests
 	kept      *kept
+	small     *small
 }
 
 // exchange is one request and what is known of it so far.

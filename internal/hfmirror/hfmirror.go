@@ -129,5 +129,5 @@ func New(cfg Config) (*Door, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Door{Config: cfg, metrics: m, links: links, ids: newRequestIDs(), manifests: newManifests(), kept: newKept()}, nil
+	return &Door{Config: cfg, metrics: m, links: links, ids: newRequestIDs(), manifests: newManifests(), kept: newKept(), small: newSmall()}, nil
 }

@@ -1,6 +1,7 @@
 package hfmirror
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"modelgate/internal/blob"
+	"modelgate/internal/finding"
 	"modelgate/internal/gate"
 	"modelgate/internal/model"
 )
@@ -28,7 +30,13 @@ func (d *Door) get(x *exchange, p place) error {
 		d.record(x, p)
 		return err
 	}
-	content, err := d.fetch(x, p, h)
+	blocks := d.Gate.Blocks(x.Context(), p.info.File)
+	if whole, ok := d.small.get(p.info.Digest, p.info.Size); ok && len(blocks) == 0 {
+		d.sendWhole(x, p, v, whole)
+		d.record(x, p)
+		return nil
+	}
+	content, err := d.fetch(x, p, blocks, h)
 	if errors.Is(err, blob.ErrMismatch) {
 		return d.mismatch(x, req, h, err)
 	}
@@ -67,13 +75,13 @@ func (c *content) Read(p []byte) (int, error) {
 
 // fetch opens the bytes: at once if they are here, else as soon as the first of them are. The bytes are held to their digest, and to
 // what scanners were given of them.
-func (d *Door) fetch(x *exchange, p place, h *hold) (*content, error) {
+func (d *Door) fetch(x *exchange, p place, blocks []finding.Block, h *hold) (*content, error) {
 	f := p.info.File
 	if f.Digest == "" {
 		return nil, fmt.Errorf("the Hub tells no digest of %s", x.path)
 	}
 	ctx, cancel := context.WithCancel(x.Context())
-	want := blob.Want{Digest: f.Digest, Size: f.Size, Blocks: d.Gate.Blocks(ctx, f)}
+	want := blob.Want{Digest: f.Digest, Size: f.Size, Blocks: blocks}
 	open := d.Hub.Opener(x.token, p.rev.Repo, p.rev.Commit, x.path)
 	c := &content{cancel: cancel}
 	var err error
@@ -104,21 +112,46 @@ func (d *Door) fetch(x *exchange, p place, h *hold) (*content, error) {
 
 // send gives the bytes, or the range of them that was asked for. An error means that the client must not take what it got for whole.
 func (d *Door) send(x *exchange, p place, v gate.Verdict, c *content) error {
-	h := d.fileHeader(x, p)
-	h["X-Modelgate-Scan"] = []string{v.Scan.String()}
-	if v.Warning != "" {
-		h.Add("X-Hf-Warning", "modelgate; "+ascii(v.Warning, headerText))
-	}
-	onlyOneRange(x.Request)
-	if file := c.File(); file != nil {
+	file := c.File()
+	switch {
+	case file != nil && p.info.Size <= smallFile:
+		whole := make([]byte, p.info.Size)
+		if _, err := io.ReadFull(file, whole); err != nil {
+			return fmt.Errorf("read %s: %w", x.path, err)
+		}
+		d.small.put(p.info.Digest, whole)
+		d.sendWhole(x, p, v, whole)
+	case file != nil:
+		d.bytesHeader(x, p, v)
 		http.ServeContent(x.out, x.Request, "", time.Time{}, file)
-		return nil
+	default:
+		d.bytesHeader(x, p, v)
+		http.ServeContent(x.out, x.Request, "", time.Time{}, c)
 	}
-	http.ServeContent(x.out, x.Request, "", time.Time{}, c)
 	if c.err != nil {
 		return fmt.Errorf("bytes of %s: %w", x.path, c.err)
 	}
 	return nil
+}
+
+// sendWhole gives bytes that are in memory.
+func (d *Door) sendWhole(x *exchange, p place, v gate.Verdict, whole []byte) {
+	d.bytesHeader(x, p, v)
+	// Without the shortcut of files, header and bytes leave in one write.
+	http.ServeContent(struct{ http.ResponseWriter }{x.out}, x.Request, "", time.Time{}, bytes.NewReader(whole))
+}
+
+// bytesHeader sets the headers of bytes that a verdict lets pass.
+func (d *Door) bytesHeader(x *exchange, p place, v gate.Verdict) {
+	h := d.fileHeader(x, p)
+	h["X-Modelgate-Scan"] = []string{v.Scan.String()}
+	h["Cache-Control"] = cacheControl
+	h["X-Content-Type-Options"] = noSniff
+	h["Content-Security-Policy"] = sandbox
+	if v.Warning != "" {
+		h.Add("X-Hf-Warning", "modelgate; "+ascii(v.Warning, headerText))
+	}
+	onlyOneRange(x.Request)
 }
 
 // onlyOneRange takes away a Range that asks for several ranges, or that nobody can read: it's answered with the whole file.
