@@ -17,6 +17,7 @@ import (
 	"modelgate/internal/finding"
 	"modelgate/internal/scanner/scantest"
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/paths"
 	"modelgate/internal/threat"
 )
 
@@ -59,6 +60,14 @@ func (n nest) Member(ctx context.Context, m source.Member) (source.Outcome, erro
 		n.Find(x)
 	}
 	return source.Outcome{Level: inner.Level(), Formats: inner.Formats, Storages: inner.Storages}, nil
+}
+
+// Refer judges paths, as the engine does.
+func (n nest) Refer(r finding.Reference) {
+	if f, bad := paths.Reference(r.Target, r.Offset); bad {
+		n.Find(f)
+	}
+	n.Recorder.Refer(r)
 }
 
 // scanCase scans one content as the engine would.

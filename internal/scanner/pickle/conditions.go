@@ -142,8 +142,11 @@ func (m *machine) encode(items []value) (value, grade) {
 // latin1 looks at the bytes that a string stands for.
 func (m *machine) latin1(v value) (index int, taken bool) {
 	if v.kind() != kLongText {
+		if !m.afford(int(v.payload() & maxText)) { // its length
+			return 0, false
+		}
 		text, ok := m.content(v)
-		if !ok || !m.afford(len(text)) {
+		if !ok {
 			return 0, false
 		}
 		raw := make([]byte, len(text))

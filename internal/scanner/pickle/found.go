@@ -61,7 +61,9 @@ func (s *scanner) hit(g *global, h hit) {
 		return
 	}
 	if len(s.found.hits) >= mostHits {
-		s.sink.Find(s.finding(h))
+		f := s.finding(h)
+		f.Format = s.format()
+		s.sink.Find(f)
 		return
 	}
 	s.found.hits = append(s.found.hits, h)
@@ -174,6 +176,7 @@ func (s *scanner) flush() {
 		return cmp.Or(cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Threat, b.Threat), cmp.Compare(a.Operator, b.Operator))
 	})
 	for _, f := range all {
+		f.Format = s.format()
 		s.sink.Find(f)
 	}
 }

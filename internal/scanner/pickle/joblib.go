@@ -7,7 +7,6 @@ import (
 
 	"modelgate/internal/finding"
 	"modelgate/internal/scanner/source"
-	"modelgate/internal/scanner/source/paths"
 )
 
 // dtype is what is known of a numpy.dtype: how many bytes an element takes, and whether elements are Python objects.
@@ -256,9 +255,6 @@ func (m *machine) fileWrapper(state value) {
 		if !ok {
 			m.malformed(m.at, "the file name of a joblib array can't be told")
 			return true
-		}
-		if f, bad := paths.Reference(target, m.at); bad {
-			m.found.others = append(m.found.others, f)
 		}
 		m.sink.Refer(finding.Reference{Kind: finding.RefFile, Target: target, Offset: m.at})
 		return true

@@ -147,16 +147,21 @@ func (s *scanner) root(m *machine) {
 	}
 }
 
-// state tells the sink under which names the file is known.
-func (s *scanner) state() {
+// format is the name of the format in which findings are seen.
+func (s *scanner) format() string {
 	switch {
 	case s.legacy.on:
-		s.sink.Format("pytorch_v0_1_10")
+		return "pytorch_v0_1_10"
 	case s.isJoblib():
-		s.sink.Format("joblib")
+		return "joblib"
 	default:
-		s.sink.Format("pickle")
+		return "pickle"
 	}
+}
+
+// state tells the sink under which names the file is known.
+func (s *scanner) state() {
+	s.sink.Format(s.format())
 	if s.rooted("sklearn") {
 		s.sink.Format("sklearn")
 	}

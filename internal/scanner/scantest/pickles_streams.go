@@ -77,6 +77,10 @@ func pickleStreams() []Case {
 		evilJoblib("bytes of an array are opcodes for a plain loader", pk4("("+wrapper+state(float64s, pkTuple("K\x20"))+"b"+
 			pkSystem()+"t."+string(make([]byte, 256-len(pkSystem())-2))+"t")),
 		Case{
+			Name: "joblib: an unknown class beside an array", Path: "model.joblib", Want: threat.JOBLIB101, Level: threat.Suspicious,
+			Bytes: pk4("(" + wrapper + state(float64s, pkTuple("K\x02")) + "b" + raw + pkStack("somewhere", "Net") + ")\x81t"),
+		},
+		Case{
 			Name: "joblib: an array in a file elsewhere", Path: "model.joblib", Want: threat.MGPATH100, Level: threat.Malicious,
 			Bytes: pk4(pkStack("joblib.numpy_pickle", "NDArrayWrapper") + ")\x81}" + pkStr("filename") + pkStr("../../etc/x.npy") + "sb"),
 		},
