@@ -27,8 +27,7 @@ import (
 
 // Limits of what a file may hold. llama.cpp's own are in the same region.
 const (
-	maxPairs    = 1 << 20
-	maxTensors  = 1 << 20
+	maxCount    = 1 << 20 // pairs, and tensors
 	maxDims     = 4
 	maxNesting  = 4
 	maxKey      = 64 << 10 // bytes of a key or of a tensor's name
@@ -124,10 +123,10 @@ func scan(ctx context.Context, f *source.File, s source.Sink, order binary.ByteO
 	if err != nil {
 		return err
 	}
-	if err := r.bound("tensors", tensors, maxTensors, r.word()+4+r.word()/2+4+8); err != nil {
+	if err := r.bound("tensors", tensors, r.word()+4+r.word()/2+4+8); err != nil {
 		return err
 	}
-	if err := r.bound("pairs", pairs, maxPairs, r.word()+4+1); err != nil {
+	if err := r.bound("pairs", pairs, r.word()+4+1); err != nil {
 		return err
 	}
 	for range pairs {
@@ -156,11 +155,11 @@ func (r *reader) count() (uint64, error) {
 }
 
 // bound refuses counts that the rest of the file cannot hold, or that nobody needs; each is the least that one takes.
-func (r *reader) bound(what string, n, most, each uint64) error {
+func (r *reader) bound(what string, n, each uint64) error {
 	if n > uint64(r.Remaining())/each {
 		return source.Malformedf(r.Offset(), "%d %s in the %d bytes that remain", n, what, r.Remaining())
 	}
-	if n > most {
+	if n > maxCount {
 		return fmt.Errorf("%d %s: %w", n, what, source.ErrBudget)
 	}
 	return nil

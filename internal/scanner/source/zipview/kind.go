@@ -68,7 +68,7 @@ func KindOf(f *source.File) (Kind, error) {
 	case is.data:
 		return Checkpoint, nil
 	case 2*is.arrays > is.files:
-		ok, err := v.begins(is.array, "\x93NUMPY")
+		ok, err := v.isArray(is.array)
 		if err != nil {
 			return None, err
 		}
@@ -93,8 +93,9 @@ func isPackage(name, inner string) bool {
 	return false
 }
 
-// begins tells whether an entry's bytes begin with a prefix.
-func (v *View) begins(e *Entry, prefix string) (bool, error) {
+// isArray tells whether an entry's bytes begin as an array of NumPy.
+func (v *View) isArray(e *Entry) (bool, error) {
+	const magic = "\x93NUMPY"
 	if e.start < 0 || e.start >= v.size {
 		return false, nil
 	}
@@ -105,10 +106,10 @@ func (v *View) begins(e *Entry, prefix string) (bool, error) {
 	if way == nil {
 		return false, nil
 	}
-	buf := make([]byte, len(prefix))
+	buf := make([]byte, len(magic))
 	n, err := way.bytes.ReadAt(buf, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
-	return bytes.Equal(buf[:n], []byte(prefix)), nil
+	return bytes.Equal(buf[:n], []byte(magic)), nil
 }

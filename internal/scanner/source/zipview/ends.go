@@ -1,0 +1,142 @@
+package zipview
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"modelgate/internal/threat"
+)
+
+// plausible tells whether a file that does not begin with a local header is to be read as an archive all the same. Readers
+// that look for the end record alone open anything; a tar or a pickle with an archive near its end is an ordinary thing,
+// and their own scanners find it.
+func (v *View) plausible(head []byte) bool {
+	if len(v.ends) == 0 {
+		return false
+	}
+	last := v.ends[0]
+	if last.to == v.size {
+		return true
+	}
+	tar := len(head) >= 262 && bytes.Equal(head[257:262], []byte("ustar"))
+	pickle := len(head) >= 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5
+	return last.to < v.size && !tar && !pickle
+}
+
+// emptyArchive tells whether the file begins with the end record of an archive without entries.
+func (v *View) emptyArchive(head []byte) bool {
+	return len(head) >= lenEnd && binary.LittleEndian.Uint32(head) == sigEnd
+}
+
+// findEnds collects the end records in the tail, last one first. The last one is what readers use. One that lies within
+// the comment of another, or before it, makes a second archive.
+func (v *View) findEnds(tail []byte) {
+	base := v.size - int64(len(tail))
+	sig := binary.LittleEndian.AppendUint32(nil, sigEnd)
+	for to := len(tail); len(v.ends) < maxEnds; {
+		i := bytes.LastIndex(tail[:to], sig)
+		if i < 0 {
+			return
+		}
+		to = i + len(sig) - 1
+		if len(tail)-i >= lenEnd {
+			v.ends = append(v.ends, parseEnd(tail[i:], base+int64(i)))
+		}
+	}
+}
+
+// directory reads the central directory of an end record, at each place where some reader looks for it: where the record
+// says that it is, and right before the record.
+func (v *View) directory(e *end) error {
+	if err := v.zip64(e); err != nil {
+		return err
+	}
+	first := e == &v.ends[0]
+	if !first {
+		if v.within(e.at) {
+			e.at = -1 // of an archive that is stored in this one
+			return nil
+		}
+		e.to = e.at + lenEnd // its comment is somebody else's archive
+	}
+	before := e.from - e.size
+	at := []int64{before}
+	if e.offset != before {
+		at = append(at, e.offset)
+	}
+	read, known := 0, len(v.dirs)
+	for i, off := range at {
+		if off < 0 || off > e.from {
+			continue
+		}
+		shift := int64(0)
+		if i == 0 {
+			shift = before - e.offset // data was put in front of the archive
+		}
+		n, err := v.headers(off, e, shift)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			continue
+		}
+		if read > 0 && len(v.dirs) > known+1 {
+			v.find(threat.MGFMT403, e.at, "The end record leads to two central directories.", "")
+		}
+		read = max(read, n)
+	}
+	if read > 0 && int64(read) != e.count && (e.wide || int64(read)&0xffff != e.count) {
+		v.find(threat.MGFMT403, e.at, fmt.Sprintf("The end record counts %d entries, the central directory holds %d.", e.count, read), "")
+	}
+	v.judgeEnd(e, first, read)
+	return nil
+}
+
+// within tells whether an offset lies in the bytes of an entry that is known already.
+func (v *View) within(at int64) bool {
+	return slices.ContainsFunc(v.Entries, func(e *Entry) bool {
+		data := e.start + lenLocal + int64(len(e.Central.Raw))
+		return at >= data && at < data+e.Central.Stored
+	})
+}
+
+// judgeEnd reports what is wrong with an end record; read is how many entries its directory holds.
+func (v *View) judgeEnd(e *end, first bool, read int) {
+	if e.quarrel != "" {
+		v.find(threat.MGFMT400, e.at, "ZIP64 record: "+e.quarrel+".", "")
+	}
+	if first && e.disk {
+		v.find(threat.MGFMT404, e.at, "The archive is spread over several disks.", "")
+	}
+	if first && read == 0 && (e.count > 0 || e.size > 0) {
+		v.find(threat.MGFMT400, e.at, fmt.Sprintf("There is no central directory where the end record says, at %d.", e.offset), "")
+	}
+	if !first && read > 0 {
+		v.find(threat.MGFMT403, e.at, "The file has a second end record with a directory of its own, so readers see different archives.", "")
+	}
+	if first && e.to > v.size {
+		v.find(threat.MGFMT400, e.at, fmt.Sprintf("The archive's comment of %d bytes reaches beyond the file.", e.comment), "")
+		e.to = v.size
+	}
+}
+
+// zip64 looks for the ZIP64 locator right before an end record.
+func (v *View) zip64(e *end) error {
+	var loc [lenLocator64]byte
+	if !v.read(loc[:], e.at-lenLocator64) || binary.LittleEndian.Uint32(loc[:]) != sigLocator64 {
+		return v.fault()
+	}
+	stated := binary.LittleEndian.Uint64(loc[8:])
+	// Right before the locator first: that is where it is also if something was put in front of the archive.
+	for _, at := range []int64{e.at - lenLocator64 - lenEnd64, int64(min(stated, 1<<62))} {
+		var rec [lenEnd64]byte
+		if at < e.at && v.read(rec[:], at) && binary.LittleEndian.Uint32(rec[:]) == sigEnd64 {
+			e.merge64(rec[:], at)
+			return nil
+		}
+	}
+	v.find(threat.MGFMT400, e.at, fmt.Sprintf("There is no ZIP64 end record where its locator says, at %d.", stated), "")
+	return v.fault()
+}
