@@ -27,6 +27,7 @@ func group(n byte, name string) model.Group {
 	}
 }
 
+// Checklist 3, 12, 135 to 138.
 func groups(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	want := group(10, "S3-Production")
@@ -96,6 +97,7 @@ func groups(t *testing.T, s *store.Store) {
 	}
 }
 
+// Checklist 73 to 78.
 func ensureGroups(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	base := group(10, "Default S3")

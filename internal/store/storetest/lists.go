@@ -27,6 +27,7 @@ func numbers(t *testing.T, s *store.Store, f store.ScanFilter) string {
 	return fmt.Sprintf("%s of %d", strings.Join(out, " "), total)
 }
 
+// Checklist 108 to 113, 116 to 121, 125.
 func listScans(t *testing.T, s *store.Store) {
 	two, three, four := Scan(2), Scan(3), Scan(4)
 	two.Version.Source, two.ModelURI, two.Outcome = model.S3, "s3://Bucket/100%_model", model.Allowed

@@ -15,6 +15,7 @@ import (
 	"modelgate/internal/store"
 )
 
+// Checklist 1, 2, 6, 107.
 func scanRoundTrip(t *testing.T, s *store.Store) {
 	want := put(t, s, Scan(1))
 	got := read(t, s, want.UUID)
@@ -51,6 +52,7 @@ func scanRoundTrip(t *testing.T, s *store.Store) {
 	}
 }
 
+// Checklist 7: a scan is replaced by what became of it and never deleted.
 func scanReplace(t *testing.T, s *store.Store) {
 	pending := Scan(1)
 	pending.Outcome, pending.Evaluations, pending.Files, pending.ModelVersionUUID = model.Pending, nil, nil, uuid.Nil
@@ -257,6 +259,7 @@ func recovery(t *testing.T, s *store.Store) {
 	}
 }
 
+// Checklist 6, 8, 128.
 func evaluations(t *testing.T, s *store.Store) {
 	scan := put(t, s, Scan(1))
 	put(t, s, Scan(2))
@@ -291,6 +294,7 @@ func evaluations(t *testing.T, s *store.Store) {
 	}
 }
 
+// Checklist 8, 12.
 func files(t *testing.T, s *store.Store) {
 	scan := Scan(1)
 	deep := strings.Repeat("d/", 100) + "deep.bin"
