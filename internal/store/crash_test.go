@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -154,5 +155,24 @@ func TestCloseWritesWhatIsBuffered(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the record has mode %v, %v; want 0600", info.Mode(), err)
+	}
+}
+
+func TestAnAddressThatIsNoFileIsRefusedWithoutItsPassword(t *testing.T) {
+	for _, path := range []string{"", "postgres://user:secret@db/modelgate", "postgresql://user:secret@db/modelgate"} {
+		s, err := store.Open(t.Context(), store.Options{Path: path})
+		if err == nil {
+			s.Close()
+		}
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+	s := open(t, "sqlite://"+filepath.Join(t.TempDir(), "record.db"))
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

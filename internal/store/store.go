@@ -39,7 +39,7 @@ var (
 
 // Options say where the record is and who writes it.
 type Options struct {
-	// Path is the SQLite file; it and its directory are made if absent.
+	// Path is the SQLite file, with or without sqlite:// before it; it and its directory are made if absent.
 	Path string
 	// Instance names this process for [Store.Recover]; a restarted process has the name of its predecessor.
 	Instance string
@@ -55,6 +55,13 @@ type Store struct {
 
 // Open opens the record and brings its schema up to date.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	o.Path = strings.TrimPrefix(o.Path, "sqlite://")
+	if scheme, _, ok := strings.Cut(o.Path, "://"); ok { // the rest may hold a password
+		return nil, fmt.Errorf("open database: %s is not supported yet; give the path of a SQLite file", scheme)
+	}
+	if o.Path == "" {
+		return nil, errors.New("open database: no path")
+	}
 	if err := prepareFile(o.Path); err != nil {
 		return nil, err
 	}
