@@ -7,9 +7,10 @@
 //	tmp/…               fetches under way; what a crash left there is removed by Open
 //
 // However many callers ask for a blob, there is one fetch. It writes to a temporary file, hashes in a goroutine of its own, compares
-// what scanners were given before ([Want.Blocks]) with what passes now, and lets every reader follow along. The last bytes are kept
-// from everybody until all of it has matched: bytes that are not what was asked for are never given out whole, and never kept. Then
-// the file is renamed into its place, so that nothing half-written is ever taken for a blob.
+// what scanners were given before ([Want.Blocks]) with what passes now, and lets every reader follow along. No byte of such a block is
+// given to anybody before the block has matched, and the last bytes are kept from everybody until all of it has: what was judged is
+// what is read, by range or as a whole, and bytes that are not what was asked for are never given out whole, and never kept. Then the
+// file is renamed into its place, so that nothing half-written is ever taken for a blob.
 //
 // A fetch belongs to the store, not to its callers: it goes on when they leave. When upstream cuts it off, it is resumed
 // where it stopped. When the disk is full, the blob that was used least recently goes, and if that does not help, each reader is
@@ -231,7 +232,7 @@ func (s *Store) leave(f *fetch) {
 		return
 	}
 	s.orphans++
-	if s.orphans > maxOrphans {
+	if verified, _ := f.state(); s.orphans > maxOrphans && !verified {
 		f.cancel()
 		s.forget(f)
 	}

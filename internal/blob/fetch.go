@@ -35,7 +35,8 @@ type fetch struct {
 
 	mu       sync.Mutex
 	file     *os.File      // nil until it is made, and if it can't be
-	written  int64         // bytes of the file that can be read
+	written  int64         // bytes of the file
+	cleared  int64         // bytes of it of which no block is left to be compared
 	verified bool          // all bytes are there and what they should be
 	err      error         // why the fetch ended otherwise
 	changed  chan struct{} // closed when any of these changes; nil if nobody waits
@@ -115,7 +116,7 @@ func (f *fetch) fill() error {
 		return fmt.Errorf("%w: %w", errSpilled, err)
 	}
 	f.update(func() { f.file = file })
-	h := startHashing(newVerifier(f.want))
+	h := startHashing(newVerifier(f.want), func(cleared int64) { f.update(func() { f.cleared = cleared }) })
 	up := &resuming{ctx: f.ctx, open: f.open, backoff: f.store.backoff, size: f.want.Size}
 	err = f.copy(up, h)
 	up.Close()
@@ -166,13 +167,15 @@ func (f *fetch) copy(up *resuming, h *hashing) error {
 	}
 }
 
-// write appends to the file and lets readers have it. If the disk is full, blobs have to go; the error wraps errSpilled if that
-// does not help, and what was written before stays readable.
+// write appends to the file. If the disk is full, blobs have to go; the error wraps errSpilled if that does not help, and what was
+// written before stays readable.
 func (f *fetch) write(p []byte) error {
 	for len(p) > 0 {
 		n, err := f.store.disk.writeAt(f.file, p, f.written)
 		p = p[n:]
-		f.update(func() { f.written += int64(n) })
+		f.mu.Lock()
+		f.written += int64(n)
+		f.mu.Unlock()
 		if err != nil && (!full(err) || !f.evict(f.want.Size-f.written)) {
 			return fmt.Errorf("%w: %w", errSpilled, err)
 		}
@@ -221,8 +224,9 @@ func (f *fetch) update(change func()) {
 	}
 }
 
-// await waits until bytes at off can be given out and tells how many. A reader whose own blocks were not compared as the bytes
-// passed is not admitted to the last ones. After the end of the fetch the error is its own, errSpilled or errUnchecked.
+// await waits until bytes at off can be given out and tells how many. A reader who is not admitted, because its own blocks are not
+// those that are compared as the bytes pass, has to wait for all of them. After the end of the fetch the error is its own, errSpilled
+// or errUnchecked.
 func (f *fetch) await(ctx context.Context, off int64, admitted bool) (int64, error) {
 	for {
 		f.mu.Lock()
@@ -257,10 +261,14 @@ func (f *fetch) await(ctx context.Context, off int64, admitted bool) (int64, err
 
 // limit is how many bytes from the front can be given out. The fetch is locked.
 func (f *fetch) limit(admitted bool) int64 {
-	if f.verified && admitted {
+	switch {
+	case !admitted:
+		return 0
+	case f.verified:
 		return f.want.Size
+	default:
+		return min(f.cleared, max(0, f.want.Size-Withheld))
 	}
-	return min(f.written, max(0, f.want.Size-Withheld))
 }
 
 // state tells how the fetch stands.

@@ -14,7 +14,8 @@ type hashing struct {
 	parts  chan part     // to be hashed
 	failed chan struct{} // closed at the first mismatch
 	done   chan struct{}
-	err    error // set before done is closed
+	err    error               // set before done is closed
+	passed func(cleared int64) // is told how far the bytes have been found good
 }
 
 // part is a piece of a buffer that was filled.
@@ -23,9 +24,9 @@ type part struct {
 	buffer []byte // the buffer if it is free after this part, else nil
 }
 
-func startHashing(v *verifier) *hashing {
+func startHashing(v *verifier, passed func(cleared int64)) *hashing {
 	h := &hashing{
-		v: v, size: min(bufferSize, v.want.Size),
+		v: v, passed: passed, size: min(bufferSize, v.want.Size),
 		free: make(chan []byte, buffers), parts: make(chan part, 64), failed: make(chan struct{}), done: make(chan struct{}),
 	}
 	for range buffers {
@@ -41,6 +42,8 @@ func (h *hashing) run() {
 		if h.err == nil {
 			if _, h.err = h.v.Write(p.bytes); h.err != nil {
 				close(h.failed)
+			} else {
+				h.passed(h.v.cleared())
 			}
 		}
 		if p.buffer != nil {

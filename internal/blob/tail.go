@@ -13,7 +13,7 @@ type tail struct {
 	v        *verifier
 	size     int64
 	pos      int64  // of pending
-	pending  []byte // read and hashed, not given out yet: at most Withheld and tailChunk
+	pending  []byte // read and hashed, not given out yet: what is withheld, and tailChunk
 	verified bool
 	err      error // that ended it; it stays
 }
@@ -25,9 +25,9 @@ const tailChunk = 32 << 10
 func (c *Content) spill() error {
 	f := c.fetch
 	f.mu.Lock()
-	file, written := f.file, f.written
+	file, written, start := f.file, f.written, f.limit(c.admitted)
 	f.mu.Unlock()
-	t := &tail{v: newVerifier(c.want), size: c.want.Size, pos: min(written, max(0, c.want.Size-Withheld))}
+	t := &tail{v: newVerifier(c.want), size: c.want.Size, pos: start}
 	if written > 0 {
 		if _, err := io.Copy(t.v, io.NewSectionReader(file, 0, written)); err != nil {
 			return fmt.Errorf("read what was written: %w", err)
@@ -74,7 +74,7 @@ func (t *tail) read(p []byte) (int, error) {
 	for {
 		limit := t.size
 		if !t.verified {
-			limit = max(0, t.size-Withheld)
+			limit = min(t.v.cleared(), max(0, t.size-Withheld))
 		}
 		if n := min(int64(len(p)), int64(len(t.pending)), limit-t.pos); n > 0 {
 			copy(p, t.pending[:n])

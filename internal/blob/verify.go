@@ -95,6 +95,14 @@ func (v *verifier) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// cleared is up to where bytes can be given out as far as blocks go: not those of a block that has not passed whole.
+func (v *verifier) cleared() int64 {
+	if v.passed != nil {
+		return v.want.Blocks[v.next].Offset
+	}
+	return v.off
+}
+
 // finish says whether all of it was what was asked for. An error wraps ErrMismatch.
 func (v *verifier) finish() error {
 	if v.off != v.want.Size {

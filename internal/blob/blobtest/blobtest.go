@@ -29,18 +29,19 @@ type Store interface {
 // Run tests the stores that empty returns, each of which holds nothing.
 func Run(t *testing.T, empty func(t *testing.T) Store) {
 	for name, test := range map[string]func(*testing.T, Store){
-		"what was fetched is given from the store": keeps,
-		"an empty blob needs no upstream":          takesNothing,
-		"many callers share one fetch":             shares,
-		"readers follow along":                     follows,
-		"wrong bytes are never complete":           refusesWrongBytes,
-		"other bytes than scanned are refused":     holdsToBlocks,
-		"other bytes than scanned by one caller":   holdsToLaterBlocks,
-		"a cut is not noticed":                     resumes,
-		"a refusal is passed on":                   passesRefusals,
-		"a refusal is the caller's own":            retriesWithOwnOpener,
-		"callers may leave":                        outlivesCallers,
-		"seeking and reading at a place":           seeks,
+		"what was fetched is given from the store":       keeps,
+		"an empty blob needs no upstream":                takesNothing,
+		"many callers share one fetch":                   shares,
+		"readers follow along":                           follows,
+		"wrong bytes are never complete":                 refusesWrongBytes,
+		"other bytes than scanned are refused":           holdsToBlocks,
+		"other bytes than scanned by one caller":         holdsToLaterBlocks,
+		"what was scanned is compared before it's given": comparesFirst,
+		"a cut is not noticed":                           resumes,
+		"a refusal is passed on":                         passesRefusals,
+		"a refusal is the caller's own":                  retriesWithOwnOpener,
+		"callers may leave":                              outlivesCallers,
+		"seeking and reading at a place":                 seeks,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, empty(t)) })
 	}
@@ -198,6 +199,44 @@ func holdsToBlocks(t *testing.T, s Store) {
 	want.Blocks = []finding.Block{{Offset: int64(len(content)) - 5, Size: 10}}
 	if _, err := get(s, want, u.Open); !errors.Is(err, blob.ErrMismatch) {
 		t.Errorf("more bytes than there are were scanned: %v", err)
+	}
+}
+
+// comparesFirst has readers by range ask for a block that a scanner was given, and for what stands before it.
+func comparesFirst(t *testing.T, s Store) {
+	content := Noise(1<<20, 13)
+	for _, wrong := range []bool{true, false} {
+		passing := slices.Clone(content)
+		if wrong {
+			passing[200_000] ^= 1
+		}
+		u := &Upstream{Content: passing, Gate: make(chan int, 1)}
+		want := WantOf(content)
+		want.Blocks = []finding.Block{BlockOf(content, 128<<10, 128<<10)}
+		u.Gate <- 250_000 // in the middle of the block, behind the wrong byte
+		ctx, cancel := context.WithCancel(context.Background())
+		c, err := s.Get(ctx, want, u.Open)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := s.Get(context.Background(), want, u.Open)
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, 1000)
+		if n, err := c.ReadAt(buf, 128<<10-1000); n != 1000 || err != nil || !bytes.Equal(buf, content[128<<10-1000:128<<10]) {
+			t.Errorf("what stands before the block: %d, %v", n, err)
+		}
+		cancel()
+		if n, err := c.ReadAt(buf, 128<<10-500); n != 500 || !errors.Is(err, context.Canceled) {
+			t.Errorf("a block that has not come whole: %d, %v", n, err)
+		}
+		close(u.Gate)
+		_, err = other.ReadAt(buf, 128<<10)
+		if errors.Is(err, blob.ErrMismatch) != wrong || !wrong && (err != nil || !bytes.Equal(buf, content[128<<10:128<<10+1000])) {
+			t.Errorf("a block that is wrong (%v): %v", wrong, err)
+		}
+		_, _ = c.Close(), other.Close()
 	}
 }
 
