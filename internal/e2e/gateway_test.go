@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -13,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"modelgate/internal/testenv"
 )
 
 // programKey names the environment variable that holds the path of the program under test. If it is not set, TestMain builds
@@ -21,8 +24,13 @@ const programKey = "MODELGATE_E2E_PROGRAM"
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
-// buildAndRun builds the program, if there is none yet, and runs the tests.
+// buildAndRun installs the clients, so that no test is late because of them, builds the program, if there is none yet, and runs
+// the tests.
 func buildAndRun(m *testing.M) int {
+	if err := testenv.All(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "install clients for tests:", err)
+		return 1
+	}
 	if os.Getenv(programKey) != "" {
 		return m.Run()
 	}

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -66,6 +68,27 @@ func Rust(t testing.TB) string {
 func Tool(t testing.TB, name string) string {
 	t.Helper()
 	return must(t)(FindTool(t.Context(), name))
+}
+
+// All installs everything that there is.
+func All(ctx context.Context) error {
+	for _, env := range []string{Hub24, Hub36, Hub23, Stack} {
+		if _, err := FindPython(ctx, env); err != nil {
+			return err
+		}
+	}
+	if _, err := FindNodeModule(ctx); err != nil {
+		return err
+	}
+	if _, err := FindRust(ctx); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(installable)) {
+		if _, err := FindTool(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func must(t testing.TB) func(string, error) string {

@@ -1,6 +1,6 @@
 // Command testenv installs one thing that tests or demonstrations need and prints where it is:
 //
-//	testenv python hub24 | hf hub24 | node-module | rust | tool <name>
+//	testenv python hub24 | hf hub24 | node-module | rust | tool <name> | all
 package main
 
 import (
@@ -26,6 +26,11 @@ func main() {
 
 func find(ctx context.Context, args []string) (string, error) {
 	args = append(args, "", "")
+	if args[0] == "all" {
+		if err := testenv.All(ctx); err != nil {
+			return "", err
+		}
+	}
 	switch args[0] {
 	case "python":
 		return testenv.FindPython(ctx, args[1])
@@ -36,9 +41,11 @@ func find(ctx context.Context, args []string) (string, error) {
 		return testenv.FindNodeModule(ctx)
 	case "rust":
 		return testenv.FindRust(ctx)
+	case "all":
+		return testenv.Cache()
 	case "tool":
 		return testenv.FindTool(ctx, args[1])
 	default:
-		return "", errors.New("usage: testenv python|hf <environment> | node-module | rust | tool <name>")
+		return "", errors.New("usage: testenv python|hf <environment> | node-module | rust | tool <name> | all")
 	}
 }

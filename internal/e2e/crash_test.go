@@ -1,0 +1,70 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"modelgate/internal/hubtest"
+)
+
+func TestWhatWasToldBeforeAKillIsOnRecordAfterIt(t *testing.T) {
+	w := newWorld(t)
+	on, g := through(t, w)
+	const models = 60
+	contents := map[string]hubtest.Content{}
+	addresses := map[string]string{}
+	for i := range models {
+		id := fmt.Sprintf("org/many%d", i)
+		contents[id] = hubtest.Safetensors(int64(50_000+i), uint64(1000+i))
+		if i%3 == 0 {
+			contents[id] = hubtest.Bytes(append([]byte(fmt.Sprintf("\x80\x02X\x01\x00\x00\x00%c0", 'a'+i%26)), hubtest.InertPickle()[2:]...))
+		}
+		repo := w.AddModel(id, hubtest.Files{"model.bin": contents[id]})
+		addresses[id] = on.endpoint + "/" + id + "/resolve/" + repo.Head() + "/model.bin"
+	}
+	told := map[string]string{}
+	for round := range 3 {
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		for i := range models {
+			id := fmt.Sprintf("org/many%d", i)
+			all.Go(func() {
+				got, err := attempt(t.Context(), "GET", addresses[id], "")
+				if err != nil || got.header.Get("X-Modelgate-Scan") == "" {
+					return // the kill was first
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if scan := got.header.Get("X-Modelgate-Scan"); told[id] != "" && told[id] != scan {
+					t.Errorf("%s: scan %s was told, now it is %s", id, told[id], scan)
+				} else {
+					told[id] = scan
+				}
+			})
+		}
+		time.Sleep(time.Duration(60*(round+1)) * time.Millisecond)
+		g.stop(syscall.SIGKILL)
+		all.Wait()
+		g.start(t)
+	}
+	if len(told) == 0 {
+		t.Error("nobody was told anything before the kills")
+	}
+	for id, scan := range told {
+		if got := ask(t, "GET", on.endpoint+"/aims/data/v1/scans/"+scan, "Authorization", "Bearer any"); got.status != http.StatusOK {
+			t.Errorf("scan %s of %s: %d %s", scan, id, got.status, got.body)
+		}
+	}
+	for i := range models {
+		id := fmt.Sprintf("org/many%d", i)
+		got := ask(t, "GET", addresses[id])
+		if evil := i%3 == 0; evil && got.status != http.StatusForbidden ||
+			!evil && (got.status != http.StatusOK || hubtest.Bytes([]byte(got.body)).SHA256() != contents[id].SHA256()) {
+			t.Errorf("%s: %d %.200s", id, got.status, got.header.Get("X-Error-Message"))
+		}
+	}
+}
