@@ -101,6 +101,13 @@ func ZIPTricks(payload string) map[string]Trick {
 			e.Content = []byte("honest")
 			e.Raw = append(Deflated(e.Content), payload...)
 		})), []string{"MG-FMT-402"}},
+		"stored bytes are called deflated in both headers": {
+			z(zipWith(zipHidden(payload, "a"), zipBoth(func(r *ZIPRecord) { r.Method = 8 }))), []string{"MG-FMT-400"},
+		},
+		"deflated bytes of no entry are called stored": {
+			z(zipPlain("a"), zipWith(zipDeflated(payload, "b"), func(e *ZIPEntry) { e.NoCentral = true; e.Local = func(r *ZIPRecord) { r.Method = 0 } })), []string{"MG-FMT-400", "MG-FMT-403"},
+		},
+		"two ZIP64 end records":                     {BuildZIPEnd(zipTwoWide(), zipPlain("a"), zipHidden(payload, "b")), []string{"MG-FMT-403"}},
 		"a deflated entry breaks off":               {z(zipWith(zipDeflated(payload, "a"), func(e *ZIPEntry) { e.Raw = zipBroken(payload) })), []string{"MG-FMT-400"}},
 		"the comment is longer than the file":       {BuildZIPEnd(func(e *ZIPEnd) { e.CommentLength = 99 }, zipHidden(payload, "a")), []string{"MG-FMT-400"}},
 		"a name leads out of the root":              {z(zipHidden(payload, "../../etc/cron.d/x")), []string{"PAIT-ARV-100"}},
@@ -151,6 +158,23 @@ func zipWide(count, counted uint64) func(*ZIPEnd) {
 		if count == 0xffff {
 			e.Size, e.Offset = 0xffffffff, 0xffffffff
 		}
+	}
+}
+
+// zipTwoWide puts two ZIP64 end records in front of the end record: one that ends the directory behind its first entry where
+// the locator says, and a true one right before the locator.
+func zipTwoWide() func(*ZIPEnd) {
+	return func(e *ZIPEnd) {
+		whole := *e
+		zipWide(0xffff, 2)(e)
+		decoy := whole
+		decoy.Size = 47
+		zipWide(0xffff, 1)(&decoy)
+		record := decoy.Before[:56]
+		locator := e.Before[56:]
+		at := uint64(whole.Offset + whole.Size)
+		locator = append(append(bytes.Clone(locator[:8]), binary.LittleEndian.AppendUint64(nil, at)...), locator[16:]...)
+		e.Before = append(append(bytes.Clone(record), e.Before[:56]...), locator...)
 	}
 }
 

@@ -42,7 +42,8 @@ func (v *View) findEnds(tail []byte) {
 		}
 		to = i + len(sig) - 1
 		if len(tail)-i >= lenEnd {
-			v.ends = append(v.ends, parseEnd(tail[i:], base+int64(i)))
+			e := parseEnd(tail[i:], base+int64(i))
+			v.ends = append(v.ends, &e)
 		}
 	}
 }
@@ -50,10 +51,12 @@ func (v *View) findEnds(tail []byte) {
 // directory reads the central directory of an end record, at each place where some reader looks for it: where the record
 // says that it is, and right before the record.
 func (v *View) directory(e *end) error {
-	if err := v.zip64(e); err != nil {
-		return err
+	if !e.wide && !e.known {
+		if err := v.zip64(e); err != nil {
+			return err
+		}
 	}
-	first := e == &v.ends[0]
+	first := e == v.ends[0]
 	if !first {
 		if v.within(e.at) {
 			e.at = -1 // of an archive that is stored in this one
@@ -122,21 +125,36 @@ func (v *View) judgeEnd(e *end, first bool, read int) {
 	}
 }
 
-// zip64 looks for the ZIP64 locator right before an end record.
+// zip64 looks for the ZIP64 locator right before an end record, and for the record that it leads to. Readers disagree on where
+// that is: where the locator says, or right before it. They disagree too on whether it counts if the plain record has values
+// of its own. Each reading that differs is an end record more.
 func (v *View) zip64(e *end) error {
 	var loc [lenLocator64]byte
 	if !v.read(loc[:], e.at-lenLocator64) || binary.LittleEndian.Uint32(loc[:]) != sigLocator64 {
 		return v.fault()
 	}
 	stated := binary.LittleEndian.Uint64(loc[8:])
-	// Right before the locator first: that is where it is also if something was put in front of the archive.
+	plain, found := *e, 0
 	for _, at := range []int64{e.at - lenLocator64 - lenEnd64, int64(min(stated, 1<<62))} {
 		var rec [lenEnd64]byte
-		if at < e.at && v.read(rec[:], at) && binary.LittleEndian.Uint32(rec[:]) == sigEnd64 {
-			e.merge64(rec[:], at)
-			return nil
+		if at >= e.at || !v.read(rec[:], at) || binary.LittleEndian.Uint32(rec[:]) != sigEnd64 || found > 0 && at == e.from {
+			continue
 		}
+		if found++; found == 1 {
+			e.merge64(rec[:], at)
+			continue
+		}
+		other := plain
+		other.merge64(rec[:], at)
+		v.find(threat.MGFMT403, e.at, "There are two ZIP64 end records, and readers differ in which they take.", "")
+		v.ends = append(v.ends, &other)
 	}
-	v.find(threat.MGFMT400, e.at, fmt.Sprintf("There is no ZIP64 end record where its locator says, at %d.", stated), "")
+	if e.quarrel != "" && e.wide {
+		plain.known = true
+		v.ends = append(v.ends, &plain)
+	}
+	if found == 0 {
+		v.find(threat.MGFMT400, e.at, fmt.Sprintf("There is no ZIP64 end record where its locator says, at %d.", stated), "")
+	}
 	return v.fault()
 }

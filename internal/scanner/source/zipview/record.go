@@ -172,7 +172,8 @@ type end struct {
 	size    int64 // of the central directory
 	offset  int64 // of the central directory, as stated
 	disk    bool  // refers to other disks
-	wide    bool
+	wide    bool  // has the values of a ZIP64 record
+	known   bool  // is the plain reading of a record whose ZIP64 twin was read
 	comment int64
 	quarrel string // why ZIP64 and plain record contradict each other, "" if they don't
 }

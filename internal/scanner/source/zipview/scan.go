@@ -93,8 +93,9 @@ type scan struct {
 	s       source.Sink
 	v       *View
 	plan    Plan
-	seen    map[content]bool
-	outcome source.Outcome // of the last member
+	seen    map[content]bool // whether it was scanned for sure, not as a guess
+	broken  bool             // the last entry did not inflate
+	outcome source.Outcome   // of the last member
 }
 
 // entry scans one entry in every way in which it can be read, under each of its names.
@@ -115,8 +116,18 @@ func (sc *scan) entry(e *Entry) error {
 	if unknown {
 		sc.find(threat.MGFMT404, e, fmt.Sprintf("An entry is stored by method %d, which no scanner reads.", e.header().Method))
 	}
+	sc.broken = false
 	for _, way := range ways {
 		if err := sc.way(e, way, !way.certain); err != nil {
+			return err
+		}
+	}
+	if !sc.broken && e.Central != nil {
+		return nil
+	}
+	// What does not inflate, or has no entry in the directory, may be something else to another reader.
+	for _, m := range []uint16{methodStored, methodDeflate} {
+		if err := sc.way(e, sc.v.reading(e, m, e.taken, sc.v.sized(e), false), true); err != nil {
 			return err
 		}
 	}
@@ -135,10 +146,10 @@ func (e *Entry) flags() uint16 {
 // way scans an entry in one of its readings. Prose makes it a guess: nothing is said of bytes that turn out to be nothing.
 func (sc *scan) way(e *Entry, way *reading, prose bool) error {
 	key := content{e.data, way.taken, way.method}
-	if sc.seen[key] {
+	if certain, seen := sc.seen[key]; seen && (certain || prose) {
 		return nil
 	}
-	sc.seen[key] = true
+	sc.seen[key] = !prose
 	for _, name := range e.names() {
 		out, err := sc.s.Member(sc.ctx, source.Member{Name: name, Bytes: way.bytes, Family: sc.plan.Family(e), Prose: prose})
 		if err != nil {
@@ -212,6 +223,7 @@ func (sc *scan) verify(e *Entry, way *reading) error {
 		return err // of the reader
 	default:
 		id = threat.MGFMT400
+		sc.broken = way.stream != nil && !errors.Is(err, errSize) && !errors.Is(err, errChecksum)
 	}
 	sc.find(id, e, "The bytes of an entry do not fit its headers: "+err.Error()+".")
 	return nil

@@ -43,8 +43,9 @@ type View struct {
 	r      source.Reader
 	budget *source.Budget
 	size   int64
-	ends   []end
+	ends   []*end
 	dirs   []dir
+	listed map[int64]bool // offsets of the central headers
 	found  []finding.Finding
 	spent  error // why the directory was not read to its end, if it was not
 	broken error // of the reader, kept by read for fault
@@ -111,14 +112,14 @@ func open(f *source.File) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{r: f, budget: f.Budget, size: size}
+	v := &View{r: f, listed: map[int64]bool{}, budget: f.Budget, size: size}
 	v.findEnds(tail)
 	local := len(head) >= lenLocal && binary.LittleEndian.Uint32(head) == sigLocal
 	if !local && !v.plausible(head) {
 		return (*View)(nil), nil
 	}
-	for i := range v.ends {
-		if err := v.directory(&v.ends[i]); err != nil {
+	for i := 0; i < len(v.ends); i++ { // reading one may add another
+		if err := v.directory(v.ends[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -183,6 +184,10 @@ func (v *View) headers(off int64, e *end, shift int64) (int, error) {
 			break
 		}
 		n++
+		if v.listed[at] {
+			continue // as part of another directory
+		}
+		v.listed[at] = true
 		v.Entries = append(v.Entries, v.entry(h, shift))
 		if err := v.fault(); err != nil {
 			return n, err
