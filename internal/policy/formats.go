@@ -61,12 +61,33 @@ func formatChoices() []Choice {
 		{"xz", "xz stream"},
 		{"lz4", "LZ4 stream"},
 		{"7_zip", "7-Zip archive"},
+		// Names of our own: the published ones end here.
+		{"zstd", "Zstandard stream"},
+		{"zfile", "Old compression of joblib"},
+		{"container", "Containers that are not opened"},
+		{"caffe", "Caffe"},
+		{"catboost", "CatBoost"},
+		{"coreml", "CoreML"},
+		{"darknet", "Darknet"},
+		{"executorch", "ExecuTorch"},
+		{"fasttext", "fastText"},
+		{"hdf5", "HDF5"},
+		{"lua", "Lua bytecode"},
+		{"mediapipe", "MediaPipe"},
+		{"mindir", "MindSpore MindIR"},
+		{"ncnn", "ncnn"},
+		{"paddle", "PaddlePaddle"},
+		{"pmml", "PMML"},
+		{"skops", "skops"},
+		{"tnn", "TNN"},
+		{"torchserve", "TorchServe archive"},
+		{"xgboost", "XGBoost"},
 	}
 }
 
-// exemptFormats are names of the scanner that say nothing about how a model is stored: no model material, and code and templates
-// that lie beside models. Threats in them are the business of other rules.
-var exemptFormats = map[string]bool{notModel: true, "python": true, "jinja": true}
+// exemptFormats are names of the scanner that say nothing about how a model is stored: no model material, and code, templates and
+// programs that lie beside models. Threats in them are the business of other rules.
+var exemptFormats = map[string]bool{notModel: true, "python": true, "jinja": true, "executable": true}
 
 // framework is the name of the framework behind a machine name, where known texts name one; "" leaves them as they are.
 func framework(format string) string {

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -180,6 +182,30 @@ func texts(j Judgement) string {
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Whatever the scanner recognises can be approved, or is exempt. Checklist 150.
+func TestEveryFormatOfTheScannerCanBeApproved(t *testing.T) {
+	page, err := os.ReadFile("../../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, c := range formatChoices() {
+		if known[c.Value] || c.Label == "" {
+			t.Errorf("choice %+v", c)
+		}
+		known[c.Value] = true
+	}
+	rows := regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\|").FindAllStringSubmatch(string(page), -1)
+	if len(rows) < 40 {
+		t.Fatalf("the page of formats has %d rows", len(rows))
+	}
+	for _, row := range rows {
+		if name := row[1]; !known[name] && !exemptFormats[name] {
+			t.Errorf("%s can neither be approved nor is it exempt", name)
+		}
+	}
 }
 
 // Checklist 9, 23, 38 to 40, 43, 44.
