@@ -1,13 +1,9 @@
 package pickle
 
 import (
-	"bytes"
-	"io"
 	"strings"
-	"unicode/utf8"
 
 	"modelgate/internal/finding"
-	"modelgate/internal/scanner/source"
 	"modelgate/internal/threat"
 )
 
@@ -25,6 +21,7 @@ const (
 	checkLoadBytes           // torch.storage._load_from_bytes(bytes)
 	checkRebuildType         // torch._tensor._rebuild_from_type_v2(function, class, args, state)
 	checkClassFirst          // f(class, …), where only the class matters
+	checkContainer           // list(…) and its like: not of endless things
 	checkTypeOf              // type(None) and its like
 	checkDType               // numpy.dtype(…)
 	checkArrayWrapper        // joblib's NumpyArrayWrapper: raw bytes follow its BUILD
@@ -73,6 +70,8 @@ func (m *machine) condition(g *global, callee value, items []value, whole bool) 
 		return self, m.rebuildType(items)
 	case checkTypeOf:
 		return m.typeOf(items)
+	case checkContainer:
+		return self, m.elements(items)
 	default:
 		return self, harmless
 	}
@@ -102,7 +101,7 @@ func (m *machine) firstClass(items []value, n int) (value, grade) {
 		return 0, grade
 	}
 	if n == 3 { // copyreg._reconstructor: the base makes the object
-		if base := m.global(items[1]); base == nil || base.module != "builtins" || base.grade != harmless {
+		if base := m.global(items[1]); base == nil || base.module != "builtins" || base.grade > conditional {
 			return 0, suspicious
 		}
 	}
@@ -137,111 +136,6 @@ func (m *machine) encode(items []value) (value, grade) {
 		return makeValue(kNested, uint64(index)), harmless
 	}
 	return makeValue(kBytes, maxText), harmless
-}
-
-// latin1 looks at the bytes that a string stands for.
-func (m *machine) latin1(v value) (index int, taken bool) {
-	if v.kind() != kLongText {
-		if !m.afford(int(v.payload() & maxText)) { // its length
-			return 0, false
-		}
-		text, ok := m.content(v)
-		if !ok {
-			return 0, false
-		}
-		raw := make([]byte, len(text))
-		n, _ := io.ReadFull(&narrow{r: strings.NewReader(text)}, raw) // characters are longer than what they stand for
-		if !looksLike(raw[:n], false) && !looksLikeCode(raw[:n]) {
-			return 0, false
-		}
-		return m.hand(m.at, "#latin1", source.Bytes(raw[:n]))
-	}
-	if v.payload() >= uint64(len(m.longs)) || !m.afford(4*sniffHead) {
-		return 0, false
-	}
-	span := m.longs[v.payload()]
-	head, err := m.in.peekAt(span.offset, int(min(span.size, 2*sniffHead)))
-	if err != nil {
-		m.abort(err)
-		return 0, false
-	}
-	narrowed := func(r io.ByteReader) io.Reader { return &narrow{r: r} }
-	if span.escaped {
-		narrowed = func(r io.ByteReader) io.Reader { return &escaped{r: r} }
-	}
-	raw := make([]byte, sniffHead)
-	n, _ := io.ReadFull(narrowed(bytes.NewReader(head)), raw) // the head may end inside a character
-	if !looksLike(raw[:n], false) && !looksLikeCode(raw[:n]) {
-		return 0, false
-	}
-	decode := func(f *source.Forward) (io.Reader, error) { return narrowed(f), nil }
-	return m.hand(span.offset, "#latin1", source.Decode(m.f, span.offset, span.size, decode, m.f.Budget))
-}
-
-// narrow turns UTF-8 into the Latin-1 that it encodes.
-type narrow struct {
-	r io.ByteReader
-}
-
-func (n *narrow) Read(p []byte) (int, error) {
-	for i := range p {
-		c, err := n.r.ReadByte()
-		if err != nil {
-			return i, err
-		}
-		if c < utf8.RuneSelf {
-			p[i] = c
-			continue
-		}
-		low, err := n.r.ReadByte()
-		if err != nil {
-			return i, err
-		}
-		if c&^1 != 0xc2 { // not Latin-1: the loader stops
-			return i, io.ErrUnexpectedEOF
-		}
-		p[i] = c<<6 | low&0x3f
-	}
-	return len(p), nil
-}
-
-// escaped turns a line of raw-unicode-escape into the Latin-1 that it stands for.
-type escaped struct {
-	r io.ByteReader
-}
-
-func (e *escaped) Read(p []byte) (int, error) {
-	for i := range p {
-		c, err := e.r.ReadByte()
-		if err != nil {
-			return i, err
-		}
-		if p[i] = c; c != '\\' {
-			continue
-		}
-		digits := 4
-		switch c, err = e.r.ReadByte(); {
-		case err != nil:
-			return i, err
-		case c == 'U':
-			digits = 8
-		case c != 'u': // what a nested stream has behind a backslash is written as an escape, so this is none
-			return i, io.ErrUnexpectedEOF
-		}
-		p[i] = 0
-		for range digits {
-			d, err := e.r.ReadByte()
-			if err != nil {
-				return i, err
-			}
-			n, ok := hexDigit(d)
-			if !ok {
-				return i, io.ErrUnexpectedEOF
-			}
-			p[i] = p[i]<<4 | n
-		}
-	}
-	return len(p), nil
 }
 
 // ufunc judges numpy's _ufunc_reconstruct, which imports a module by name.
@@ -283,6 +177,32 @@ func (m *machine) loadBytes(items []value) grade {
 	default:
 		return suspicious
 	}
+}
+
+// mostElements is how long a container may be that one instruction makes.
+const mostElements = 1 << 30
+
+// elements judges list(x) and its like. What is made of a number or a range may fill the memory of whoever loads it.
+func (m *machine) elements(items []value) grade {
+	if len(items) == 0 {
+		return harmless
+	}
+	n, ok := items[0].int()
+	if items[0].kind() == kBigInt || ok && n > mostElements {
+		m.bomb("a container is made of an enormous number of elements")
+	}
+	if g := m.instanceOf(items[0]); g != nil && (g.name == "range" || g.name == "enumerate" || g.name == "zip") {
+		return suspicious
+	}
+	return harmless
+}
+
+// instanceOf returns the class of an object, or nil.
+func (m *machine) instanceOf(v value) *global {
+	if v.kind() == kInstance {
+		return &m.globals[v.payload()]
+	}
+	return nil
 }
 
 // typeOf judges type(…): with one argument it returns a class, and pickles name those of None and its like so; with three it

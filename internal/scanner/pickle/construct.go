@@ -57,7 +57,7 @@ func (m *machine) inst(class value) {
 
 // oldInstance does what OBJ and INST have in common: without arguments a class is made by __new__, anything else is called.
 func (m *machine) oldInstance(class, args value, bare bool) {
-	if g := m.global(class); bare && g != nil && g.grade == harmless && g.roles&roleNew != 0 {
+	if g := m.global(class); bare && g != nil && g.grade <= conditional && g.roles&roleNew != 0 {
 		m.push(m.instantiate(class, args))
 		return
 	}

@@ -19,8 +19,9 @@ func safeRows() []safe {
 
 func standardRows() []safe {
 	return []safe{
-		{"builtins", roleCreated | roleFill, 0, "set frozenset list dict bytearray"},
-		{"builtins", roleCreated, 0, "tuple int float complex bool str bytes slice range object"},
+		{"builtins", roleCreated | roleFill, checkContainer, "set frozenset list dict bytearray"},
+		{"builtins", roleCreated, checkContainer, "tuple bytes"},
+		{"builtins", roleCreated, 0, "int float complex bool str slice range object"},
 		{"builtins", roleNew | roleCall, 0, "enumerate zip reversed"},
 		{"builtins", roleImport, 0, "NoneType Ellipsis NotImplemented abs len sum round divmod pow ord chr repr hash isinstance"},
 		{"builtins", roleCall, checkTypeOf, "type"},
@@ -52,7 +53,6 @@ func standardRows() []safe {
 		{"ipaddress", roleCreated, 0, "IPv4Address IPv6Address IPv4Network IPv6Network"},
 		{"math cmath", roleImport, 0, "sqrt exp log log2 log10 log1p expm1 sin cos tan asin acos atan atan2 sinh cosh tanh floor ceil fabs pow hypot erf gamma"},
 		{"operator _operator", roleImport, 0, "add sub mul truediv floordiv mod neg pos pow eq ne lt le gt ge and_ or_ xor not_ matmul abs index"},
-		{"itertools", roleCreated, 0, "count cycle repeat chain"},
 		{"typing", roleImport, 0, "Any Union Optional List Dict Tuple Set Callable Sequence Mapping Iterable Generic TypeVar"},
 		{"collections.abc", roleImport, 0, "Mapping MutableMapping Sequence MutableSequence Set Iterable Callable Hashable"},
 		{"time", roleCreated, 0, "struct_time"},

@@ -34,8 +34,9 @@ type scanner struct {
 	zlibs      int   // strings that begin like zlib streams
 	depth      int   // of joblib's nested streams
 	streams    int
-	forks      int // readings of joblib's arrays as opcodes
-	imports    int // names imported so far, each as often as it was
+	expect     int64 // where a loader finds the next stream, if not here
+	forks      int   // readings of joblib's arrays as opcodes
+	imports    int   // names imported so far, each as often as it was
 
 	joblib  bool // met an array wrapper
 	keras   bool
@@ -116,13 +117,13 @@ func (s *scanner) stream(m *machine) (again bool, err error) {
 		return s.afterFault(m)
 	}
 	if s.trace != nil {
-		s.trace(event{offset: s.in.offset(), stop: true})
+		s.trace(event{offset: max(s.in.offset(), m.frameEnd), stop: true})
 	}
 	s.root(m)
 	if more, err := s.legacyNext(m); more || err != nil {
 		return more, err
 	}
-	return s.afterStop()
+	return s.afterStop(m.frameEnd)
 }
 
 // afterFault states how a stream broke and goes on where the next one might begin.

@@ -35,8 +35,18 @@ func (s *scanner) checkFrames() error {
 
 // afterStop passes over padding and tells whether another stream begins there. Anything else is handed to the engine and
 // searched.
-func (s *scanner) afterStop() (again bool, err error) {
+func (s *scanner) afterStop(frameEnd int64) (again bool, err error) {
 	ends := s.in.offset()
+	if frameEnd > ends {
+		last, err := s.in.peekAt(frameEnd-1, 1)
+		if err != nil {
+			return false, err
+		}
+		if len(last) > 0 {
+			s.differ(ends, "a stream stops inside its frame, so loaders go on behind the frame")
+			s.expect = frameEnd
+		}
+	}
 	more, err := s.padding()
 	if err != nil || !more {
 		return false, err
@@ -90,11 +100,20 @@ const resyncSize = 128
 // or with a name, so only such places are looked at.
 func (s *scanner) resync() (again bool, err error) {
 	for {
+		if s.expect > 0 && s.in.offset() >= s.expect { // a loader goes on here, so the probe will do
+			s.expect = 0
+			if ok, err := s.candidate(probeSize); ok || err != nil {
+				return ok, err
+			}
+		}
 		more, err := s.in.fill(2)
 		if err != nil || s.in.have() == 0 {
 			return false, err
 		}
 		rest := s.in.buf[s.in.pos:]
+		if s.expect > 0 && s.expect-s.in.offset() < int64(len(rest)) {
+			rest, more = rest[:s.expect-s.in.offset()+1], true
+		}
 		i, ok := nextStart(rest)
 		s.in.pos += i
 		if !ok {

@@ -108,6 +108,8 @@ func pickleBombs() []Case {
 		brokenPickle("billion laughs", "MG-FMT-405", []byte(laughs+"h\x28.")),
 		brokenPickle("three million values on the stack", "MG-FMT-405", append(deep, '.')),
 		evilPickle("three million values on the stack and a payload", append(deep[:len(deep):len(deep)], pkSystem()+"."...)),
+		brokenPickle("bytes made of an enormous number", "MG-FMT-405", pk4(pkCall(pkStack("builtins", "bytearray"), "\x8a\x06\x00\x00\x00\x00\x00\x10"))),
+		oddPickle("a list of an enormous range", pk4(pkCall(pkStack("builtins", "list"), pkCall(pkStack("builtins", "range"), "J\xff\xff\xff\x7f")))),
 		brokenPickle("a length beyond the file", "MG-FMT-400", append([]byte("\x80\x04\x8e"), binary.LittleEndian.AppendUint64(nil, 1<<62)...)),
 		brokenPickle("a negative length", "MG-FMT-400", []byte("\x80\x02\x8b\xff\xff\xff\xff.")),
 		brokenPickle("a negative memo index", "MG-FMT-400", []byte("\x80\x02Np-1\n.")),

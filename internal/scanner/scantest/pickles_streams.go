@@ -64,6 +64,7 @@ func pickleStreams() []Case {
 		evilPickle("second stream", join(clean, payload)),
 		evilPickle("second stream behind padding", join(clean, make([]byte, 100), payload)),
 		evilPickle("second stream behind junk", join(clean, []byte("\xff\xfe\xfd junk \x00\x01"), payload)),
+		evilPickle("second stream behind a frame that goes on after STOP", join([]byte("\x80\x04\x95\x08\x00\x00\x00\x00\x00\x00\x00N.junk\xff\xff"), []byte("Vposix\nVsystem\n\x93\x8c\x02id\x85R."))),
 		evilPickle("second stream behind a broken one", join([]byte("\x80\x04N\x93."), payload)),
 		evilPickle("second stream of protocol 0 behind junk", join(clean, []byte("\xff\xfejunk"), []byte(pkSystem0+"."))),
 		Case{
