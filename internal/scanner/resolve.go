@@ -15,13 +15,14 @@ import (
 // resolve adds what files of a version say of each other: references that lead nowhere or into other repositories, raw
 // weights that another file accounts for, Python code that nobody imports.
 func (e *Engine) resolve(ctx context.Context, in Input, files []model.File, reports []finding.NamedReport) {
-	v := version{in: in, exists: map[string]bool{}, raw: map[string]string{}, imported: map[string]bool{}}
+	v := version{in: in, exists: map[string]bool{}, raw: map[string]string{}, imports: map[string][]string{}, imported: map[string]bool{}}
 	for _, f := range files {
 		v.exists[f.Path] = true
 	}
 	for i := range reports {
 		v.follow(ctx, &reports[i])
 	}
+	v.reach(reports)
 	v.stems(reports)
 	for i := range reports {
 		v.clearRaw(&reports[i])
@@ -35,8 +36,9 @@ func (e *Engine) resolve(ctx context.Context, in Input, files []model.File, repo
 type version struct {
 	in       Input
 	exists   map[string]bool
-	raw      map[string]string // format of the model that names a path as its raw weights
-	imported map[string]bool   // named as Python code by a file that a loader reads
+	raw      map[string]string   // format of the model that names a path as its raw weights
+	imports  map[string][]string // Python files that a file names
+	imported map[string]bool     // Python files that loaders import
 }
 
 // follow looks up every reference of a file.
@@ -55,18 +57,50 @@ func (v *version) follow(ctx context.Context, r *finding.NamedReport) {
 				r.Context = append(r.Context, absent(ref, missing)...)
 			}
 		case finding.RefPython:
-			target := path.Join(dir, ref.Target)
-			v.imported[target] = true
-			if !v.exists[target] && !v.in.Partial {
+			target, found := v.module(dir, ref.Target)
+			if !found && !v.in.Partial && !slices.Contains(r.Report.Formats, "python") { // imports of code may well be optional
 				missing++
 				r.Context = append(r.Context, absent(ref, missing)...)
 			}
+			v.imports[r.Path] = append(v.imports[r.Path], target)
 		case finding.RefRepo:
 			if !slices.ContainsFunc(r.Context, func(f finding.Finding) bool { return f.Module == printable(ref.Target) }) {
 				r.Context = append(r.Context, v.foreign(ctx, ref)...)
 			}
 		case finding.RefBase: // information, kept in the report
 		}
+	}
+}
+
+// module finds the file of a Python module: the file itself, or that of a package of the name.
+func (v *version) module(dir, target string) (name string, found bool) {
+	name = path.Join(dir, target)
+	if pack := path.Join(strings.TrimSuffix(name, ".py"), "__init__.py"); !v.exists[name] && v.exists[pack] {
+		return pack, true
+	}
+	return name, v.exists[name]
+}
+
+// reach marks every Python file that loaders import: those that other files name, those that are imported by their own name,
+// and what these import.
+func (v *version) reach(reports []finding.NamedReport) {
+	var next []string
+	for _, r := range reports {
+		switch {
+		case !slices.Contains(r.Report.Formats, "python"):
+			next = append(next, v.imports[r.Path]...)
+		case v.importsAll(r.Path):
+			next = append(next, r.Path)
+		}
+	}
+	for len(next) > 0 {
+		name := next[len(next)-1]
+		next = next[:len(next)-1]
+		if v.imported[name] {
+			continue
+		}
+		v.imported[name] = true
+		next = append(next, v.imports[name]...)
 	}
 }
 
@@ -150,7 +184,7 @@ func (v *version) clearRaw(r *finding.NamedReport) {
 // gradePython lowers what was found in Python code that nothing in the model makes a loader import: it could do harm only
 // if a person ran it.
 func (v *version) gradePython(r *finding.NamedReport) {
-	if v.imported[r.Path] || v.importsAll(r.Path) {
+	if v.imported[r.Path] {
 		return
 	}
 	own := slices.Clone(r.Report.Findings)

@@ -31,9 +31,9 @@ func referring() Format {
 }
 
 func python() Format {
-	row := saying("python", func(_ context.Context, _ *source.File, s source.Sink) error {
+	row := saying("python", func(ctx context.Context, f *source.File, s source.Sink) error {
 		s.Find(finding.New(threat.MGPY100, 3, "It runs a command when imported."))
-		return nil
+		return referring().Scan(ctx, f, s)
 	})
 	row.Text = true
 	return row
@@ -86,6 +86,26 @@ func TestFilesOfAVersionSpeakOfEachOther(t *testing.T) {
 			name:  "Python that a configuration imports keeps its grade",
 			files: map[string]string{"config": "ref python code.py", "code.py": "python"}, file: "code.py",
 			want: []string{"MG-PY-100"}, level: threat.Malicious,
+		},
+		{
+			name:  "Python that imported Python imports keeps its grade",
+			files: map[string]string{"config": "ref python code.py", "code.py": "python\nref python more.py", "more/__init__.py": "python"}, file: "more/__init__.py",
+			want: []string{"MG-PY-100"}, level: threat.Malicious,
+		},
+		{
+			name:  "Python that only such Python imports which nobody imports is suspicious at most",
+			files: map[string]string{"train.py": "python\nref python code.py", "code.py": "python"}, file: "code.py",
+			want: []string{"MG-PY-101"}, level: threat.Suspicious,
+		},
+		{
+			name:  "a module that only Python names may be missing",
+			files: map[string]string{"code.py": "python\nref python optional.py"}, file: "code.py",
+			want: []string{"MG-PY-101"}, level: threat.Suspicious,
+		},
+		{
+			name:  "a module that a configuration names must be there",
+			files: map[string]string{"config": "ref python code.py"}, file: "config",
+			want: []string{"MG-FMT-400"}, level: threat.Suspicious,
 		},
 		{
 			name:  "Python that nobody imports is suspicious at most",
