@@ -384,7 +384,7 @@ func TestSkippingIsBounded(t *testing.T) {
 	r := h.AddModel("org/name", hubtest.Files{"w.bin": hubtest.Synthetic(20<<20, 1)})
 	h.Inject(hubtest.Fault{Host: hubtest.CDN, NoRange: true})
 	c, _ := newClient(t, h)
-	if _, err := c.Open(t.Context(), "", models("org/name"), r.Head(), "w.bin", 18<<20, 10); !errors.Is(err, errRange) {
+	if _, err := c.Open(t.Context(), "", models("org/name"), r.Head(), "w.bin", 18<<20, 10); !errors.Is(err, errNoRanges) {
 		t.Errorf("ten bytes by reading 18 MiB: %v", err)
 	}
 }

@@ -16,8 +16,11 @@ import (
 // errRange is wrapped when the answer to a range is not that range.
 var errRange = errors.New("not the range that was asked for")
 
+// errNoRanges is wrapped when a server does not know ranges, and reading all that comes before one would take too long.
+var errNoRanges = errors.New("server does not know ranges")
+
 // maxSkip is how much of a whole file is read past to get to a short range of it, where a server does not know ranges.
-const maxSkip = 16 << 20
+const maxSkip = 1 << 20
 
 // place is a file at a commit, and who asks for it.
 type place struct {
@@ -106,7 +109,7 @@ func ranged(res *upstream.Response, off, n int64) (io.ReadCloser, error) {
 	if err == nil && res.StatusCode == http.StatusOK && (off > 0 || n >= 0) {
 		// A server that does not know ranges. Going on from where a download was cut is worth reading what came before.
 		if n >= 0 && off > maxSkip {
-			err = fmt.Errorf("%d bytes at %d by reading the whole file: %w", n, off, errRange)
+			err = fmt.Errorf("%d bytes at %d: %w", n, off, errNoRanges)
 		} else if _, err = io.CopyN(io.Discard, body, off); err != nil {
 			err = fmt.Errorf("read past %d bytes: %w", off, err)
 		}

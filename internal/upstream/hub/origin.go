@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"modelgate/internal/blob"
 	"modelgate/internal/model"
@@ -43,29 +44,77 @@ func (o *Origin) Metadata(ctx context.Context) (model.Metadata, error) {
 // An error wraps source.ErrChanged if the bytes are not those that the Hub announced.
 func (o *Origin) Open(ctx context.Context, f model.File) (source.Content, error) {
 	if o.Blobs != nil && f.Digest != "" && (f.Size <= wholeFile || o.Blobs.Has(f.Digest, f.Size)) {
-		want := blob.Want{Digest: f.Digest, Size: f.Size}
-		c, err := o.Blobs.Get(ctx, want, o.Client.Opener(o.Token, o.Repo, o.Commit, f.Path))
-		if err == nil {
-			if err = c.Wait(ctx); err == nil {
-				return c, nil
-			}
-			_ = c.Close()
-		}
+		c, err := o.whole(ctx, f)
 		switch {
+		case err == nil:
+			return c, nil
 		case errors.Is(err, blob.ErrNoSpace): // by range, then: that needs no disk
 		case errors.Is(err, blob.ErrMismatch) && f.Size <= judgedWhole: // for the scanner to see and say
-		case errors.Is(err, blob.ErrMismatch):
-			return nil, fmt.Errorf("open %s: %w: %w", f.Path, source.ErrChanged, err)
 		default:
 			return nil, fmt.Errorf("open %s: %w", f.Path, err)
 		}
 	}
 	p := place{o.Token, o.Repo, o.Commit, f.Path}
-	return remoteContent{source.NewRanges(ctx, &remote{client: o.Client, place: p}, f.Size)}, nil
+	c := &remoteContent{Ranges: source.NewRanges(ctx, &remote{client: o.Client, place: p}, f.Size)}
+	if o.Blobs != nil && f.Digest != "" {
+		c.open = func() (*blob.Content, error) { return o.whole(ctx, f) }
+	}
+	return c, nil
 }
 
-// remoteContent is a file that is read by range. There is nothing to close: each range is closed when it has been read.
-type remoteContent struct{ *source.Ranges }
+// whole fetches a file through the blob store and waits until all of it is there and verified.
+func (o *Origin) whole(ctx context.Context, f model.File) (*blob.Content, error) {
+	want := blob.Want{Digest: f.Digest, Size: f.Size}
+	c, err := o.Blobs.Get(ctx, want, o.Client.Opener(o.Token, o.Repo, o.Commit, f.Path))
+	if err == nil {
+		if err = c.Wait(ctx); err == nil {
+			return c, nil
+		}
+		_ = c.Close()
+	}
+	if errors.Is(err, blob.ErrMismatch) {
+		err = fmt.Errorf("%w: %w", source.ErrChanged, err)
+	}
+	return nil, err
+}
+
+// remoteContent is a file that is read by range; whole, if its server turns out not to know ranges.
+type remoteContent struct {
+	*source.Ranges
+	open func() (*blob.Content, error) // nil: by range or not at all
+
+	mu    sync.Mutex
+	whole *blob.Content
+}
+
+// ReadAt implements io.ReaderAt.
+func (c *remoteContent) ReadAt(p []byte, off int64) (int, error) {
+	c.mu.Lock()
+	whole := c.whole
+	c.mu.Unlock()
+	if whole != nil {
+		return whole.ReadAt(p, off)
+	}
+	n, err := c.Ranges.ReadAt(p, off)
+	if c.open == nil || !errors.Is(err, errNoRanges) {
+		return n, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.whole == nil {
+		if c.whole, err = c.open(); err != nil {
+			return 0, fmt.Errorf("read the whole file: %w", err)
+		}
+	}
+	return c.whole.ReadAt(p, off)
+}
 
 // Close implements io.Closer.
-func (remoteContent) Close() error { return nil }
+func (c *remoteContent) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.whole == nil {
+		return nil
+	}
+	return c.whole.Close()
+}

@@ -292,6 +292,27 @@ func TestScanOfWrongBytes(t *testing.T) {
 	}
 }
 
+func TestServerWithoutRanges(t *testing.T) {
+	f := newFixture(t)
+	f.hub.Inject(hubtest.Fault{Host: hubtest.CDN, NoRange: true})
+	whole := contentOf(f.files[large])
+	c := rangesOf(t, f, large)
+	f.hub.Forget()
+	for _, off := range []int64{0, 10 << 20, 5 << 20, 20<<20 - 100} {
+		buf := make([]byte, 100)
+		if _, err := c.ReadAt(buf, off); err != nil || !bytes.Equal(buf, whole[off:off+100]) {
+			t.Errorf("at %d: %v", off, err)
+		}
+	}
+	if got, err := f.download(t, large, blocksOf(t, c)); err != nil || !bytes.Equal(got, whole) {
+		t.Errorf("download after the scan: %d bytes, %v", len(got), err)
+	}
+	settled(t, f.hub, 3)
+	if n := f.hub.Count(hubtest.CDN, "", ""); n != 3 {
+		t.Errorf("%d requests: one to begin with, one that shows that ranges are not known, one for the whole", n)
+	}
+}
+
 func TestScanWithoutBlobs(t *testing.T) {
 	f := newFixture(t)
 	f.origin.Blobs = nil

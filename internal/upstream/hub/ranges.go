@@ -45,7 +45,7 @@ func (r *remote) open(ctx context.Context, off, n int64) (io.ReadCloser, error) 
 	r.mu.Unlock()
 	if address != "" {
 		body, err := r.openAt(ctx, address, off, n)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || errors.Is(err, errNoRanges) {
 			return body, err
 		}
 		r.forget(address)
