@@ -82,3 +82,20 @@ func TestMemoryIsBoundedInBytes(t *testing.T) {
 		t.Errorf("an empty memory counts %d bytes in %d entries", m.bytes, m.lru.Len())
 	}
 }
+
+func BenchmarkVerdictInMemory(b *testing.B) {
+	c, err := Open(b.Context(), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range 10_000 {
+		c.PutVerdict(b.Context(), fmt.Sprint(i), make([]byte, 200))
+	}
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, ok := c.Verdict(b.Context(), "77"); !ok {
+				b.Error("a verdict is gone")
+			}
+		}
+	})
+}
