@@ -22,6 +22,7 @@ type world struct {
 	nginx  *process
 	path   string // of the file at the gate, by commit
 	sha256 string
+	size   int64
 	close  func()
 }
 
@@ -56,7 +57,7 @@ func build(ctx context.Context, size int64, withNginx bool) (_ *world, err error
 	big := hubtest.Safetensors(size, 1)
 	repo := w.hub.AddModel("bench/model", hubtest.Files{"config.json": hubtest.Text(small), "model.safetensors": big})
 	w.path = "/bench/model/resolve/" + repo.Head() + "/"
-	w.sha256 = big.SHA256()
+	w.sha256, w.size = big.SHA256(), big.Size()
 	if w.gate, err = startGate(ctx, w.hub.URL, filepath.Join(dir, "data")); err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func build(ctx context.Context, size int64, withNginx bool) (_ *world, err error
 	if err := os.WriteFile(filepath.Join(root, "config.json"), []byte(small), 0o644); err != nil {
 		return nil, err
 	}
-	if err := write(filepath.Join(root, "model.safetensors"), big, size); err != nil {
+	if err := write(filepath.Join(root, "model.safetensors"), big, big.Size()); err != nil {
 		return nil, err
 	}
 	nginx, err := testenv.FindTool(ctx, "nginx")
@@ -184,21 +185,24 @@ func smallRequests(ctx context.Context) ([]row, error) {
 	var rows []row
 	for _, method := range []string{http.MethodHead, http.MethodGet} {
 		var ours, theirs []float64
+		var cpuOurs, cpuTheirs []float64
 		for range 3 {
-			o, err := pace(ctx, method, w.gate.url+w.path+"config.json", 16, 2*time.Second)
+			o, cpu, err := w.gate.pace(ctx, method, w.gate.url+w.path+"config.json")
 			if err != nil {
 				return nil, err
 			}
-			n, err := pace(ctx, method, w.nginx.url+"/config.json", 16, 2*time.Second)
+			ours, cpuOurs = append(ours, o), append(cpuOurs, cpu)
+			n, cpu, err := w.nginx.pace(ctx, method, w.nginx.url+"/config.json")
 			if err != nil {
 				return nil, err
 			}
-			ours, theirs = append(ours, o), append(theirs, n)
+			theirs, cpuTheirs = append(theirs, n), append(cpuTheirs, cpu)
 		}
 		ratio := median(ours) / median(theirs)
 		rows = append(rows, row{
-			"warm " + method + " of a small file, 16 connections", fmt.Sprintf("%.0f/s, nginx %.0f/s, ratio %.2f", median(ours), median(theirs), ratio),
-			"at least half of nginx", ratio >= 0.5,
+			"warm " + method + " of a small file, 16 connections",
+			fmt.Sprintf("%.0f/s (%.0f µs CPU each), nginx %.0f/s (%.0f µs), ratio %.2f", median(ours), median(cpuOurs), median(theirs), median(cpuTheirs), ratio),
+			"at least half of nginx's rate", ratio >= 0.5,
 		})
 	}
 	asked := len(w.hub.Requests())
@@ -238,7 +242,7 @@ func coldClients(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	served := w.hub.Served(hubtest.CDN, "")
-	extra := served - size
+	extra := served - w.size
 	return []row{
 		{"32 clients, one cold 256 MiB file: bytes fetched upstream", fmt.Sprintf("%s, of them %d KiB by the scan", mib(served), extra>>10), "once the file, and under 1 MiB to scan it", extra >= 0 && extra < 1<<20},
 		{"32 clients, one cold 256 MiB file: peak memory", mib(u.peak), "under 128 MiB", u.peak < 128<<20},

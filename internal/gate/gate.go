@@ -124,6 +124,8 @@ type Gate struct {
 	// cause twenty scans of what just failed.
 	errored *lru.Cache[string, failure]
 
+	// decoded are verdicts of the cache as they were decoded last.
+	decoded *lru.Cache[string, decoded]
 	// large are the versions that are known to be judged file by file for their size; the record knows them all.
 	large *lru.Cache[string, struct{}]
 
@@ -145,14 +147,20 @@ type failure struct {
 	until time.Time
 }
 
-// remembered is how many failures, and how many large versions, are remembered.
+// decoded is a verdict beside the bytes that it was decoded from.
+type decoded struct {
+	text   []byte
+	record record
+}
+
+// remembered is how many failures, decoded verdicts and large versions are remembered.
 const remembered = 4096
 
 // New returns a gate.
 func New(c Config) *Gate {
 	base, cancel := context.WithCancel(context.Background())
 	g := &Gate{
-		errored: newLRU[failure](), large: newLRU[struct{}](),
+		errored: newLRU[failure](), decoded: newLRU[decoded](), large: newLRU[struct{}](),
 		store: c.Store, cache: c.Cache, engine: c.Engine, groups: newGroups(c.Store),
 		timeout: c.Timeout, maxFiles: c.MaxFiles, workers: c.Workers,
 		enforceFile: c.EnforceFile, onErrorAllow: c.OnErrorAllow, log: c.Log,
@@ -304,7 +312,15 @@ func (g *Gate) cachedUnder(ctx context.Context, key string) (record, bool) {
 	if !ok {
 		return record{}, false
 	}
-	return decodeRecord(text)
+	// The cache gives the same bytes as long as nothing changed, so decoding them once is enough.
+	if d, ok := g.decoded.Get(key); ok && len(text) > 0 && &d.text[0] == &text[0] {
+		return d.record, true
+	}
+	r, ok := decodeRecord(text)
+	if ok {
+		g.decoded.Add(key, decoded{text: text, record: r})
+	}
+	return r, ok
 }
 
 // recorded looks into the record for a whole version, and puts what it finds into the cache.
