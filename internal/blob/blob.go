@@ -130,10 +130,15 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Has tells whether a blob is on disk whole, so that Get needs no upstream.
+// Has tells whether a blob is here whole and verified, so that Get needs no upstream.
 func (s *Store) Has(d model.Digest, size int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if f := s.flights[flightKey{d, size}]; f != nil {
+		if verified, _ := f.state(); verified {
+			return true
+		}
+	}
 	e := s.index.get(d)
 	return e != nil && e.size == size
 }
