@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"hash/maphash"
 	"io"
 
 	"modelgate/internal/finding"
@@ -155,8 +156,8 @@ type index struct {
 
 // weights reads a weight map whose brace has been read: tensor names with the files that hold them.
 func (x *index) weights(dec *json.Decoder) error {
-	const most = 1_000_000 // names of tensors whose repetition is noticed
-	seen := map[string]string{}
+	const most = 1_000_000                                // names of tensors whose repetition is noticed
+	seen, seed := map[uint64]uint64{}, maphash.MakeSeed() // hashes of names and files
 	return walkFields(dec, func(key string) error {
 		at := dec.InputOffset()
 		t, err := dec.Token()
@@ -168,11 +169,12 @@ func (x *index) weights(dec *json.Decoder) error {
 			x.find(threat.MGFMT400, at, key, "A tensor's file is no string.")
 			return skipValue(dec, t)
 		}
-		if old, twice := seen[key]; twice && old != shard {
+		name, file := maphash.String(seed, key), maphash.String(seed, shard)
+		if old, twice := seen[name]; twice && old != file {
 			x.find(threat.MGFMT403, at, key, "A tensor lies in two files, and readers differ in which they take.")
 		}
 		if len(seen) < most {
-			seen[key] = shard
+			seen[name] = file
 		}
 		if x.shards[shard] {
 			return nil

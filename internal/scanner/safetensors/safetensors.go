@@ -30,7 +30,7 @@ import (
 // Limits of the reference implementation and of ours.
 const (
 	maxHeader   = 100_000_000 // bytes
-	maxTensors  = 4_000_000
+	maxTensors  = 1_000_000
 	maxMetadata = 8 << 20 // bytes of metadata strings that are looked into
 )
 

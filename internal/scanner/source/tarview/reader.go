@@ -20,8 +20,8 @@ import (
 	"modelgate/internal/threat"
 )
 
-// maxMeta is the largest long name or PAX header that is read, in bytes. Other readers have limits of 1 MiB and less.
-const maxMeta = 4 << 20
+// maxMeta is the largest long name or PAX header that is read, in bytes, as in other readers.
+const maxMeta = 1 << 20
 
 // Entry is a member, with the overrides of the entries before it merged in.
 type Entry struct {

@@ -103,7 +103,7 @@ func judge(e *Entry, s source.Sink, links map[string]bool) {
 		}
 	}
 	key := paths.Key(e.Name)
-	const longest = 4096 // no file system takes a longer one
+	const longest, most = 4096, 10_000 // bytes of a path that a file system takes, and links to remember
 	for dir := path.Dir(key); len(links) > 0 && len(key) <= longest && dir != "." && dir != "/"; dir = path.Dir(dir) {
 		if links[dir] {
 			f := finding.New(threat.ARV100, e.At, "An entry is written through a link that an earlier entry made.")
@@ -119,7 +119,9 @@ func judge(e *Entry, s source.Sink, links map[string]bool) {
 			s.Find(found)
 		}
 	case '2':
-		links[key] = true
+		if len(key) <= longest && len(links) < most {
+			links[key] = true
+		}
 		if found, bad := paths.Link(e.Name, e.Link, e.At); bad {
 			s.Find(found)
 		}

@@ -26,6 +26,11 @@ func (v *View) resolve(e *Entry) error {
 		e.taken = v.clamp(e.data, e.Central.Stored)
 		return nil
 	}
+	if h.Raw == e.Central.Raw {
+		h.Raw = e.Central.Raw // one copy is enough
+	} else if v.kept += int64(len(h.Raw)); v.kept > maxDirectory {
+		return fmt.Errorf("names of more than %d bytes: %w", maxDirectory, source.ErrBudget)
+	}
 	e.Local = h
 	e.data = e.start + h.fixed
 	v.compare(e)

@@ -30,7 +30,7 @@ import (
 
 // Limits of one archive. They bound memory: what lies beyond is reported as not scanned.
 const (
-	maxDirectory = 64 << 20 // bytes of central directories
+	maxDirectory = 64 << 20 // bytes of central directories, and of names that only local headers have
 	maxEnds      = 16       // end records
 )
 
@@ -46,6 +46,7 @@ type View struct {
 	ends   []*end
 	dirs   []dir
 	listed map[int64]bool // offsets of the central headers
+	kept   int64          // bytes that count for maxDirectory
 	found  []finding.Finding
 	spent  error // why the directory was not read to its end, if it was not
 	broken error // of the reader, kept by read for fault
@@ -166,11 +167,11 @@ func (v *View) headers(off int64, e *end, shift int64) (int, error) {
 			}
 			continue
 		}
-		if int64(len(v.Entries)) >= v.budget.Limits.EntriesInOne || c.Offset()-off > maxDirectory {
+		at := c.Offset()
+		if int64(len(v.Entries)) >= v.budget.Limits.EntriesInOne || v.kept > maxDirectory {
 			v.spent = fmt.Errorf("central directory of more than %d entries or %d bytes: %w", v.budget.Limits.EntriesInOne, maxDirectory, source.ErrBudget)
 			break
 		}
-		at := c.Offset()
 		h, err := readCentral(c)
 		if err != nil {
 			var bad *source.Malformed
@@ -184,6 +185,7 @@ func (v *View) headers(off int64, e *end, shift int64) (int, error) {
 			break
 		}
 		n++
+		v.kept += h.fixed
 		if v.listed[at] {
 			continue // as part of another directory
 		}

@@ -189,8 +189,9 @@ func (w *walker) localOnly() (bool, error) {
 	if err != nil || h == nil {
 		return false, err
 	}
-	if int64(len(w.v.Entries)+len(w.extra)) >= w.v.budget.Limits.EntriesInOne {
-		w.spent = fmt.Errorf("more than %d entries: %w", w.v.budget.Limits.EntriesInOne, source.ErrBudget)
+	w.v.kept += int64(len(h.Raw))
+	if int64(len(w.v.Entries)+len(w.extra)) >= w.v.budget.Limits.EntriesInOne || w.v.kept > maxDirectory {
+		w.spent = fmt.Errorf("more than %d entries or %d bytes of names: %w", w.v.budget.Limits.EntriesInOne, maxDirectory, source.ErrBudget)
 		return true, nil
 	}
 	e := &Entry{Local: h, start: h.At, data: h.At + h.fixed}
