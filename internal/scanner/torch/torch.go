@@ -43,7 +43,7 @@ func ScanZIP(ctx context.Context, f *source.File, s source.Sink) error {
 	if err != nil || view == nil {
 		return err
 	}
-	z := &zipped{f: f, s: s, view: view, kind: kind, storages: map[string]int64{}, done: map[*zipview.Entry]bool{}}
+	z := &zipped{f: f, s: s, view: view, kind: kind, storages: map[string]int64{}, done: map[*zipview.Entry]bool{}, raw: map[string]bool{}}
 	switch kind {
 	case zipview.TorchScript:
 		s.Format("pytorch_torch_script")
@@ -63,6 +63,7 @@ type zipped struct {
 	kind     zipview.Kind
 	storages map[string]int64 // sizes that pickles give to members, by the members' names
 	done     map[*zipview.Entry]bool
+	raw      map[string]bool // members that an exported program calls raw weights
 }
 
 // scan takes the pickles first, since they account for the storages, then the rest.
@@ -81,9 +82,13 @@ func (z *zipped) scan(ctx context.Context) error {
 		z.account(e, out.Storages)
 	}
 	z.missing()
+	if err := z.exported(); err != nil {
+		return err
+	}
 	return zipview.Scan(ctx, z.f, z.s, zipview.Plan{
 		Skip:   z.accounted,
 		Done:   func(e *zipview.Entry) bool { return z.done[e] },
+		Raw:    func(e *zipview.Entry) bool { return z.raw[e.Name()] },
 		Family: z.family,
 	})
 }

@@ -152,6 +152,28 @@ func TestPackages(t *testing.T) {
 	}
 }
 
+func TestExportedPrograms(t *testing.T) {
+	config := `{"config": {"w": {"path_name": "weight_0", "is_param": true, "use_pickle": false}, "p": {"path_name": "weight_1", "use_pickle": true}, "e": {"path_name": "../../models/model.json"}}}`
+	entry := func(name, content string) scantest.ZIPEntry {
+		return scantest.ZIPEntry{Name: "m/" + name, Content: []byte(content)}
+	}
+	rec := scanned(t, scantest.BuildZIP(
+		entry("archive_format", "pt2"), entry("models/model.json", "{}"), entry("data/weights/model_weights_config.json", config),
+		entry("data/weights/weight_0", "raw bytes"), entry("data/weights/weight_1", "a pickle"), entry("data/weights/weight_2", "of nobody"),
+	))
+	prose := map[string]bool{}
+	for _, m := range rec.Members {
+		prose[m.Name] = m.Prose
+	}
+	want := map[string]bool{
+		"m/archive_format": false, "m/models/model.json": false, "m/data/weights/model_weights_config.json": false,
+		"m/data/weights/weight_0": true, "m/data/weights/weight_1": false, "m/data/weights/weight_2": false,
+	}
+	if diff := cmp.Diff(want, prose); diff != "" || len(rec.Findings) > 0 {
+		t.Errorf("members that are raw (-want +got):\n%s\nfindings %+v", diff, rec.Findings)
+	}
+}
+
 // huge is a checkpoint of 2 GiB in a thousand tensors that takes no memory.
 func huge() (*scantest.Sparse, []source.Storage) {
 	const each, n = 2 << 20, 1024

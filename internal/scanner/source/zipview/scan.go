@@ -19,6 +19,9 @@ type Plan struct {
 	Skip func(*Entry) bool
 	// Done tells which entries were scanned already, with Member. Nil means none.
 	Done func(*Entry) bool
+	// Raw tells which entries another one calls raw numbers: nothing is said of those that nothing recognises. Nil means
+	// none.
+	Raw func(*Entry) bool
 	// Family tells for whose loader an entry is meant. Nil hands on the family of the file itself.
 	Family func(*Entry) source.Family
 }
@@ -38,6 +41,9 @@ func Scan(ctx context.Context, f *source.File, s source.Sink, plan Plan) error {
 	}
 	if plan.Done == nil {
 		plan.Done = func(*Entry) bool { return false }
+	}
+	if plan.Raw == nil {
+		plan.Raw = func(*Entry) bool { return false }
 	}
 	if plan.Family == nil {
 		plan.Family = func(*Entry) source.Family { return f.Family }
@@ -66,6 +72,27 @@ func Scan(ctx context.Context, f *source.File, s source.Sink, plan Plan) error {
 		}
 	}
 	return v.spent
+}
+
+// Content returns an entry's bytes, at most limit of them, for a format that must read it itself: by the directory's word
+// alone. It is nil if they are more, or cannot be read.
+func (v *View) Content(e *Entry, limit int64) ([]byte, error) {
+	if e.Central == nil || e.Size() > limit || e.start < 0 || e.start >= v.size {
+		return nil, nil
+	}
+	if err := v.resolve(e); err != nil {
+		return nil, err
+	}
+	way := v.reading(e, e.Central.Method, e.taken, e.Central, true)
+	if way == nil {
+		return nil, nil
+	}
+	buf := make([]byte, e.Size())
+	n, err := way.bytes.ReadAt(buf, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return buf[:n], nil
 }
 
 // Member hands one entry to the sink before Scan does, because its outcome decides about others. The caller must tell Scan
@@ -118,7 +145,7 @@ func (sc *scan) entry(e *Entry) error {
 	}
 	sc.broken = false
 	for _, way := range ways {
-		if err := sc.way(e, way, !way.certain); err != nil {
+		if err := sc.way(e, way, !way.certain || sc.raw(e)); err != nil {
 			return err
 		}
 	}
@@ -133,6 +160,9 @@ func (sc *scan) entry(e *Entry) error {
 	}
 	return nil
 }
+
+// raw tells whether the plan calls an entry raw numbers.
+func (sc *scan) raw(e *Entry) bool { return sc.plan.Raw != nil && sc.plan.Raw(e) }
 
 // flags are those that either header sets.
 func (e *Entry) flags() uint16 {
