@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"net"
 	"net/http"
 	"os"
@@ -75,6 +76,7 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, t termina
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: stdlog.New(warnings{log}, "", 0),
 	}
 	welcome(t.out, cfg, listener.Addr())
 	failed := make(chan error, 1)
@@ -110,7 +112,7 @@ func (a *app) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the Hub's door: %w", err)
 	}
-	management := loopbackOnly(a.api())
+	management := http.NewCrossOriginProtection().Handler(loopbackOnly(a.api()))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeText(w, http.StatusOK, "ok "+version+"\n")
@@ -160,11 +162,11 @@ func writeText(w http.ResponseWriter, status int, text string) {
 	_, _ = io.WriteString(w, text) // a client that left needs no answer
 }
 
-// loopbackOnly refuses everybody but this machine: API and pages have no accounts yet.
+// loopbackOnly refuses everybody but this machine: API and pages have no accounts yet. What a proxy on this machine passes on
+// comes from somewhere else.
 func loopbackOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		if !fromLoopback(r) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w, `{"code":"FORBIDDEN","message":"accounts are off (auth.enabled): API and pages answer this machine only"}`+"\n")
@@ -172,6 +174,17 @@ func loopbackOnly(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func fromLoopback(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
 }
 
 // welcome says what to set.
@@ -205,4 +218,12 @@ Data in %s. Documentation: docs/ (start with docs/clients.md).
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// warnings takes what the HTTP server says of broken connections.
+type warnings struct{ log zerolog.Logger }
+
+func (w warnings) Write(line []byte) (int, error) {
+	w.log.Warn().Msg(strings.TrimSpace(string(line)))
+	return len(line), nil
 }
