@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -60,6 +61,7 @@ type gateway struct {
 	url  string
 	data string
 	env  []string
+	wrap []string // a program, with its arguments, that runs the gateway
 	cmd  *exec.Cmd
 	log  *output
 }
@@ -82,9 +84,16 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// startGateway starts modelgate in front of an endpoint and waits until it is ready. Further settings are NAME=value. It ends with
-// the test; if the test has failed, its log is shown.
+// startGateway starts modelgate in front of an endpoint and waits until it is ready. Further settings are NAME=value.
 func startGateway(t *testing.T, endpoint string, settings ...string) *gateway {
+	t.Helper()
+	g := prepareGateway(t, endpoint, settings...)
+	g.start(t)
+	return g
+}
+
+// prepareGateway is startGateway without the start. The gateway ends with the test; if the test has failed, its log is shown.
+func prepareGateway(t *testing.T, endpoint string, settings ...string) *gateway {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -102,7 +111,6 @@ func startGateway(t *testing.T, endpoint string, settings ...string) *gateway {
 	}
 	g.env = append(g.env, "MODELGATE_LISTEN="+addr, "MODELGATE_DATA_DIR="+g.data, "MODELGATE_HUGGINGFACE_ENDPOINT="+endpoint)
 	g.env = append(g.env, settings...)
-	g.start(t)
 	t.Cleanup(func() {
 		g.stop(syscall.SIGTERM)
 		if t.Failed() {
@@ -115,7 +123,8 @@ func startGateway(t *testing.T, endpoint string, settings ...string) *gateway {
 // start runs the program with its settings and data, and waits until it answers.
 func (g *gateway) start(t *testing.T) {
 	t.Helper()
-	cmd := exec.Command(os.Getenv(programKey), "serve")
+	args := append(slices.Clone(g.wrap), os.Getenv(programKey), "serve")
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = g.env, g.data, g.log, g.log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
