@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // Authorize tells whether the token may read the files of a repository: nil if it may, an *Error as the Hub gives it if not. Public
@@ -56,6 +57,10 @@ func (c *Client) askAccess(ctx context.Context, tok Token, repo Repo, commit, pa
 	}
 	if res.StatusCode < http.StatusBadRequest {
 		_ = res.Body.Close()
+		// Something that is not the Hub may answer 200 to everything: a page to log in at, for one.
+		if path != "" && res.First().Get("X-Repo-Commit") != commit || strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
+			return fmt.Errorf("a yes that is not the hub's: %w", errAnswer)
+		}
 		return nil
 	}
 	e := refusal(res.Response)

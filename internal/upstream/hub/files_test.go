@@ -507,6 +507,18 @@ func TestWhoMayRead(t *testing.T) {
 	}
 }
 
+func TestPagesThatAnswerEverythingLetNobodyIn(t *testing.T) {
+	h := hubtest.New(t)
+	r := h.AddModel("org/private", hubtest.Files{"a": hubtest.Text("1")}).Private()
+	h.Inject(hubtest.Fault{Status: 200, Body: []byte("<html>please log in</html>")})
+	c, _ := newClient(t, h)
+	for _, path := range []string{"", "a"} {
+		if err := c.Authorize(t.Context(), "", models("org/private"), r.Head(), path); !errors.Is(err, errAnswer) {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
+
 func TestNobodyKnowsAnUnknownRepositoryToBePublic(t *testing.T) {
 	h := hubtest.New(t)
 	r := h.AddModel("org/private", hubtest.Files{"a": hubtest.Text("1")}).Private()

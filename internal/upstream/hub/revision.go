@@ -154,7 +154,9 @@ func (c *Client) askRevision(ctx context.Context, tok Token, repo Repo, rev stri
 		return refFact{}, fmt.Errorf("%q as the commit of %s: %w", in.SHA, rev, errAnswer)
 	}
 	c.rememberRepo(ctx, now, repo, in.private())
-	c.keep(remember(ctx, c.facts, commitKey(now, in.SHA), in.commit()))
+	if _, ok := recall[commitFact](ctx, c.facts, commitKey(now, in.SHA)); !ok {
+		c.keep(remember(ctx, c.facts, commitKey(now, in.SHA), in.commit()))
+	}
 	fact := refFact{Repo: now, Commit: in.SHA, At: c.now()}
 	if !isCommit(rev) {
 		c.keep(remember(ctx, c.facts, c.viewKey(ctx, tok, repo, rev), fact))
