@@ -706,6 +706,7 @@ func forwardRaw(t *testing.T, c *Client, path string) (*http.Response, string, e
 }
 
 func TestForwardedBombsAreNotRead(t *testing.T) {
+	t.Parallel()
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	_, _ = z.Write([]byte(`{"id": "`))
@@ -724,6 +725,7 @@ func TestForwardedBombsAreNotRead(t *testing.T) {
 }
 
 func TestRateLimitIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	some(h)
 	c, _ := newClient(t, h)

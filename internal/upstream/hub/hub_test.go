@@ -335,6 +335,7 @@ func TestCallersHaveTheirOwnViewOfPrivateBranches(t *testing.T) {
 }
 
 func TestLastKnownCommitWhenTheHubIsDown(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	r := h.AddModel("org/name", hubtest.Files{"a.txt": hubtest.Text("1")})
 	m := newMemory()

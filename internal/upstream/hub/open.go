@@ -66,10 +66,6 @@ func (c *Client) open(ctx context.Context, p place, off, n int64) (io.ReadCloser
 		if err != nil {
 			return nil, "", fmt.Errorf("open %s of %s: %w", p.path, p.repo, err)
 		}
-		if got := res.First().Get("X-Repo-Commit"); got != "" && got != p.commit {
-			_ = res.Body.Close()
-			return nil, "", fmt.Errorf("open %s of %s: a file of commit %q: %w", p.path, p.repo, got, errAnswer)
-		}
 		elsewhere := !c.site.IsOwn(res.Request.URL)
 		if elsewhere && res.StatusCode >= http.StatusBadRequest {
 			_ = res.Body.Close()
@@ -81,12 +77,24 @@ func (c *Client) open(ctx context.Context, p place, off, n int64) (io.ReadCloser
 		if res.StatusCode >= http.StatusBadRequest {
 			return nil, "", fmt.Errorf("open %s of %s: %w", p.path, p.repo, refusal(res.Response))
 		}
-		body, err := ranged(res, off, n)
+		if got := res.First().Get("X-Repo-Commit"); got != p.commit {
+			_ = res.Body.Close()
+			return nil, "", fmt.Errorf("open %s of %s: a file of commit %q: %w", p.path, p.repo, got, errAnswer)
+		}
+		body, err := ranged(res, off, n, c.size(ctx, p))
 		if err != nil {
 			return nil, "", fmt.Errorf("open %s of %s: %w", p.path, p.repo, err)
 		}
 		return body, res.Request.URL.String(), nil
 	}
+}
+
+// size is the size of a file if it is known, else -1.
+func (c *Client) size(ctx context.Context, p place) int64 {
+	if fi, ok := c.knownFile(ctx, p.repo, p.commit, p.path); ok && !fi.Missing {
+		return fi.Size
+	}
+	return -1
 }
 
 // get asks for bytes.
@@ -101,10 +109,10 @@ func (c *Client) get(ctx context.Context, tok Token, address string, off, n int6
 	return c.ask(ctx, http.MethodGet, address, tok, header)
 }
 
-// ranged is the body of an answer if it is what was asked for: n bytes from off, or all from off if n is negative. It closes the body
-// otherwise.
-func ranged(res *upstream.Response, off, n int64) (io.ReadCloser, error) {
-	err := checkRange(res, off, n)
+// ranged is the body of an answer if it is what was asked for: n bytes from off, or all from off if n is negative, of a file of the
+// given size, or of one of unknown size if that is negative. It closes the body otherwise.
+func ranged(res *upstream.Response, off, n, size int64) (io.ReadCloser, error) {
+	err := checkRange(res, off, n, size)
 	body := res.Body
 	if err == nil && res.StatusCode == http.StatusOK && (off > 0 || n >= 0) {
 		// A server that does not know ranges. Going on from where a download was cut is worth reading what came before.
@@ -129,13 +137,16 @@ type limited struct {
 	io.Closer
 }
 
-// checkRange looks at status, encoding and Content-Range of an answer.
-func checkRange(res *upstream.Response, off, n int64) error {
+// checkRange looks at status, encoding, length and Content-Range of an answer. Something of another size is not the file with wrong
+// bytes in it, but something else: a page that says please wait, for one.
+func checkRange(res *upstream.Response, off, n, size int64) error {
 	if e := res.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return fmt.Errorf("bytes that are encoded as %q: %w", e, errAnswer)
 	}
 	wanted := off > 0 || n >= 0
 	switch {
+	case res.StatusCode == http.StatusOK && size >= 0 && res.ContentLength >= 0 && res.ContentLength != size:
+		return fmt.Errorf("%d bytes for a file of %d: %w", res.ContentLength, size, errAnswer)
 	case res.StatusCode == http.StatusOK:
 		return nil
 	case res.StatusCode != http.StatusPartialContent || !wanted:
@@ -144,6 +155,9 @@ func checkRange(res *upstream.Response, off, n int64) error {
 	first, last, total, err := contentRange(res.Header.Get("Content-Range"))
 	if err != nil {
 		return err
+	}
+	if size >= 0 && total >= 0 && total != size {
+		return fmt.Errorf("a range of %d bytes for a file of %d: %w", total, size, errAnswer)
 	}
 	end := off + n - 1
 	if n < 0 {

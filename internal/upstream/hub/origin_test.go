@@ -253,6 +253,27 @@ func TestWrongBytesAreNeverWhole(t *testing.T) {
 	}
 }
 
+// TestPagesAreNotTakenForWrongBytes has something else answer in the place of files, longer and shorter than they are.
+func TestPagesAreNotTakenForWrongBytes(t *testing.T) {
+	f := newFixture(t)
+	page := bytes.Repeat([]byte("please wait "), 300_000)
+	for path, host := range map[string]hubtest.Host{small: hubtest.Main, medium: hubtest.CDN, large: hubtest.CDN} {
+		f.file(t, path)
+		for _, body := range [][]byte{page, page[:5]} {
+			fault := f.hub.Inject(hubtest.Fault{Host: host, Method: "GET", Path: path, Body: body})
+			if got, err := f.download(t, path, nil); err == nil || errors.Is(err, blob.ErrMismatch) || len(got) > 0 {
+				t.Errorf("%s: %d bytes, %v", path, len(got), err)
+			}
+			if c, err := f.origin.Open(t.Context(), f.file(t, path)); err == nil {
+				if _, err := c.ReadAt(make([]byte, 5), 0); err == nil {
+					t.Errorf("%s: the page was scanned", path)
+				}
+			}
+			fault.Remove()
+		}
+	}
+}
+
 func TestOtherBytesToRangesThanToTheStream(t *testing.T) {
 	f := newFixture(t)
 	fault := f.hub.Inject(hubtest.Fault{Host: hubtest.CDN, Path: large, Ranged: hubtest.WithRange, Flip: 100})

@@ -71,7 +71,7 @@ func (r *remote) openAt(ctx context.Context, address string, off, n int64) (io.R
 		_ = res.Body.Close()
 		return nil, fmt.Errorf("%s answers %s", res.Request.URL.Host, res.Status)
 	}
-	return ranged(res, off, n)
+	return ranged(res, off, n, r.client.size(ctx, r.place))
 }
 
 func (r *remote) forget(address string) {
