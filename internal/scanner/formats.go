@@ -9,6 +9,7 @@ import (
 	"modelgate/internal/scanner/pickle"
 	"modelgate/internal/scanner/safetensors"
 	"modelgate/internal/scanner/torch"
+	"modelgate/internal/scanner/xml"
 )
 
 // Formats is the table of formats: what is recognised and who scans it. The order is that in which streams are tried and
@@ -150,6 +151,12 @@ func texts() []Format {
 			Recognised: "the key or the file name under which loaders render it",
 			Threats:    "attributes that lead out of the template, names that are put together, what cannot be parsed",
 			Probe:      jinja.Probe, Scan: jinja.Scan,
+		},
+		{
+			Name: "xml", Title: "XML", Version: 1, Text: true,
+			Recognised: "declaration or document type, or the name of the file",
+			Threats:    "document types and entities, the more so external ones, encodings that hide them",
+			Probe:      xml.Probe, Scan: xml.Scan,
 		},
 	}
 }

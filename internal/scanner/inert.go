@@ -201,8 +201,8 @@ func isText(f *source.File, head []byte) (bool, error) {
 	return textual(head, size > int64(len(head))), nil
 }
 
-// textual tells whether b is text in UTF-8, in UTF-16 with a byte order mark, or nearly all ASCII in some older encoding. Cut
-// says that b ends where the file goes on.
+// textual tells whether b is text in UTF-8, in UTF-16 with a byte order mark, or nearly all ASCII in some older encoding. Text
+// has no zeros, and hardly a control character. Cut says that b ends where the file goes on.
 func textual(b []byte, cut bool) bool {
 	if bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff}) {
 		return isUTF16(b)
@@ -215,16 +215,18 @@ func textual(b []byte, cut bool) bool {
 			b = b[:len(b)-1]
 		}
 	}
-	other := 0
+	other, control := 0, 0
 	for _, c := range b {
-		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != '\v' && c != '\b' && c != 0x1b || c == 0x7f {
+		switch {
+		case c == 0:
 			return false
-		}
-		if c >= utf8.RuneSelf {
+		case c < 0x20 && !bytes.ContainsRune([]byte("\t\n\r\f\v\b\x1b"), rune(c)), c == 0x7f:
+			control++
+		case c >= utf8.RuneSelf:
 			other++
 		}
 	}
-	return utf8.Valid(b) || other*20 < len(b)
+	return control*500 <= len(b) && (utf8.Valid(b) || other*20 < len(b))
 }
 
 // isUTF16 tells whether b has no control characters when it is read as UTF-16.

@@ -47,6 +47,7 @@ func Groups() []Group {
 		{"torch", torchCases()},
 		{"weights", weightCases()},
 		{"programs", exeCases()},
+		{"xml", xmlCases()},
 		{"engine", engineCases()},
 		{"recognised", recognisedCases()},
 	}
