@@ -248,3 +248,33 @@ func TestManyFindings(t *testing.T) {
 		t.Errorf("%d findings, want one for each of the %d names that are kept, and one for the rest", n, mostGlobals)
 	}
 }
+
+// TestNamesOfCommonCheckpoints are names that public checkpoints hold: all of them harmless.
+func TestNamesOfCommonCheckpoints(t *testing.T) {
+	words := strings.Fields(`
+		torch._utils _rebuild_tensor_v2 torch FloatStorage torch BFloat16Storage torch.storage UntypedStorage collections OrderedDict
+		torch.nn.parameter Parameter torch device torch float16 torch Size torch._utils _rebuild_parameter torch.serialization _get_layout
+		transformers.training_args TrainingArguments transformers.training_args_seq2seq Seq2SeqTrainingArguments
+		transformers.trainer_utils IntervalStrategy transformers.trainer_utils SchedulerType transformers.trainer_utils HubStrategy
+		transformers.trainer_utils EvaluationStrategy transformers.training_args OptimizerNames transformers.trainer_pt_utils AcceleratorConfig
+		transformers.trainer_utils SaveStrategy transformers.debug_utils DebugOption transformers.trainer_utils FSDPOption
+		accelerate.state PartialState accelerate.utils.dataclasses DistributedType accelerate.utils.dataclasses DeepSpeedPlugin
+		trl.trainer.sft_config SFTConfig trl.trainer.dpo_config DPOConfig sentence_transformers.training_args SentenceTransformerTrainingArguments
+		peft.utils.peft_types PeftType peft.utils.peft_types TaskType peft.tuners.lora.config LoraConfig
+		omegaconf.dictconfig DictConfig omegaconf.listconfig ListConfig omegaconf.base ContainerMetadata omegaconf.nodes AnyNode omegaconf.base Metadata
+		pytorch_lightning.callbacks.model_checkpoint ModelCheckpoint pytorch_lightning.utilities.parsing AttributeDict argparse Namespace
+		torch.nn.modules.container Sequential torch.nn.modules.conv Conv2d torch.nn.modules.batchnorm BatchNorm2d torch.nn.modules.activation ReLU
+		torch.optim.adam Adam torch.optim.lr_scheduler LambdaLR torchvision.models.resnet ResNet torchvision.models.resnet BasicBlock
+		ultralytics.nn.tasks DetectionModel ultralytics.nn.modules.conv Conv ultralytics.nn.modules.block C2f ultralytics.nn.modules.head Detect
+		timm.models.vision_transformer VisionTransformer transformers.models.bert.modeling_bert BertModel
+		numpy.core.multiarray _reconstruct numpy ndarray numpy dtype numpy.core.multiarray scalar numpy float64 _codecs encode
+		numpy.random._pickle __randomstate_ctor sklearn.ensemble._forest RandomForestClassifier sklearn.tree._tree Tree
+		sklearn.pipeline Pipeline sklearn.preprocessing.data StandardScaler sklearn.externals.joblib.numpy_pickle NumpyArrayWrapper
+		lightgbm.sklearn LGBMClassifier lightgbm.basic Booster xgboost.sklearn XGBClassifier xgboost.core Booster catboost.core CatBoostClassifier
+		imblearn.pipeline Pipeline pandas.core.frame DataFrame pandas.core.indexes.base _new_Index pathlib PosixPath`)
+	for i := 0; i+1 < len(words); i += 2 {
+		if v := judge(words[i], words[i+1], source.FamilyTorch); v.grade > conditional {
+			t.Errorf("%s.%s is graded %d", words[i], words[i+1], v.grade)
+		}
+	}
+}
