@@ -28,9 +28,19 @@ var apiVerbs = func() map[string]apiVerb {
 	}
 }()
 
-// parseAPI reads what follows /api/. A path that climbs is refused, since the Hub might take it for another route.
+// known tells what the door knows of a word, in whatever case the Hub might take it too.
+func known(verb string) (apiVerb, bool) {
+	v, ok := apiVerbs[strings.ToLower(verb)]
+	return v, ok
+}
+
+// parseAPI reads what follows /api/. A path that climbs is refused, since the Hub might take it for another route; so is a word in
+// disguise.
 func parseAPI(segs []string) (address, error) {
 	a := address{route: routeAPI, verb: segs0(segs)}
+	if strings.Contains(a.verb, "%") {
+		return a, badAddress{"no route of the API is spelled like this"}
+	}
 	decoded, err := url.PathUnescape(strings.Join(segs, "/"))
 	if err != nil || climbs(strings.TrimSuffix(decoded, "/")) || strings.ContainsAny(decoded, "\\\x00") {
 		return a, badAddress{"no route of the API has such a path"}
@@ -41,7 +51,7 @@ func parseAPI(segs []string) (address, error) {
 			return a.apiRepo(kind, segs[1:])
 		}
 	default:
-		switch a.verb {
+		switch strings.ToLower(a.verb) {
 		case "resolve-cache":
 			return parseResolveCache(segs[1:])
 		case "buckets":
@@ -62,7 +72,7 @@ func segs0(segs []string) string {
 func (a address) apiRepo(kind model.Kind, segs []string) (address, error) {
 	at := min(2, len(segs))
 	for i := 1; i <= 2 && i < len(segs); i++ {
-		v, ok := apiVerbs[segs[i]]
+		v, ok := known(segs[i])
 		if ok && i == 1 && len(segs) == 2 && (v.revision || v.refused) {
 			continue // a repository of that name: the verb would be followed by something
 		}
@@ -79,7 +89,10 @@ func (a address) apiRepo(kind model.Kind, segs []string) (address, error) {
 		return a, nil
 	}
 	a.verb = segs[at]
-	if !apiVerbs[a.verb].revision || at+1 == len(segs) {
+	if strings.Contains(a.verb, "%") {
+		return a, badAddress{"no route of the API is spelled like this"}
+	}
+	if v, _ := known(a.verb); !v.revision || at+1 == len(segs) {
 		return a, nil
 	}
 	var err error

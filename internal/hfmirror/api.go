@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +46,7 @@ func (d *Door) serveAPI(x *exchange) error {
 		return notFound("modelgate does not serve this catalogue")
 	case x.verb == "xet-read-token":
 		return forbidden(xetSentence)
-	case apiVerbs[x.verb].refused, strings.HasSuffix(strings.ToLower(x.rest), ".parquet"):
+	case carriesBytes(x.address):
 		return forbidden("modelgate gives bytes of files at /resolve/ only, where they are judged")
 	}
 	if d.BlockMetadata && x.repo.ID != "" {
@@ -54,6 +55,15 @@ func (d *Door) serveAPI(x *exchange) error {
 		}
 	}
 	return d.forward(x)
+}
+
+// carriesBytes tells whether a route of the API answers with bytes of files, or leads to them.
+func carriesBytes(a address) bool {
+	if v, _ := known(a.verb); v.refused {
+		return true
+	}
+	path, err := url.PathUnescape(strings.TrimRight(a.rest, "/"))
+	return err != nil || strings.EqualFold(a.verb, "parquet") && strings.HasSuffix(strings.ToLower(path), ".parquet")
 }
 
 // hideBlocked refuses to speak of a version that is known to be blocked.
@@ -78,7 +88,7 @@ func (d *Door) forward(x *exchange) error {
 	if x.URL.RawQuery != "" {
 		key += "?" + x.URL.RawQuery
 	}
-	if answer, ok := d.kept.get(key); ok && d.lasting(x) && d.mayKnow(x) {
+	if answer, ok := d.kept.get(key); ok && time.Since(answer.at) < d.goodFor(x) && d.mayKnow(x) {
 		return d.replay(x, answer)
 	}
 	ctx, cancel := context.WithTimeout(x.Context(), d.patience(x))
@@ -108,11 +118,11 @@ func (d *Door) forward(x *exchange) error {
 
 // patience is how long the Hub may take.
 func (d *Door) patience(x *exchange) time.Duration {
-	_, known := apiVerbs[x.verb]
+	_, ok := known(x.verb)
 	switch {
 	case d.Patience > 0:
 		return d.Patience
-	case known || x.repo.ID != "" && x.verb == "":
+	case ok || x.repo.ID != "" && x.verb == "":
 		return knownLimit
 	default:
 		return unknownLimit
@@ -153,7 +163,8 @@ func onlyMetadata(resp *http.Response) error {
 		return refused
 	}
 	a, err := parseAPI(strings.Split(rest, "/"))
-	if err != nil || a.route != routeAPI || apiVerbs[a.verb].refused {
+	a.rest = resp.Request.URL.EscapedPath()
+	if err != nil || a.route != routeAPI || carriesBytes(a) {
 		return refused
 	}
 	return nil
@@ -234,7 +245,7 @@ func (d *Door) copyJSON(x *exchange, key string, resp *http.Response) error {
 		}
 		x.out.WriteHeader(resp.StatusCode)
 	}, to: x.out}
-	if d.worthKeeping(x) {
+	if worthKeeping(x) {
 		late.copy = new(bytes.Buffer)
 	}
 	out := bufio.NewWriterSize(late, wholeAnswer)
@@ -256,7 +267,7 @@ func (d *Door) copyJSON(x *exchange, key string, resp *http.Response) error {
 		return err
 	}
 	if late.copy != nil && !injected && late.copy.Len() <= maxKeptAnswer {
-		d.kept.put(key, keptAnswer{header: keptHeader(resp.Header), body: late.copy.Bytes()})
+		d.kept.put(key, keptAnswer{at: time.Now(), header: keptHeader(resp.Header), body: late.copy.Bytes()})
 	}
 	return nil
 }
@@ -325,18 +336,39 @@ func statusOf(v gate.Verdict) string {
 	}
 }
 
-// lasting tells whether an answer can never change: the listing of a commit, without what the Hub learns of it later.
-func (d *Door) lasting(x *exchange) bool {
-	return x.Method == http.MethodGet && x.verb == "tree" && isCommit(x.rev) && !truthy(x.URL.Query()["expand"])
+// goodFor is how long an answer is given again without asking the Hub: the listing of a commit, without what the Hub learns of it
+// later, never changes; what is known of an organization hardly does.
+func (d *Door) goodFor(x *exchange) time.Duration {
+	switch {
+	case x.Method != http.MethodGet:
+		return 0
+	case x.verb == "tree" && isCommit(x.rev) && !truthy(x.URL.Query()["expand"]):
+		return 365 * 24 * time.Hour
+	case x.repo.ID == "" && worthKeeping(x):
+		return time.Hour
+	default:
+		return 0
+	}
 }
 
-// worthKeeping tells whether an answer helps clients when the Hub is away: what they ask before they ask for files.
-func (d *Door) worthKeeping(x *exchange) bool {
-	return x.Method == http.MethodGet && x.repo.ID != "" && slices.Contains([]string{"", "revision", "tree", "refs"}, x.verb)
+// worthKeeping tells whether an answer helps clients later: what they ask before they ask for files. It is the same for everybody who
+// may see the repository; what an organization looks like to its members is kept for nobody.
+func worthKeeping(x *exchange) bool {
+	switch {
+	case x.Method != http.MethodGet:
+		return false
+	case x.repo.ID != "":
+		return slices.Contains([]string{"", "revision", "tree", "refs"}, x.verb)
+	default:
+		return (x.verb == "organizations" || x.verb == "users") && strings.HasSuffix(x.rest, "/overview") && x.token == ""
+	}
 }
 
 // mayKnow tells whether this caller may have what another one has asked for.
 func (d *Door) mayKnow(x *exchange) bool {
+	if x.repo.ID == "" {
+		return x.token == ""
+	}
 	name := x.rev
 	if name == "" {
 		name = "main"

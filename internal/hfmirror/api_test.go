@@ -82,6 +82,39 @@ func TestMetadataPassesByteForByteButForXet(t *testing.T) {
 	}
 }
 
+func TestWhatDoesNotChangeIsAskedOnce(t *testing.T) {
+	s := newStand(t)
+	repo := s.hub.AddModel("org/name", hubtest.Files{"w.bin": hubtest.LFS(pattern(100))})
+	s.hub.AddOrganization("org", true, "team")
+	s.hub.AddUser("jane", "hf_jane")
+	s.hub.AddModel("org/secret", hubtest.Files{"w.bin": hubtest.LFS(pattern(100))}).Private().Reader("jane")
+	secret := s.hub.Repo(model.Models, "org/secret").Head()
+	lasting := []string{"/api/models/org/name/tree/" + repo.Head() + "?recursive=True", "/api/organizations/org/overview"}
+	for range 3 {
+		for _, path := range lasting {
+			s.ask("GET", path).is(t, 200)
+		}
+		s.ask("GET", "/api/models/org/name/tree/main").is(t, 200)
+		s.ask("GET", "/api/models/org/secret/tree/"+secret, "Authorization", "Bearer hf_jane").is(t, 200)
+		s.ask("GET", "/api/models/org/secret/tree/"+secret).is(t, 401)
+		s.ask("GET", "/api/organizations/org/overview", "Authorization", "Bearer hf_jane").is(t, 200)
+	}
+	for part, want := range map[string]int{"org/name/tree/" + repo.Head(): 1, "org/name/tree/main": 3} {
+		if n := s.hub.Count(hubtest.Main, "GET", part); n != want {
+			t.Errorf("%s was asked for %d times, want %d", part, n, want)
+		}
+	}
+	anonymous := 0
+	for _, r := range s.hub.Asked(hubtest.Main, "GET", "/api/organizations/org/overview") {
+		if r.Token() == "" {
+			anonymous++
+		}
+	}
+	if anonymous != 1 {
+		t.Errorf("the organization was asked for %d times", anonymous)
+	}
+}
+
 func TestPathsInfoIsAPostThatReads(t *testing.T) {
 	s := newStand(t)
 	repo := s.hub.AddModel("org/name", hubtest.Files{"w.bin": hubtest.LFS(pattern(100))})
@@ -156,6 +189,7 @@ func TestWhatCouldCarryBytesIsRefused(t *testing.T) {
 		"/api/resolve-cache/models/org/name/" + repo.Head() + "/a.json", "/api/models/org/name/resolve/main/a.json",
 		"/api/models/org/name/compare/main..v1?raw=true", "/api/models/org/name/xet-write-token/main",
 		"/api/models/org/name/xet-read-token/" + repo.Head(), "/api/datasets/org/data/parquet/default/train/0.parquet",
+		"/api/datasets/org/data/parquet/default/train/0.parque%74", "/api/models/org/name/RESOLVE/main/a.json", "/api/models/org/name/Raw/main/a.json",
 		"/org/name.git/info/refs?service=git-upload-pack", "/org/name/objects/info/packs", "/datasets/org/data/git-upload-pack",
 		"/v2/org/name/blobs/sha256:" + hubtest.LFS(pattern(100)).SHA256(), "/datasets/org/data/resolve/main/a.parquet",
 	} {

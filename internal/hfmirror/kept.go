@@ -3,6 +3,7 @@ package hfmirror
 import (
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -10,13 +11,14 @@ import (
 // Bounds of what is kept of the Hub's answers.
 const (
 	maxKeptAnswer = 2 << 20
-	maxKeptBytes  = 64 << 20
+	maxKeptBytes  = 32 << 20
 	maxKeptCount  = 4096
 )
 
-// keptAnswer is a successful answer of the Hub about a repository, as it went to the client but for its links, which are as they came.
+// keptAnswer is a successful answer of the Hub, as it went to the client but for its links, which are as they came.
 // Nobody changes it.
 type keptAnswer struct {
+	at     time.Time
 	header http.Header
 	body   []byte
 }

@@ -16,6 +16,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"modelgate/internal/gate"
+	"modelgate/internal/model"
 	"modelgate/internal/upstream/hub"
 )
 
@@ -145,6 +146,8 @@ func (d *Door) serveDerived(x *exchange, rev hub.Revision, digest string) error 
 	}
 	h := d.hold(x)
 	defer h.end()
+	p := place{rev: rev, info: hub.FileInfo{File: model.File{Path: x.path, Digest: model.Digest(digest)}}}
+	defer func() { d.record(x, p) }()
 	v, err := d.judge(x, d.whole(x, rev), h)
 	if err != nil {
 		return err
