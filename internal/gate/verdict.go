@@ -75,8 +75,7 @@ func recordOf(s model.Scan) record {
 func (r *record) addFiles(e model.Evaluation) {
 	perFile := map[string]int{}
 	for _, v := range e.Violations {
-		path, _, _ := strings.Cut(v.File, "!/")
-		perFile[path]++
+		perFile[v.Path()]++
 	}
 	for path, n := range perFile {
 		if path == "" {

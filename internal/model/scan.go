@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -111,6 +112,7 @@ type Violation struct {
 	UUID        uuid.UUID `json:"uuid"`
 	Description string    `json:"description"`
 	File        string    `json:"file,omitempty"`   // path within the version, members after "!/"; "" for metadata
+	Member      string    `json:"member,omitempty"` // the part of File that is a member; "" for the file itself
 	BlobID      string    `json:"hash,omitempty"`   // git object id for files of the Hub, SHA-256 otherwise
 	Module      string    `json:"module,omitempty"` //
 	Operator    string    `json:"operator,omitempty"`
@@ -120,6 +122,15 @@ type Violation struct {
 	Evidence    string    `json:"evidence,omitempty"`
 	Offset      int64     `json:"offset"` // -1 if it has no place
 	Steps       []string  `json:"steps,omitempty"`
+}
+
+// Path is the file of the version that the violation is in, without the member, or "" for metadata. It cannot be had from File
+// alone: a name may hold what separates members.
+func (v Violation) Path() string {
+	if v.Member == "" {
+		return v.File
+	}
+	return strings.TrimSuffix(v.File, "!/"+v.Member)
 }
 
 // Evaluation is the result of one rule in a scan.

@@ -140,7 +140,7 @@ func (a *artifacts) judgeFinding(n *finding.NamedReport, f finding.Finding) int 
 		file += memberSeparator + f.Member
 	}
 	a.add(r.UUID, model.Violation{
-		Description: describe(f, t), File: file, BlobID: blobID(n), Module: f.Module, Operator: f.Operator,
+		Description: describe(f, t), File: file, Member: f.Member, BlobID: blobID(n), Module: f.Module, Operator: f.Operator,
 		Threat: string(f.Threat), ThreatTitle: t.Title, Severity: string(cmp.Or(f.Severity, t.Severity)),
 		Evidence: f.Evidence, Offset: f.Offset, Steps: steps(t, f.Format),
 	})

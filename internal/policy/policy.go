@@ -9,7 +9,6 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -78,7 +77,7 @@ func Blocks(evaluations []model.Evaluation, path string) bool {
 			return true
 		}
 		for _, v := range e.Violations {
-			if v.File == "" || v.File == path || strings.HasPrefix(v.File, path+memberSeparator) {
+			if v.File == "" || v.Path() == path {
 				return true
 			}
 		}
@@ -104,17 +103,11 @@ const maxListed = 10_000
 
 // add lists a violation.
 func (v *verdict) add(violation model.Violation) {
-	if n := len(v.violations); n >= maxListed && fileOf(v.violations[n-1].File) == fileOf(violation.File) {
+	if n := len(v.violations); n >= maxListed && v.violations[n-1].Path() == violation.Path() {
 		v.omitted++
 		return
 	}
 	v.violations = append(v.violations, violation)
-}
-
-// fileOf is the file of a path that may go on to a member.
-func fileOf(path string) string {
-	file, _, _ := strings.Cut(path, memberSeparator)
-	return file
 }
 
 // evaluation is the outcome of the rule. A violation counts more than a doubt.

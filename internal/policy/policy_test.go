@@ -367,6 +367,16 @@ func TestARuleFailsOneFileAndPassesAnother(t *testing.T) {
 	}
 }
 
+// A name may hold what separates members, and must not hide a file behind another.
+func TestFilesAreBlockedUnderTheirWholeName(t *testing.T) {
+	j := Evaluate(hub(t, string(threat.LoadTime)), reportOf("a/b", bad("x!/evil.pkl", "pickle", system("", 1)), bad("y.zip", "zip", system("in!/ner", 1)), file("x", "pickle")), model.Metadata{})
+	for path, want := range map[string]bool{"x!/evil.pkl": true, "y.zip": true, "x": false, "y.zip!/in": false, "y.zip!/in!/ner": false} {
+		if j.Blocks(path) != want {
+			t.Errorf("Blocks(%q) = %v, want %v", path, !want, want)
+		}
+	}
+}
+
 // Checklist 13, 14.
 func TestOneModelHasAnotherOutcomeUnderAnotherGroup(t *testing.T) {
 	rep := reportOf("a/b", file("model.gguf", "gguf"))

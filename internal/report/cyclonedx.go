@@ -38,10 +38,9 @@ func writeCycloneDX(w io.Writer, s model.Scan, o Options) error {
 	vulnerabilities := []cdx.Vulnerability{}
 	for _, e := range s.Evaluations {
 		for _, v := range e.Violations {
-			path, _, _ := strings.Cut(v.File, "!/")
 			ref := root.BOMRef
-			if known[path] {
-				ref = fileRef(path)
+			if known[v.Path()] {
+				ref = fileRef(v.Path())
 			}
 			vulnerabilities = append(vulnerabilities, vulnerabilityOf(e, v, ref, o))
 		}

@@ -205,15 +205,14 @@ func newSARIFResult(s model.Scan, e model.Evaluation, v model.Violation, id stri
 		r.Locations = []sarifLocation{{Logical: []sarifLogical{{FullyQualifiedName: s.ModelURI, Kind: "module"}}}}
 		return r
 	}
-	path, member, nested := strings.Cut(v.File, "!/")
-	place := sarifPlace{URI: (&url.URL{Path: path}).String()}
+	place := sarifPlace{URI: (&url.URL{Path: v.Path()}).String()}
 	if rootOf(s) != "" {
 		place.URIBaseID = modelRoot
 	}
 	location := sarifLocation{Physical: &sarifPhysical{Artifact: place}}
 	switch {
-	case nested:
-		location.Logical = []sarifLogical{{FullyQualifiedName: path + "!/" + member, Kind: "member"}}
+	case v.Member != "":
+		location.Logical = []sarifLogical{{FullyQualifiedName: v.File, Kind: "member"}}
 	case v.Offset >= 0:
 		location.Physical.Region = &sarifRegion{ByteOffset: v.Offset}
 	}

@@ -234,9 +234,8 @@ func NewViolation(s model.Scan, e model.Evaluation, v model.Violation, o Options
 	if o.StrictEnums && strings.HasPrefix(v.Threat, "MG-") {
 		out.Threat = nil
 	}
-	_, member, _ := strings.Cut(v.File, "!/")
-	if member != "" || v.Offset >= 0 && v.File != "" {
-		out.Location = &Location{Member: member}
+	if v.Member != "" || v.Offset >= 0 && v.File != "" {
+		out.Location = &Location{Member: v.Member}
 		if v.Offset >= 0 {
 			out.Location.Offset = &v.Offset
 		}

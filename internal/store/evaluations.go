@@ -89,21 +89,21 @@ type ViolationRow struct {
 	Rule model.Evaluation
 }
 
-const selectViolation = `SELECT v.created_at, v.file, v.body, s.uuid, e.uuid, e.rule_uuid, e.rule_instance, t.name, t.description, e.state, e.result
+const selectViolation = `SELECT v.created_at, v.file, v.path, v.body, s.uuid, e.uuid, e.rule_uuid, e.rule_instance, t.name, t.description, e.state, e.result
 	FROM violations v JOIN evaluations e ON e.id = v.evaluation_id JOIN rule_texts t ON t.id = e.text_id JOIN scans s ON s.id = v.scan_id`
 
 func readViolation(scan func(...any) error) (ViolationRow, error) {
 	var v ViolationRow
 	var created int64
-	var file string
+	var file, path string
 	var body []byte
-	err := scan(&created, &file, &body, &v.Scan, &v.Rule.UUID, &v.Rule.Rule, &v.Rule.RuleInstance, &v.Rule.RuleName, &v.Rule.Description,
+	err := scan(&created, &file, &path, &body, &v.Scan, &v.Rule.UUID, &v.Rule.Rule, &v.Rule.RuleInstance, &v.Rule.RuleName, &v.Rule.Description,
 		&v.Rule.State, &v.Rule.Result)
 	if err != nil {
 		return v, explain(err)
 	}
 	v.CreatedAt = unstamp(created)
-	return v, decodeViolation(file, body, &v.Violation)
+	return v, decodeViolation(file, path, body, &v.Violation)
 }
 
 // Violations lists violations of a scan, ordered by rule, file and position, and says how many there are. A limit of 0 is all.

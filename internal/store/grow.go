@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -134,7 +135,7 @@ func growEvaluation(ctx context.Context, tx *sql.Tx, id int64, pos int, part *mo
 	if err != nil {
 		return err
 	}
-	gone, err := tx.ExecContext(ctx, "DELETE FROM violations WHERE evaluation_id = ? AND file = ''", evaluation)
+	gone, err := tx.ExecContext(ctx, "DELETE FROM violations WHERE evaluation_id = ? AND path = ''", evaluation)
 	if err != nil {
 		return err
 	}
@@ -144,8 +145,7 @@ func growEvaluation(ctx context.Context, tx *sql.Tx, id int64, pos int, part *mo
 	}
 	total := before + len(e.Violations) - int(n)
 	for _, f := range part.Files {
-		gone, err := tx.ExecContext(ctx, "DELETE FROM violations WHERE evaluation_id = ? AND (file = ? OR file >= ? AND file < ?)",
-			evaluation, f.Path, f.Path+"!/", f.Path+"!0")
+		gone, err := tx.ExecContext(ctx, "DELETE FROM violations WHERE evaluation_id = ? AND path = ?", evaluation, f.Path)
 		if err != nil {
 			return err
 		}
@@ -196,12 +196,12 @@ func withViolations(ctx context.Context, q queryer, id int64) ([]model.Evaluatio
 	violations, err := rowsOf(ctx, q, func(r *sql.Rows) (violation, error) {
 		var v violation
 		var body []byte
-		var file string
-		if err := r.Scan(&v.evaluation, &file, &body); err != nil {
+		var file, path string
+		if err := r.Scan(&v.evaluation, &file, &path, &body); err != nil {
 			return v, err
 		}
-		return v, decodeViolation(file, body, &v.Violation)
-	}, `SELECT e.uuid, v.file, v.body FROM evaluations e JOIN violations v ON v.evaluation_id = e.id
+		return v, decodeViolation(file, path, body, &v.Violation)
+	}, `SELECT e.uuid, v.file, v.path, v.body FROM evaluations e JOIN violations v ON v.evaluation_id = e.id
 		WHERE e.scan_id = ? ORDER BY e.pos, v.file, v.pos`, id)
 	if err != nil {
 		return nil, err
@@ -213,11 +213,15 @@ func withViolations(ctx context.Context, q queryer, id int64) ([]model.Evaluatio
 	return evaluations, nil
 }
 
-// decodeViolation reads a violation. The file comes from its own column, where it stands byte for byte even if it is not UTF-8.
-func decodeViolation(file string, body []byte, v *model.Violation) error {
+// decodeViolation reads a violation. File and member come from columns of their own, where they stand byte for byte even if
+// they are not UTF-8.
+func decodeViolation(file, path string, body []byte, v *model.Violation) error {
 	if err := json.Unmarshal(body, v); err != nil {
 		return fmt.Errorf("decode violation: %w", err)
 	}
-	v.File = file
+	v.File, v.Member = file, ""
+	if file != path {
+		v.Member = strings.TrimPrefix(file, path+"!/")
+	}
 	return nil
 }

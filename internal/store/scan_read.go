@@ -144,14 +144,14 @@ func (s *Store) ViolationsOf(ctx context.Context, scan uuid.UUID, path string) (
 		}
 		for i := range out {
 			out[i].Violations, err = rowsOf(ctx, q, func(r *sql.Rows) (v model.Violation, err error) {
-				var file string
+				var file, path string
 				var body []byte
-				if err := r.Scan(&file, &body); err != nil {
+				if err := r.Scan(&file, &path, &body); err != nil {
 					return v, err
 				}
-				return v, decodeViolation(file, body, &v)
-			}, `SELECT file, body FROM violations WHERE evaluation_id = (SELECT id FROM evaluations WHERE uuid = ?)
-				AND (file = '' OR file = ? OR file >= ? AND file < ?) ORDER BY file, pos`, out[i].UUID, path, path+"!/", path+"!0")
+				return v, decodeViolation(file, path, body, &v)
+			}, `SELECT file, path, body FROM violations WHERE evaluation_id = (SELECT id FROM evaluations WHERE uuid = ?)
+				AND (path = '' OR path = ?) ORDER BY file, pos`, out[i].UUID, path)
 			if err != nil {
 				return err
 			}

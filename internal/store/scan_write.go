@@ -174,13 +174,13 @@ func upsertEvaluation(ctx context.Context, tx *sql.Tx, scanID int64, pos int, at
 }
 
 func insertViolations(ctx context.Context, tx *sql.Tx, scanID, evaluationID int64, at time.Time, violations []model.Violation) error {
-	return forEach(ctx, tx, violations, `INSERT INTO violations (uuid, scan_id, evaluation_id, pos, created_at, file, threat, severity, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, func(pos int, v model.Violation) ([]any, error) {
+	return forEach(ctx, tx, violations, `INSERT INTO violations (uuid, scan_id, evaluation_id, pos, created_at, file, path, threat, severity, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, func(pos int, v model.Violation) ([]any, error) {
 		body, err := json.Marshal(v)
 		if err != nil {
 			return nil, fmt.Errorf("encode violation: %w", err)
 		}
-		return []any{v.UUID, scanID, evaluationID, pos, stamp(at), v.File, v.Threat, v.Severity, string(body)}, nil
+		return []any{v.UUID, scanID, evaluationID, pos, stamp(at), v.File, v.Path(), v.Threat, v.Severity, string(body)}, nil
 	})
 }
 

@@ -43,9 +43,13 @@ func scanRoundTrip(t *testing.T, s *store.Store) {
 	}
 	bytes := Scan(3)
 	bytes.Files[1].Path, bytes.Evaluations[1].Violations[0].File = "bad\xff.pkl", "bad\xff.pkl"
+	bytes.Evaluations[1].Violations[1].File, bytes.Evaluations[1].Violations[1].Member = "bad\xff.zip!/a!/\xff", "a!/\xff"
 	put(t, s, bytes)
 	if got = read(t, s, bytes.UUID); got.Files[1].Path != "bad\xff.pkl" || got.Evaluations[1].Violations[0].File != "bad\xff.pkl" {
 		t.Errorf("a name that is not UTF-8 became %q and %q", got.Files[1].Path, got.Evaluations[1].Violations[0].File)
+	}
+	if v := got.Evaluations[1].Violations[1]; v.Member != "a!/\xff" || v.Path() != "bad\xff.zip" {
+		t.Errorf("a member that is not UTF-8 became %q in %q", v.Member, v.Path())
 	}
 	if err := s.PutScan(t.Context(), &model.Scan{}); err == nil {
 		t.Error("a scan without UUID was recorded")
@@ -158,7 +162,7 @@ func part(n byte, path string, result model.FileResult, violations ...string) *m
 	}
 	for _, file := range violations {
 		p.Evaluations[1].Result = model.Failed
-		p.Evaluations[1].Violations = append(p.Evaluations[1].Violations, model.Violation{File: file, Description: "bad " + file, Offset: -1})
+		p.Evaluations[1].Violations = append(p.Evaluations[1].Violations, model.Violation{File: file, Member: strings.TrimPrefix(strings.TrimPrefix(file, path), "!/"), Description: "bad " + file, Offset: -1})
 	}
 	return p
 }
@@ -221,6 +225,21 @@ func growing(t *testing.T, s *store.Store) {
 	grow(part(1, "b/bad.zip", model.FileSuccess), model.Blocked)
 	if e := read(t, s, id(1)).Evaluations[1]; e.Result != model.Passed || len(e.Violations) != 0 {
 		t.Errorf("evaluation %+v", e)
+	}
+}
+
+// A file must not pass for the container of another whose name holds what separates members.
+func growingNames(t *testing.T, s *store.Store) {
+	put(t, s, start(1))
+	for _, p := range []*model.Scan{part(1, "x!/evil.pkl", model.FileFailed, "x!/evil.pkl"), part(1, "x", model.FileSuccess)} {
+		if _, err := s.Grow(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]int{"x!/evil.pkl": 1, "x": 0} {
+		if e := must[[]model.Evaluation](t)(s.ViolationsOf(t.Context(), id(1), path)); len(e[1].Violations) != want {
+			t.Errorf("%s has %d violations, want %d", path, len(e[1].Violations), want)
+		}
 	}
 }
 

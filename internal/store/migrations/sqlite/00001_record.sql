@@ -101,11 +101,13 @@ CREATE TABLE violations (
     pos           INTEGER NOT NULL,
     created_at    INTEGER NOT NULL,
     file          TEXT    NOT NULL,                 -- members after !/
+    path          TEXT    NOT NULL,                 -- the file alone, "" for metadata
     threat        TEXT    NOT NULL,
     severity      TEXT    NOT NULL,
     body          TEXT    NOT NULL                  -- the whole violation
 );
 CREATE INDEX violations_in_order ON violations (evaluation_id, file, pos);
+CREATE INDEX violations_by_path ON violations (evaluation_id, path);
 CREATE INDEX violations_by_threat ON violations (threat, scan_id);
 CREATE INDEX violations_by_scan ON violations (scan_id, file);
 
