@@ -95,6 +95,7 @@ type header struct {
 	seed    maphash.Seed
 	tensors []span
 	looked  int // bytes of metadata handed on
+	faults  int // that were found
 }
 
 // span is the place of a tensor, and where in the header it is described.
@@ -105,6 +106,9 @@ type span struct {
 
 // malformed reports a fault of the header without giving up.
 func (h *header) malformed(at int64, name, format string, args ...any) {
+	if h.faults++; h.faults > 2*finding.MaxFindings {
+		return // no report holds more
+	}
 	f := finding.New(threat.MGFMT400, at, fmt.Sprintf(format, args...))
 	f.Role, f.Evidence = finding.RoleStructure, source.Evidence(name)
 	h.s.Find(f)

@@ -20,7 +20,7 @@ type Forward struct {
 
 // forwardBuffer is what a Forward reads at first, forwardAhead what it reads at most at once.
 const (
-	forwardBuffer = 64 << 10
+	forwardBuffer = 16 << 10
 	forwardAhead  = 1 << 20
 )
 
@@ -80,6 +80,9 @@ func (f *Forward) Skip(n int64) {
 
 // Offset is the place in the Reader of the next byte that Read would return, less those of Disown.
 func (f *Forward) Offset() int64 { return f.off - int64(len(f.buf)-f.at) - f.back }
+
+// Left is how many bytes Read can return at most.
+func (f *Forward) Left() int64 { return f.end - f.off + int64(len(f.buf)-f.at) }
 
 // Disown states that the last n bytes were taken to look ahead and belong to what follows. Only Offset minds.
 func (f *Forward) Disown(n int64) { f.back += n }

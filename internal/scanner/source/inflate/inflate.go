@@ -114,11 +114,35 @@ func (c *frames) Close() error {
 
 // LZMA decodes one stream of the .lzma format: properties, dictionary size u32, size u64 or all bits set, data.
 func LZMA(f *source.Forward) (io.Reader, error) {
-	r, err := lzma.ReaderConfig{DictCap: MaxDictionary}.NewReader(f)
+	var head [13]byte
+	if _, err := io.ReadFull(f, head[:]); err != nil {
+		return nil, unexpected(err)
+	}
+	return decodeLZMA(f, head[:])
+}
+
+// decodeLZMA decodes the data behind the header of an .lzma file.
+func decodeLZMA(f *source.Forward, head []byte) (io.Reader, error) {
+	size, err := affordable(int64(binary.LittleEndian.Uint32(head[1:])), f.Left())
 	if err != nil {
-		return nil, unsupportedSize(err)
+		return nil, err
+	}
+	binary.LittleEndian.PutUint32(head[1:], uint32(size))
+	r, err := lzma.ReaderConfig{DictCap: MaxDictionary}.NewReader(io.MultiReader(bytes.NewReader(head), f))
+	if err != nil {
+		return nil, err
 	}
 	return &drained{r: r}, nil
+}
+
+// affordable is how large a dictionary is made for a stream of so many packed bytes that asks for the given size. Few bytes
+// don't need a large one, whatever their header says: thousands of tiny streams must not cost gigabytes.
+func affordable(size, packed int64) (int64, error) {
+	const least, each = 64 << 10, 4096
+	if size > MaxDictionary {
+		return 0, fmt.Errorf("dictionary of %d bytes: %w", size, ErrUnsupported)
+	}
+	return max(lzma.MinDictCap, min(size, least+each*min(packed, MaxDictionary))), nil
 }
 
 // drained gives out what the LZMA decoder still holds in its dictionary when it fails, before the error.
@@ -143,15 +167,6 @@ func (d *drained) Read(p []byte) (int, error) {
 	return 0, d.err
 }
 
-// unsupportedSize marks the decoder's refusal of a large dictionary.
-func unsupportedSize(err error) error {
-	var size *lzma.ErrDictSize
-	if errors.As(err, &size) {
-		return fmt.Errorf("dictionary of %d bytes: %w", size.HeaderDictSize, ErrUnsupported)
-	}
-	return err
-}
-
 // ZipLZMA decodes LZMA data as ZIP archives hold it (APPNOTE 5.8.8): version u16, length of properties u16, properties,
 // data. The decoder wants the header of an .lzma file in front of the data.
 func ZipLZMA(f *source.Forward) (io.Reader, error) {
@@ -162,12 +177,7 @@ func ZipLZMA(f *source.Forward) (io.Reader, error) {
 	if head[2] != 5 || head[3] != 0 {
 		return nil, fmt.Errorf("LZMA properties of %d bytes: %w", int(head[2])|int(head[3])<<8, ErrUnsupported)
 	}
-	alone := append(head[4:9:9], 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
-	r, err := lzma.ReaderConfig{DictCap: MaxDictionary}.NewReader(io.MultiReader(bytes.NewReader(alone), f))
-	if err != nil {
-		return nil, unsupportedSize(err)
-	}
-	return &drained{r: r}, nil
+	return decodeLZMA(f, append(head[4:9:9], 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff))
 }
 
 // RawLZMA decodes LZMA data without a header, as 7z holds it: the properties are 5 bytes, and the size is known.
@@ -176,12 +186,7 @@ func RawLZMA(properties []byte, size uint64) Func {
 		if len(properties) != 5 {
 			return nil, fmt.Errorf("LZMA properties of %d bytes: %w", len(properties), ErrUnsupported)
 		}
-		head := binary.LittleEndian.AppendUint64(bytes.Clone(properties), size)
-		r, err := lzma.ReaderConfig{DictCap: MaxDictionary}.NewReader(io.MultiReader(bytes.NewReader(head), f))
-		if err != nil {
-			return nil, unsupportedSize(err)
-		}
-		return &drained{r: r}, nil
+		return decodeLZMA(f, binary.LittleEndian.AppendUint64(bytes.Clone(properties), size))
 	}
 }
 
@@ -191,7 +196,7 @@ func RawLZMA2(properties []byte) Func {
 		if len(properties) != 1 {
 			return nil, fmt.Errorf("LZMA2 properties of %d bytes: %w", len(properties), ErrUnsupported)
 		}
-		size, err := dictionary(properties[0])
+		size, err := dictionary(properties[0], f.Left())
 		if err != nil {
 			return nil, err
 		}

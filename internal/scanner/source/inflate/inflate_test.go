@@ -221,3 +221,20 @@ func FuzzDecoders(f *testing.F) {
 		}
 	})
 }
+
+// TestManySmallBlocksOfLargeDictionaries holds that what is made to spend memory is a bomb, and that the same stream once is
+// not.
+func TestManySmallBlocksOfLargeDictionaries(t *testing.T) {
+	one := scantest.XZ([]byte("some text"))
+	header := one[12 : 12+4*(int(one[12])+1)]
+	header[bytes.Index(header, []byte{0x21, 1})+2] = 28 // 64 MiB
+	binary.LittleEndian.PutUint32(header[len(header)-4:], crc32.ChecksumIEEE(header[:len(header)-4]))
+	if got, _, err := decoded(one, XZ); string(got) != "some text" || err != nil {
+		t.Errorf("one stream: %q, %v", got, err)
+	}
+	many := bytes.Repeat(one, 2000)
+	s := source.Decode(source.Bytes(many), 0, int64(len(many)), XZ, source.NewBudget(source.DefaultLimits(), 1<<30))
+	if _, err := s.Size(); !errors.Is(err, source.ErrBomb) {
+		t.Errorf("2,000 streams: %v", err)
+	}
+}

@@ -36,6 +36,7 @@ type xzStream struct {
 	check byte // type of the blocks' checksums
 	block *xzBlock
 	count uint64 // blocks of this stream
+	spent int64  // bytes of the dictionaries so far
 }
 
 type xzBlock struct {
@@ -150,8 +151,14 @@ func (x *xzStream) blockHeader(size int64) error {
 	if flags&3 != 0 || id != 0x21 || length != 1 || len(rest) < 1 || flags&0x3c != 0 {
 		return fmt.Errorf("xz: %d filters, the first of type %#x: %w", flags&3+1, id, ErrUnsupported)
 	}
-	size, err := dictionary(rest[0])
+	size, err := dictionary(rest[0], x.f.Left())
 	if err != nil {
+		return err
+	}
+	if b.want < uint64(size) {
+		size = max(int64(b.want), lzma.MinDictCap)
+	}
+	if err := x.charge(size); err != nil {
 		return err
 	}
 	b.start = x.f.Offset()
@@ -162,16 +169,23 @@ func (x *xzStream) blockHeader(size int64) error {
 	return nil
 }
 
-// dictionary decodes the dictionary size of LZMA2 (format section 5.3.1).
-func dictionary(bits byte) (int64, error) {
+// dictionary decodes the dictionary size of LZMA2 (format section 5.3.1) for so many packed bytes.
+func dictionary(bits byte, packed int64) (int64, error) {
 	if bits > 40 {
 		return 0, fmt.Errorf("xz: dictionary size code %d", bits)
 	}
 	size := (2 | int64(bits)&1) << (bits/2 + 11)
-	if size > MaxDictionary {
-		return 0, fmt.Errorf("xz: dictionary of %d bytes: %w", size, ErrUnsupported)
+	return affordable(size, packed)
+}
+
+// charge takes the dictionary of a block out of what the stream may cost: blocks of a few bytes with large dictionaries are
+// made to spend memory, not to hold data.
+func (x *xzStream) charge(size int64) error {
+	const once, each = 1 << 30, 64
+	if x.spent += size; x.spent > once+each*x.f.Offset() {
+		return fmt.Errorf("xz: dictionaries of %d bytes by offset %d: %w", x.spent, x.f.Offset(), source.ErrBomb)
 	}
-	return max(size, lzma.MinDictCap), nil
+	return nil
 }
 
 // varint reads an integer of 7 bits per byte, at most 9 bytes; the rest is nil if there is none.

@@ -154,16 +154,12 @@ func (v *View) endOfUnknown(e *Entry) (int64, error) {
 		}
 		return max(e.data, s.Consumed()), nil
 	}
-	sig := binary.LittleEndian.AppendUint32(nil, sigDescriptor)
-	for from := e.data; ; {
-		at, err := v.index(from, v.size, sig)
-		if err != nil || at < 0 {
-			return v.size, err
-		}
+	at, err := v.index(e.data, v.size, binary.LittleEndian.AppendUint32(nil, sigDescriptor), func(at int64) bool {
 		var b [16]byte
-		if v.read(b[:], at) && int64(binary.LittleEndian.Uint32(b[8:])) == (at-e.data)&0xffffffff {
-			return at, nil
-		}
-		from = at + 1
+		return v.read(b[:], at) && int64(binary.LittleEndian.Uint32(b[8:])) == (at-e.data)&0xffffffff
+	})
+	if err != nil || at < 0 {
+		return v.size, err
 	}
+	return at, v.fault()
 }

@@ -3,6 +3,7 @@ package zipview
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -145,6 +146,44 @@ func TestKinds(t *testing.T) {
 	} {
 		if got, err := KindOf(scantest.NewFile(row.zip)); got != row.want || err != nil {
 			t.Errorf("%s is of kind %d, %v; want %d", why, got, err, row.want)
+		}
+	}
+}
+
+// tally counts the bytes that are read.
+type tally struct {
+	source.Bytes
+	n int64
+}
+
+func (r *tally) ReadAt(p []byte, off int64) (int, error) {
+	r.n += int64(len(p))
+	return r.Bytes.ReadAt(p, off)
+}
+
+// TestReadsStayLinear scans what makes a careless reader begin anew at every byte.
+func TestReadsStayLinear(t *testing.T) {
+	const size = 1 << 20
+	late := "PK\x03\x04\x00\x00\x08\x00" + strings.Repeat("\x00", 22) // a stored entry of unknown size without a name
+	archive := string(scantest.BuildZIP(plain("a")))
+	for why, content := range map[string]string{
+		"local headers":                         strings.Repeat("PK\x03\x04", size/4),
+		"descriptors behind an entry":           late + strings.Repeat("PK\x07\x08", size/4),
+		"entries of unknown size":               strings.Repeat(late, size/len(late)),
+		"central headers behind an entry":       late + strings.Repeat("PK\x01\x02", size/4),
+		"end records behind an archive":         archive + strings.Repeat("PK\x05\x06", size/4),
+		"local headers between two archives":    archive + strings.Repeat("PK\x03\x04", size/4) + archive,
+		"archives behind each other":            strings.Repeat(archive, size/len(archive)),
+		"headers that reach beyond the file":    archive + strings.Repeat("PK\x03\x04"+strings.Repeat("\xff", 26), size/30),
+		"local headers with descriptors so far": late + strings.Repeat("PK\x07\x08PK\x03\x04", size/8),
+	} {
+		r := &tally{Bytes: source.Bytes(content)}
+		f := &source.File{Reader: r, Budget: source.NewBudget(source.DefaultLimits(), size)}
+		if err := Scan(context.Background(), f, &scantest.Recorder{}, Plan{}); err != nil && !errors.Is(err, source.ErrBudget) {
+			t.Errorf("%s: %v", why, err)
+		}
+		if r.n > 100*size {
+			t.Errorf("%s: %d bytes read of %d", why, r.n, len(content))
 		}
 	}
 }

@@ -17,6 +17,9 @@ import (
 // unnoticed, as every local header that matters is read.
 const slack = 128
 
+// maxStray is how many entries outside the directory are read. No writer leaves any.
+const maxStray = 10_000
+
 // maxGapZeros is how many zero bytes count as alignment.
 const maxGapZeros = 1 << 20
 
@@ -190,8 +193,8 @@ func (w *walker) localOnly() (bool, error) {
 		return false, err
 	}
 	w.v.kept += int64(len(h.Raw))
-	if int64(len(w.v.Entries)+len(w.extra)) >= w.v.budget.Limits.EntriesInOne || w.v.kept > maxDirectory {
-		w.spent = fmt.Errorf("more than %d entries or %d bytes of names: %w", w.v.budget.Limits.EntriesInOne, maxDirectory, source.ErrBudget)
+	if int64(len(w.extra)) >= min(maxStray, w.v.budget.Limits.EntriesInOne) || w.v.kept > maxDirectory {
+		w.spent = fmt.Errorf("more than %d entries or %d bytes of names outside the directory: %w", len(w.extra), maxDirectory, source.ErrBudget)
 		return true, nil
 	}
 	e := &Entry{Local: h, start: h.At, data: h.At + h.fixed}
@@ -217,23 +220,30 @@ func (w *walker) localOnly() (bool, error) {
 
 // search returns the offset of the next local header in a part of the file, or the part's end.
 func (v *View) search(from, to int64) (int64, error) {
-	at, err := v.index(from+1, to, binary.LittleEndian.AppendUint32(nil, sigLocal))
+	at, err := v.index(from+1, to, binary.LittleEndian.AppendUint32(nil, sigLocal), nil)
 	if err != nil || at < 0 {
 		return to, err
 	}
 	return at, nil
 }
 
-// index returns the offset of the first occurrence of a short sequence in a part of the file, or -1.
-func (v *View) index(from, to int64, what []byte) (int64, error) {
+// index returns the offset of the first occurrence of a short sequence in a part of the file that accept takes, or -1. Nil
+// takes any.
+func (v *View) index(from, to int64, what []byte, accept func(at int64) bool) (int64, error) {
 	fw := source.NewForward(v.r, from, to-from)
 	buf := make([]byte, 64<<10)
 	keep := 0
 	for {
 		at := fw.Offset() - int64(keep)
 		n, err := fw.Read(buf[keep:])
-		if i := bytes.Index(buf[:keep+n], what); i >= 0 {
-			return at + int64(i), nil
+		for i := 0; i < keep+n; i++ {
+			k := bytes.Index(buf[i:keep+n], what)
+			if k < 0 {
+				break
+			}
+			if i += k; accept == nil || accept(at+int64(i)) {
+				return at + int64(i), nil
+			}
 		}
 		if err != nil {
 			if errors.Is(err, io.EOF) {
