@@ -81,10 +81,14 @@ func judge(module, name string, family source.Family) verdict {
 			return verdict{grade: dangerous, tail: tail}
 		}
 	}
-	if listed(suspiciousNames, module, name) || inModules(suspiciousModules, module) {
+	switch {
+	case listed(suspiciousNames, module, name):
 		return verdict{grade: suspicious}
-	}
-	if isDangerousModule(module) || listed(dangerousNames, module, name) {
+	case listed(dangerousNames, module, name):
+		return verdict{grade: dangerous, tail: full}
+	case inModules(suspiciousModules, module): // some of them inside dangerous ones, such as os.path
+		return verdict{grade: suspicious}
+	case isDangerousModule(module):
 		return verdict{grade: dangerous, tail: full}
 	}
 	if v, ok := indirections[stripped(module)+"."+name]; ok {

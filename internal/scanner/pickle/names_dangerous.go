@@ -19,7 +19,7 @@ func words(texts ...string) map[string]bool {
 // dangerousModules are those of which no model needs anything, and of which much runs, writes, calls out or loads.
 var dangerousModules = words(
 	// Processes and shells.
-	`os posix nt subprocess posixsubprocess winapi pty commands popen2 pexpect ptyprocess sh plumbum fabric invoke
+	`os posix nt subprocess posixsubprocess bootsubprocess winapi pty commands popen2 pexpect ptyprocess sh plumbum fabric invoke
 	multiprocessing distutils setuptools pkg_resources numpy.distutils webbrowser pyrepl osx_support aix_support
 	test.support test.libregrtest ensurepip pip venv virtualenv msilib winreg antigravity asyncio.unix_events asyncio.windows_events
 	asyncio.base_subprocess asyncio.subprocess asyncio.events asyncio.base_events asyncio.runners pipes`,
@@ -28,7 +28,7 @@ var dangerousModules = words(
 	idlelib lib2to3 turtledemo turtle numpy.f2py numpy.testing numpy.compat.py3k jinja2 mako IPython ipykernel jedi lsprof
 	pyclbr compileall py_compile modulefinder rlcompleter tkinter cgitb cython Cython pyximport numexpr sympy.parsing
 	sympy.utilities.lambdify pandas.core.computation torch.fx.graph_module torch.fx.experimental hypothesis pytest nose
-	xxsubinterpreters frozen_importlib frozen_importlib_external symtable`,
+	xxsubinterpreters interpreters concurrent.interpreters testcapi testinternalcapi testlimitedcapi sitebuiltins frozen_importlib frozen_importlib_external symtable`,
 	// Loaders of a second stage.
 	`pickle cPickle pickletools jsonpickle shelve yaml ruamel ruamel_yaml hickle klepto dbm gdbm
 	pandas.io pandas.compat.pickle_compat torch.hub torch.package torch.serialization torch.jit.annotations
@@ -165,6 +165,11 @@ var dangerousNames = expand(
 	"lightgbm.basic", "_load_lib",
 	"xgboost.core", "_load_lib",
 	"inspect", "currentframe stack trace",
+	"argparse", "FileType",
+	"configparser", `RawConfigParser.read RawConfigParser.write RawConfigParser.read_file ConfigParser.read ConfigParser.write
+	ConfigParser.read_file SafeConfigParser.read`,
+	"gettext", "c2py translation install find GNUTranslations",
+	"hashlib", "file_digest",
 	"xml.etree.ElementTree", "parse iterparse ElementTree XMLParser fromstring",
 	"xml.sax", "parse make_parser",
 	"xml.dom.minidom", "parse",
@@ -193,7 +198,7 @@ func expand(pairs ...string) map[string]bool {
 
 // suspiciousModules look around in their environment, or do what no model needs, without running code by themselves.
 var suspiciousModules = words(`os.path posixpath ntpath genericpath glob fnmatch getpass pyexpat locale tempfile pwd grp nturl2path
-	resource gettext zoneinfo mimetypes stat statvfs keras.src.saving.keras_saveable`)
+	resource zoneinfo mimetypes stat statvfs keras.src.saving.keras_saveable`)
 
 // suspiciousNames are single names of that kind.
 var suspiciousNames = expand(

@@ -28,6 +28,9 @@ func pickleGadgets() []Case {
 		pickle.loads _pickle.loads cPickle.loads dill.loads cloudpickle.loads joblib.load jsonpickle.decode shelve.open yaml.unsafe_load
 		numpy.load numpy.lib.npyio.load pandas.read_pickle torch.load torch.jit.load torch.hub.load torch.package.PackageImporter
 		keras.models.load_model tensorflow.load_op_library transformers.dynamic_module_utils.get_class_from_dynamic_module
+		_interpreters.create _xxsubinterpreters.run_string concurrent.interpreters.create _testcapi.run_in_subinterp _bootsubprocess.Popen
+		argparse.FileType configparser.RawConfigParser.read gettext.c2py pip._vendor.distlib.scripts.ScriptMaker _sitebuiltins._Helper
+		aifc.open _sqlite3.connect
 		ctypes.CDLL _ctypes.dlopen cffi.FFI mmap.mmap
 		builtins.open io.open _io.FileIO io.FileIO shutil.rmtree pathlib.Path.write_text linecache.getline fileinput.input
 		distutils.file_util.write_file tarfile.open zipfile.ZipFile sqlite3.connect dbm.open logging.config.fileConfig
