@@ -1,0 +1,97 @@
+package python
+
+// kind tells expressions apart.
+type kind int
+
+const (
+	kName   kind = iota // name
+	kString             // text
+	kBytes              // text
+	kNumber             // text
+	kFormat             // kids: literals and fields of an f-string
+	kAttr               // kids[0] . name
+	kIndex              // kids[0] [ kids[1] ]
+	kSlice              // kids: start, stop, step; each may be nil
+	kCall               // kids[0] ( args )
+	kBinary             // kids[0] name kids[1]
+	kUnary              // name kids[0]
+	kIf                 // kids[1] if kids[0] else kids[2]
+	kList               // kids: a list, tuple or set
+	kDict               // kids: key, value, key, value …; a nil key is **value
+	kLambda             // kids[0] is the body, params
+	kComp               // a comprehension: kids[0] (and kids[1] of a dict), clauses
+	kStar               // *kids[0]
+	kAssign             // name := kids[0]
+	kYield              // yield or await of kids[0], which may be nil
+	kOther              // ...
+)
+
+// node is an expression.
+type node struct {
+	kind    kind
+	at      int64
+	name    string
+	text    string
+	kids    []*node
+	args    []arg
+	params  []param
+	clauses []clause
+}
+
+// arg is an argument of a call.
+type arg struct {
+	name  string // of a keyword argument
+	star  bool   // *args or **kwargs
+	value *node
+}
+
+// clause is a "for targets in iter if conditions" of a comprehension.
+type clause struct {
+	target *node
+	iter   *node
+	ifs    []*node
+}
+
+// param is a parameter of a function.
+type param struct {
+	name       string
+	annotation *node
+	value      *node // its default
+}
+
+// stmtKind tells statements apart.
+type stmtKind int
+
+const (
+	sExpr   stmtKind = iota // exprs are evaluated: also of return, raise, assert, del
+	sAssign                 // targets = exprs[0]
+	sImport                 // names
+	sFrom                   // from module (of level dots) import names
+	sDef                    // function name
+	sClass                  // class name
+	sIf                     // exprs[0], body, orelse
+	sFor                    // targets[0] in exprs[0]
+	sBlock                  // with, while, try and the like: exprs, targets, body, orelse
+)
+
+// stmt is a statement.
+type stmt struct {
+	kind       stmtKind
+	at         int64
+	name       string // of a function, class or module
+	level      int    // dots of a relative import
+	names      []alias
+	targets    []*node
+	exprs      []*node
+	decorators []*node
+	params     []param
+	args       []arg // bases of a class
+	body       []*stmt
+	orelse     []*stmt
+}
+
+// alias is a name that is imported, and the name that it gets.
+type alias struct {
+	name, as string
+	at       int64
+}

@@ -1,0 +1,508 @@
+package python
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// builtinNames are the functions that every source has and that matter here. A source that gives one of them to something
+// else still has it elsewhere, so both are looked at.
+var builtinNames = func() map[string]bool {
+	t := map[string]bool{}
+	for _, n := range strings.Fields(`eval exec compile open __import__ getattr setattr delattr globals locals vars breakpoint map filter chr ord
+		bytes bytearray str int list tuple dict set reversed sorted input __builtins__ print type super range join hex iter next zip
+		enumerate format memoryview execfile __loader__ __spec__`) {
+		t[n] = true
+	}
+	return t
+}()
+
+// eval returns what an expression may be, and notes the calls in it.
+func (w *walker) eval(e *node) value {
+	if e == nil {
+		return nil
+	}
+	w.depth++
+	defer func() { w.depth-- }()
+	w.charge(evalCost)
+	if w.depth > maxWalk || w.spent() {
+		return hidden()
+	}
+	switch e.kind {
+	case kName:
+		return w.name(e.name)
+	case kString:
+		return str(e.text)
+	case kBytes:
+		return bytesOf(e.text)
+	case kNumber:
+		if n, err := strconv.ParseInt(strings.ReplaceAll(e.text, "_", ""), 0, 64); err == nil {
+			return value{{kind: aNum, n: n}}
+		}
+		return nil
+	case kFormat:
+		return w.formatted(e)
+	case kAttr:
+		return w.attribute(e)
+	case kIndex:
+		return w.index(e)
+	case kCall:
+		return w.call(e)
+	case kBinary:
+		return w.operator(e, w.eval(e.kids[0]), w.eval(e.kids[1]))
+	case kList:
+		return w.list(e)
+	case kComp:
+		return w.comprehension(e)
+	case kIf:
+		w.eval(e.kids[0])
+		return w.eval(e.kids[1]).plus(w.eval(e.kids[2]))
+	case kAssign:
+		v := w.eval(e.kids[0])
+		w.bind(e.name, v)
+		return v
+	case kUnary:
+		v := w.eval(e.kids[0])
+		if a, ok := v.one(); ok && a.kind == aNum && e.name == "-" {
+			return value{{kind: aNum, n: -a.n}}
+		}
+		return nil
+	case kLambda:
+		for _, p := range e.params {
+			w.eval(p.value)
+		}
+		return w.eval(e.kids[0])
+	default:
+		for _, k := range e.kids {
+			w.eval(k)
+		}
+		return nil
+	}
+}
+
+// name returns what a variable may be.
+func (w *walker) name(name string) value {
+	v := w.vars[name]
+	if _, ok := w.functions[name]; ok {
+		w.uses(name)
+		v = v.plus(value{{kind: aFunc, s: name}})
+	}
+	if builtinNames[name] {
+		v = v.plus(ref("builtins." + name))
+	}
+	return v
+}
+
+// attribute returns what an attribute may be: of a module, the name behind a dot.
+func (w *walker) attribute(e *node) value {
+	base := e.kids[0]
+	of := w.eval(base)
+	if base.kind == kName {
+		if base.name == "self" || base.name == "cls" {
+			w.uses(e.name)
+		}
+		if bound, ok := w.vars[base.name+"."+e.name]; ok {
+			return bound.plus(w.member(of, e.name))
+		}
+	} else if of.has(aFunc) || base.kind == kCall {
+		w.uses(e.name)
+	}
+	return w.member(of, e.name)
+}
+
+// member is an attribute of a value.
+func (w *walker) member(of value, name string) value {
+	var out value
+	for _, a := range of {
+		switch a.kind {
+		case aRef:
+			if name == "__dict__" || name == "__class__" && a.s == "builtins" {
+				out = out.plus(value{a})
+				continue
+			}
+			out = out.plus(ref(short(strings.TrimSuffix(a.s, ".__builtins__") + "." + name)))
+		case aObject:
+			out = out.plus(ref(short(strings.TrimSuffix(a.s, "()") + "()." + name)))
+		case aFunc:
+			w.uses(name)
+		case aStr, aBytes, aList, aHidden:
+			out = out.plus(value{{kind: aRef, s: "." + name, items: []value{{a}}}})
+		}
+	}
+	return out
+}
+
+// short keeps dotted names within bounds.
+func short(name string) string { return name[max(0, len(name)-256):] }
+
+// index returns an element: of a list or string by number, of a namespace by name.
+func (w *walker) index(e *node) value {
+	of := w.eval(e.kids[0])
+	if s := e.kids[1]; s != nil && s.kind == kSlice {
+		return w.slice(of, s)
+	}
+	key := w.eval(e.kids[1])
+	var out value
+	for _, a := range of {
+		k, ok := key.one()
+		switch {
+		case a.kind == aRef && ok && k.kind == aStr && namespaces[a.s]:
+			out = out.plus(w.lookup(a.s, k.s))
+		case a.kind == aRef && namespaces[a.s]:
+			w.event(event{at: e.at, name: "builtins.getattr", dynamic: true})
+		case a.kind == aObject && ok && k.kind == aStr && namespaces[a.s]:
+			out = out.plus(w.lookup(a.s, k.s))
+		case a.kind == aList && ok && k.kind == aNum:
+			if n := k.n; n < 0 {
+				k.n += int64(len(a.items))
+			}
+			if k.n >= 0 && k.n < int64(len(a.items)) {
+				out = out.plus(a.items[k.n])
+			}
+		case a.kind == aList:
+			for _, item := range a.items[:min(len(a.items), maxRefs)] {
+				out = out.plus(item)
+			}
+		case (a.kind == aStr || a.kind == aBytes) && ok && k.kind == aNum:
+			if k.n < 0 {
+				k.n += int64(len(a.s))
+			}
+			if k.n >= 0 && k.n < int64(len(a.s)) {
+				if a.kind == aBytes {
+					out = out.plus(value{{kind: aNum, n: int64(a.s[k.n])}})
+				} else {
+					out = out.plus(str(a.s[k.n : k.n+1]))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// namespaces are dicts of names: what a subscript finds there is what the name stands for.
+var namespaces = map[string]bool{
+	"builtins": true, "builtins.__builtins__": true, "builtins.globals": true, "builtins.locals": true, "builtins.vars": true,
+	"sys.modules": true, "os": true, "os.__dict__": true, "subprocess": true, "importlib": true, "sys": true,
+}
+
+// lookup returns what a name stands for in a namespace.
+func (w *walker) lookup(space, name string) value {
+	switch space {
+	case "sys.modules":
+		return ref(name)
+	case "builtins", "builtins.__builtins__":
+		return ref("builtins." + name)
+	case "builtins.globals", "builtins.locals", "builtins.vars":
+		if name == "__builtins__" {
+			return ref("builtins")
+		}
+		return w.name(name)
+	}
+	return ref(space + "." + name)
+}
+
+// slice folds a slice of strings, bytes and lists.
+func (w *walker) slice(of value, s *node) value {
+	var bounds [3]*int64
+	for i, k := range s.kids {
+		if k == nil {
+			continue
+		}
+		a, ok := w.eval(k).one()
+		if !ok || a.kind != aNum {
+			if of.has(aStr) || of.has(aBytes) || of.has(aHidden) {
+				return hidden()
+			}
+			return nil
+		}
+		bounds[i] = &a.n
+	}
+	var out value
+	for _, a := range of {
+		switch a.kind {
+		case aStr, aBytes:
+			var b strings.Builder
+			for _, i := range sliced(len(a.s), bounds) {
+				b.WriteByte(a.s[i])
+			}
+			out = out.plus(value{{kind: a.kind, s: b.String()}})
+		case aList:
+			n := atom{kind: aList}
+			for _, i := range sliced(len(a.items), bounds) {
+				n.items = append(n.items, a.items[i])
+			}
+			out = out.plus(value{n})
+		case aHidden:
+			out = out.plus(value{a})
+		}
+	}
+	return out
+}
+
+// sliced returns the indices that Python's slice of a sequence of n elements takes.
+func sliced(n int, bounds [3]*int64) []int {
+	size, step := int64(n), int64(1)
+	if bounds[2] != nil && *bounds[2] != 0 {
+		step = *bounds[2]
+	}
+	low, high := int64(0), size
+	if step < 0 {
+		low, high = -1, size-1
+	}
+	clamp := func(b *int64, standard int64) int64 {
+		if b == nil {
+			return standard
+		}
+		v := *b
+		if v < 0 {
+			v += size
+		}
+		return min(max(v, low), high)
+	}
+	start, stop := clamp(bounds[0], 0), clamp(bounds[1], size)
+	if step < 0 {
+		start, stop = clamp(bounds[0], size-1), clamp(bounds[1], -1)
+		if bounds[1] == nil {
+			stop = -1
+		}
+	}
+	var out []int
+	for i := start; (step > 0 && i < stop || step < 0 && i > stop) && len(out) < n; i += step {
+		out = append(out, int(i))
+	}
+	return out
+}
+
+func (w *walker) list(e *node) value {
+	out := atom{kind: aList}
+	for _, k := range e.kids {
+		v := w.eval(k)
+		if len(out.items) < maxItems {
+			out.items = append(out.items, v)
+		}
+	}
+	w.charge(len(out.items))
+	return value{out}
+}
+
+// comprehension folds a comprehension with one clause over a constant, and walks any other once.
+func (w *walker) comprehension(e *node) value {
+	simple := w.folding < 2 && len(e.clauses) == 1 && len(e.clauses[0].ifs) == 0 && e.clauses[0].target.kind == kName && len(e.kids) == 1
+	for i, c := range e.clauses {
+		iter := w.eval(c.iter)
+		if a, ok := iter.one(); ok && simple && i == 0 && (a.kind == aStr || a.kind == aBytes || a.kind == aList) {
+			return w.folded(e, c.target.name, a)
+		}
+		w.assign(c.target, iter.contents())
+		for _, test := range c.ifs {
+			w.eval(test)
+		}
+	}
+	var out value
+	for _, k := range e.kids {
+		out = out.plus(w.eval(k))
+	}
+	if out.has(aHidden) || out.has(aStr) {
+		return hidden()
+	}
+	return nil
+}
+
+// folded evaluates the element of a comprehension for each element of a constant.
+func (w *walker) folded(e *node, name string, over atom) value {
+	outer, bound := w.vars[name]
+	out := atom{kind: aList}
+	w.folding++
+	defer func() { w.folding-- }()
+	for _, item := range over.elements() {
+		if w.spent() {
+			break
+		}
+		w.vars[name] = item
+		out.items = append(out.items, w.eval(e.kids[0]))
+	}
+	delete(w.vars, name)
+	if bound {
+		w.vars[name] = outer
+	}
+	return value{out}
+}
+
+// elements are the elements of a constant.
+func (a atom) elements() []value {
+	var out []value
+	switch a.kind {
+	case aList:
+		return a.items[:min(len(a.items), maxItems)]
+	case aStr:
+		for _, r := range a.s {
+			if out = append(out, str(string(r))); len(out) >= maxItems {
+				break
+			}
+		}
+	case aBytes:
+		for i := range min(len(a.s), maxItems) {
+			out = append(out, value{{kind: aNum, n: int64(a.s[i])}})
+		}
+	}
+	return out
+}
+
+// contents is what an element may be.
+func (v value) contents() value {
+	var out value
+	for _, a := range v {
+		if a.kind == aHidden {
+			out = out.plus(value{a})
+		}
+		for _, item := range a.elements() {
+			if len(out) >= maxRefs {
+				break
+			}
+			out = out.plus(item)
+		}
+	}
+	return out
+}
+
+func (w *walker) formatted(e *node) value {
+	out := str("")
+	for _, k := range e.kids {
+		out = w.concat(out, w.eval(k))
+	}
+	for _, spec := range e.args {
+		w.eval(spec.value)
+		out = hidden()
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// concat joins strings. What is not known of either leaves nothing known.
+func (w *walker) concat(a, b value) value {
+	x, ok1 := a.one()
+	y, ok2 := b.one()
+	if ok1 && y.kind == aNum && ok2 && x.kind == aStr {
+		y = atom{kind: aStr, s: strconv.FormatInt(y.n, 10)}
+	}
+	if ok1 && ok2 && x.kind == y.kind && (x.kind == aStr || x.kind == aBytes) && len(x.s)+len(y.s) <= maxFolded {
+		w.charge(len(x.s) + len(y.s))
+		return value{{kind: x.kind, s: x.s + y.s}}
+	}
+	if a.has(aHidden) || b.has(aHidden) {
+		return hidden()
+	}
+	return nil
+}
+
+// operator folds an operator between two values.
+func (w *walker) operator(e *node, a, b value) value {
+	x, ok1 := a.one()
+	y, ok2 := b.one()
+	switch {
+	case e.name == "or" || e.name == "and":
+		return a.plus(b)
+	case e.name == "+" && ok1 && ok2 && x.kind == aList && y.kind == aList && len(x.items)+len(y.items) <= maxItems:
+		return value{{kind: aList, items: append(slices.Clone(x.items), y.items...)}}
+	case e.name == "%" && ok1 && x.kind == aStr:
+		return w.percent(x.s, b)
+	case e.name == "*" && ok1 && ok2 && y.kind == aNum && (x.kind == aStr || x.kind == aBytes):
+		if len(x.s) > 0 && y.n > int64(maxFolded/len(x.s)) {
+			return hidden()
+		}
+		w.charge(len(x.s) * int(max(0, y.n)))
+		return value{{kind: x.kind, s: strings.Repeat(x.s, int(max(0, y.n)))}}
+	case ok1 && ok2 && x.kind == aNum && y.kind == aNum:
+		return arithmetic(e.name, x.n, y.n)
+	case e.name == "+":
+		return w.concat(a, b)
+	case e.name == "/" && len(a.refs()) > 0: // a path below another
+		return a
+	}
+	return nil
+}
+
+// arithmetic folds operators between integers.
+func arithmetic(op string, a, b int64) value {
+	num := func(n int64) value { return value{{kind: aNum, n: n}} }
+	switch op {
+	case "+":
+		return num(a + b)
+	case "-":
+		return num(a - b)
+	case "*":
+		return num(a * b)
+	case "^":
+		return num(a ^ b)
+	case "|":
+		return num(a | b)
+	case "&":
+		return num(a & b)
+	case "%":
+		if b > 0 {
+			return num((a%b + b) % b)
+		}
+	case "//":
+		if b > 0 && a >= 0 {
+			return num(a / b)
+		}
+	case ">>":
+		if b >= 0 && b < 64 {
+			return num(a >> b)
+		}
+	case "<<":
+		if b >= 0 && b < 32 && a < 1<<31 && a >= 0 {
+			return num(a << b)
+		}
+	}
+	return nil
+}
+
+// percent folds the formatting of a string by the operator %.
+func (w *walker) percent(format string, args value) value {
+	var list []value
+	if a, ok := args.one(); ok && a.kind == aList {
+		list = a.items
+	} else {
+		list = []value{args}
+	}
+	var b strings.Builder
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			b.WriteByte(format[i])
+			continue
+		}
+		if i++; i >= len(format) {
+			return nil
+		}
+		if format[i] == '%' {
+			b.WriteByte('%')
+			continue
+		}
+		if len(list) == 0 {
+			return nil
+		}
+		a, ok := list[0].one()
+		list = list[1:]
+		switch {
+		case ok && format[i] == 's' && a.kind == aStr:
+			b.WriteString(a.s)
+		case ok && format[i] == 'c' && a.kind == aNum:
+			b.WriteRune(rune(a.n))
+		case ok && (format[i] == 'd' || format[i] == 's') && a.kind == aNum:
+			b.WriteString(strconv.FormatInt(a.n, 10))
+		default:
+			if args.has(aHidden) {
+				return hidden()
+			}
+			return nil
+		}
+		if b.Len() > maxFolded {
+			return hidden()
+		}
+	}
+	return str(b.String())
+}
