@@ -196,6 +196,22 @@ func TestWaitingInTheClientsOwnWay(t *testing.T) {
 	}
 }
 
+func TestWhoAsksForTheEndOfAFileThatIsOnItsWayIsKept(t *testing.T) {
+	s := newStand(t)
+	content := pattern(2 << 20)
+	s.hub.AddModel("org/name", hubtest.Files{"w.bin": hubtest.LFS(content)})
+	s.hub.Inject(hubtest.Fault{Host: hubtest.CDN, Rate: 4 << 20})
+	for _, spec := range []string{"bytes=2097142-", "bytes=-10"} {
+		lines, resp, body := raw(t, s, "GET /org/name/resolve/main/w.bin HTTP/1.1\r\nHost: x\r\nUser-Agent: hf_hub/2.4\r\nRange: "+spec+"\r\nConnection: close\r\n\r\n")
+		if resp.StatusCode != 206 || string(body) != string(content[2<<20-10:]) {
+			t.Errorf("%q %d bytes", lines, len(body))
+		}
+		if spec == "bytes=2097142-" && len(lines) < 5 { // half a second of signs of life
+			t.Errorf("answers %q", lines)
+		}
+	}
+}
+
 func TestAfterTheHoldAClientIsToldToComeBack(t *testing.T) {
 	s := newStand(t, func(c *Config) { c.Hold = 100 * time.Millisecond })
 	s.hub.AddModel("org/name", hubtest.Files{"w.bin": hubtest.LFS(pattern(10))})

@@ -60,7 +60,9 @@ type content struct {
 }
 
 func (c *content) close() {
-	_ = c.Close()
+	if c.Content != nil {
+		_ = c.Close()
+	}
 	c.cancel()
 }
 
@@ -73,7 +75,7 @@ func (c *content) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// fetch opens the bytes: at once if they are here, else as soon as the first of them are. The bytes are held to their digest, and to
+// fetch opens the bytes: at once if they are here, else as soon as the first are that the client asks for. The bytes are held to their digest, and to
 // what scanners were given of them.
 func (d *Door) fetch(x *exchange, p place, blocks []finding.Block, h *hold) (*content, error) {
 	f := p.info.File
@@ -88,26 +90,51 @@ func (d *Door) fetch(x *exchange, p place, blocks []finding.Block, h *hold) (*co
 	done := make(chan struct{})
 	get := func() {
 		defer close(done)
-		c.Content, err = d.Blobs.Get(ctx, want, open)
+		if c.Content, err = d.Blobs.Get(ctx, want, open); err == nil {
+			err = c.reach(firstByte(x.Request, f.Size))
+		}
 	}
 	if d.Blobs.Has(f.Digest, f.Size) {
 		get()
 	} else {
 		go get()
 	}
-	if held := h.wait(done); held != nil {
+	held := h.wait(done)
+	if held != nil {
 		cancel()
 		<-done
-		if err == nil {
-			c.close()
-		}
-		return nil, fmt.Errorf("first bytes of %s: %w", x.path, held)
+		err = fmt.Errorf("first bytes of %s: %w", x.path, held)
 	}
 	if err != nil {
-		cancel()
+		c.close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// reach waits until a byte that is still on its way has arrived.
+func (c *content) reach(off int64) error {
+	if c.File() != nil || off <= 0 {
+		return nil
+	}
+	var one [1]byte
+	if _, err := c.ReadAt(one[:], off); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+// firstByte is the first byte that a request asks for.
+func firstByte(r *http.Request, size int64) int64 {
+	onlyOneRange(r)
+	from, to, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("Range"), "bytes="), "-")
+	if n, err := strconv.ParseInt(from, 10, 64); err == nil {
+		return n
+	}
+	if n, err := strconv.ParseInt(to, 10, 64); err == nil {
+		return max(0, size-n)
+	}
+	return 0
 }
 
 // send gives the bytes, or the range of them that was asked for. An error means that the client must not take what it got for whole.
