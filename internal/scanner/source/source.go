@@ -131,10 +131,18 @@ func (f *File) Tail() ([]byte, error) {
 	return f.tail, nil
 }
 
-// readUpTo reads n bytes at off, or what there is of them.
+// readUpTo reads n bytes at off, or what there is of them. Most members of archives are small, so it begins with a small buffer.
 func readUpTo(r io.ReaderAt, off, n int64) ([]byte, error) {
-	buf := make([]byte, n)
+	const small = 4 << 10
+	buf := make([]byte, min(n, small))
 	got, err := r.ReadAt(buf, off)
+	if err == nil && got == len(buf) && n > small {
+		all := make([]byte, n)
+		copy(all, buf)
+		buf = all
+		got, err = r.ReadAt(buf[small:], off+small)
+		got += small
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
