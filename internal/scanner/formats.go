@@ -1,6 +1,8 @@
 package scanner
 
 import (
+	"context"
+
 	"modelgate/internal/scanner/archive"
 	"modelgate/internal/scanner/executable"
 	"modelgate/internal/scanner/gguf"
@@ -8,8 +10,10 @@ import (
 	"modelgate/internal/scanner/numpy"
 	"modelgate/internal/scanner/pickle"
 	"modelgate/internal/scanner/safetensors"
+	"modelgate/internal/scanner/source"
 	"modelgate/internal/scanner/torch"
 	"modelgate/internal/scanner/xml"
+	"modelgate/internal/scanner/yaml"
 )
 
 // Formats is the table of formats: what is recognised and who scans it. The order is that in which streams are tried and
@@ -94,6 +98,12 @@ func containers() []Format {
 			Probe:      archive.ProbeZIP, Scan: archive.ScanZIP,
 		},
 		{
+			Name: "nemo", Title: "NeMo model", Version: 1,
+			Recognised: "tar with model_config.yaml among its first entries",
+			Threats:    "those of its archive, its configuration and its checkpoint, each by its own scanner",
+			Probe:      isNeMo, Scan: named("nemo"),
+		},
+		{
 			Name: "tar", Title: "tar", Version: 1,
 			Recognised: "header with a checksum at 0",
 			Threats:    "members, links and names that leave the root, what lies behind the end",
@@ -153,10 +163,24 @@ func texts() []Format {
 			Probe:      jinja.Probe, Scan: jinja.Scan,
 		},
 		{
+			Name: "yaml", Title: "YAML, with the directives of Hydra and NeMo", Version: 1, Text: true,
+			Recognised: "the name of the file, or a directive in the metadata of safetensors",
+			Threats:    "targets that the loader calls, tags that construct Python objects",
+			Probe:      yaml.Probe, Scan: yaml.Scan,
+		},
+		{
 			Name: "xml", Title: "XML", Version: 1, Text: true,
 			Recognised: "declaration or document type, or the name of the file",
 			Threats:    "document types and entities, the more so external ones, encodings that hide them",
 			Probe:      xml.Probe, Scan: xml.Scan,
 		},
+	}
+}
+
+// named is the scan of a format of which all that matters is scanned by others: it states the name.
+func named(name string) func(context.Context, *source.File, source.Sink) error {
+	return func(_ context.Context, _ *source.File, sink source.Sink) error {
+		sink.Format(name)
+		return nil
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"modelgate/internal/scanner/source"
 	"modelgate/internal/scanner/source/tarview"
 	"modelgate/internal/scanner/source/zipview"
 )
@@ -37,7 +38,6 @@ func archiveFormats() []recogniser {
 		{name: "torchserve", title: "TorchServe archive", by: "ZIP with MAR-INF/MANIFEST.json", matches: is(func(names []string) bool {
 			return slices.Contains(names, "MAR-INF/MANIFEST.json")
 		})},
-		{name: "nemo", title: "NeMo model", by: "tar with model_config.yaml", matches: isNeMo},
 	}
 }
 
@@ -58,11 +58,12 @@ func memberNames(h *header) ([]string, error) {
 }
 
 // isNeMo recognises NeMo's archives: a tar with model_config.yaml among its first entries.
-func isNeMo(h *header) (bool, error) {
-	if !tarview.Probe(h.head) {
-		return false, nil
+func isNeMo(f *source.File) (bool, error) {
+	head, err := f.Head()
+	if err != nil || !tarview.Probe(head) {
+		return false, err
 	}
-	t, err := tarview.NewReader(h.file)
+	t, err := tarview.NewReader(f)
 	if err != nil {
 		return false, err
 	}

@@ -47,7 +47,8 @@ func Groups() []Group {
 		{"torch", torchCases()},
 		{"weights", weightCases()},
 		{"programs", exeCases()},
-		{"xml", xmlCases()},
+		{"yaml", YAMLCases()},
+		{"xml", XMLCases()},
 		{"engine", engineCases()},
 		{"recognised", recognisedCases()},
 	}

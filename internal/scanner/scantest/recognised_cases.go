@@ -159,7 +159,6 @@ func recognisedSamples() []sample {
 			ZIPEntry{Name: "2.npy", Content: NPY(NPYHeader("'<f4'", "(1,)"), make([]byte, 4))},
 		)},
 		{"TorchServe", ".mar", BuildZIP(ZIPEntry{Name: "MAR-INF/MANIFEST.json", Content: []byte("{}")})},
-		{"NeMo", ".nemo", BuildTar(TarEntry{Name: "./model_config.yaml", Content: []byte("target: x\n")}, TarEntry{Name: "./model_weights.ckpt", Content: []byte("text")})},
 		{"OpenVINO", ".xml", []byte("<?xml version=\"1.0\"?>\n<net name=\"m\" version=\"11\"><layers/></net>")},
 		{"PMML", ".pmml", []byte("<PMML version=\"4.4\"></PMML>")},
 		{"LightGBM", ".txt", []byte("tree\nversion=v4\nnum_class=1\n")},

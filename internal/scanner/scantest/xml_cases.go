@@ -18,8 +18,8 @@ func UTF16(text string, mark bool) []byte {
 	return out
 }
 
-// xmlCases are documents whose parser would do more than read them.
-func xmlCases() []Case {
+// XMLCases are documents whose parser would do more than read them.
+func XMLCases() []Case {
 	evil := func(name string, content []byte) Case {
 		return Case{Name: "xml: " + name, Path: "data.xml", Bytes: content, Want: threat.MGXML100, Level: threat.Malicious}
 	}
