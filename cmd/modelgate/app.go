@@ -113,15 +113,23 @@ func (a *app) openRecord(ctx context.Context, gateway bool) error {
 	}
 	a.store = record
 	a.closers = append(a.closers, record.Close)
+	preset := policy.Preset(cfg.Policy.Preset)
+	if !gateway {
+		_, err := record.Group(ctx, policy.DefaultGroupUUID(model.Local))
+		if errors.Is(err, store.ErrNotFound) {
+			err = record.EnsureGroups(ctx, policy.DefaultGroups(preset), nil)
+		}
+		if err != nil {
+			return fmt.Errorf("prepare the security groups: %w", err)
+		}
+		return nil
+	}
 	declared, err := declaredGroups(cfg)
 	if err != nil {
 		return err
 	}
-	if err := record.EnsureGroups(ctx, policy.DefaultGroups(policy.Preset(cfg.Policy.Preset)), declared); err != nil {
+	if err := record.EnsureGroups(ctx, policy.DefaultGroups(preset), declared); err != nil {
 		return fmt.Errorf("prepare the security groups: %w", err)
-	}
-	if !gateway {
-		return nil
 	}
 	n, err := record.Recover(ctx, 2*cfg.Scan.Timeout.Std())
 	if err != nil {

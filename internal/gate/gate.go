@@ -268,7 +268,7 @@ func (g *Gate) Known(ctx context.Context, req Request) (Verdict, bool) {
 
 // ScanOutcome tells which version a scan was of and how it ended.
 func (g *Gate) ScanOutcome(ctx context.Context, scan uuid.UUID) (model.Version, model.Outcome, bool) {
-	s, err := g.store.Scan(ctx, scan)
+	s, err := g.store.ScanSummary(ctx, scan)
 	if err != nil {
 		return model.Version{}, "", false
 	}
@@ -323,12 +323,17 @@ func (g *Gate) cachedUnder(ctx context.Context, key string) (record, bool) {
 	return r, ok
 }
 
-// recorded looks into the record for a whole version, and puts what it finds into the cache.
+// recorded looks into the record, and puts what it finds into the cache.
 func (g *Gate) recorded(ctx context.Context, req Request, group ruledGroup, k keys) (record, bool, error) {
-	if req.ByFile {
-		return record{}, false, nil
+	byFile, err := g.byFile(ctx, req)
+	if err != nil {
+		return record{}, false, err
 	}
-	s, ok, err := g.store.ScanFor(ctx, g.verdictKey(req, group))
+	key, find := k.version, g.store.ScanFor
+	if byFile {
+		key, find = k.file, g.recordedFile(req.Path)
+	}
+	s, ok, err := find(ctx, g.verdictKey(req, group))
 	if err != nil {
 		return record{}, false, fmt.Errorf("look for a scan of %s: %w", req.Version, err)
 	}
@@ -340,8 +345,36 @@ func (g *Gate) recorded(ctx context.Context, req Request, group ruledGroup, k ke
 		return record{}, false, nil
 	}
 	r := recordOf(s)
-	g.cache.PutVerdict(ctx, k.version, r.encode())
+	g.cache.PutVerdict(ctx, key, r.encode())
 	return r, true, nil
+}
+
+// recordedFile finds, in the growing scan of a version, what was said of one file, as a scan of that file alone.
+func (g *Gate) recordedFile(path string) func(context.Context, store.VerdictKey) (model.Scan, bool, error) {
+	return func(ctx context.Context, k store.VerdictKey) (model.Scan, bool, error) {
+		s, ok, err := g.store.GrowingScanFor(ctx, k)
+		if err != nil || !ok {
+			return model.Scan{}, false, err
+		}
+		if _, ok, err = g.store.FileOf(ctx, s.UUID, path); err != nil || !ok {
+			return model.Scan{}, false, err
+		}
+		if s.Evaluations, err = g.store.ViolationsOf(ctx, s.UUID, path); err != nil {
+			return model.Scan{}, false, err
+		}
+		s.Outcome = model.Allowed
+		for i, e := range s.Evaluations {
+			switch {
+			case e.Result == model.RuleError:
+				return model.Scan{}, false, nil // judge it anew: what was missing may be there now
+			case len(e.Violations) == 0:
+				s.Evaluations[i].Result = model.Passed // it failed for other files
+			case e.State == model.Blocking:
+				s.Outcome = model.Blocked
+			}
+		}
+		return s, true, nil
+	}
 }
 
 func (g *Gate) verdictKey(req Request, group ruledGroup) store.VerdictKey {

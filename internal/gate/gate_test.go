@@ -340,7 +340,8 @@ func TestVersionsJudgedFileByFileShareOneGrowingScan(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := open(t, t.TempDir(), nil)
+			dir := t.TempDir()
+			h := open(t, dir, nil)
 			o := newOrigin(files)
 			req := func(path string) Request {
 				r := request(o, path)
@@ -366,6 +367,16 @@ func TestVersionsJudgedFileByFileShareOneGrowingScan(t *testing.T) {
 			}
 			if again := check(t, h, req("a.json")); again.Outcome != model.Allowed || o.opened.Load() != 3 {
 				t.Error("a file with a verdict was read again")
+			}
+			later, listed := open(t, dir, nil), o.listed.Load() // another process
+			if v := check(t, later, req("a.json")); v.Outcome != model.Allowed || v.Scan != first.Scan || len(v.Failed) != 0 {
+				t.Errorf("after a restart the good file has %+v", v)
+			}
+			if v := check(t, later, req("b.bin")); v.Outcome != model.Blocked || v.Message != bad.Message {
+				t.Errorf("after a restart the evil file has %+v", v)
+			}
+			if o.listed.Load() != listed || o.opened.Load() != 3 {
+				t.Error("after a restart the origin was asked")
 			}
 		})
 	}

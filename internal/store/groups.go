@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -16,7 +17,8 @@ import (
 
 // EnsureGroups makes the record hold the default groups and the declared ones.
 //
-// A default group that exists stays as people have edited it. Declared groups are written as they are declared; if one has the
+// A default group that exists stays as people have edited it; rules of it that nobody has edited follow the defaults given, so that
+// another preset takes effect at the next start. Declared groups are written as they are declared; if one has the
 // name of a live group, it takes that group's UUID over. A group that was declared once and is not any more becomes an ordinary one.
 func (s *Store) EnsureGroups(ctx context.Context, defaults, declared []model.Group) error {
 	existing, _, err := s.Groups(ctx, GroupFilter{})
@@ -24,10 +26,13 @@ func (s *Store) EnsureGroups(ctx context.Context, defaults, declared []model.Gro
 		return err
 	}
 	for i := range defaults {
-		if slices.ContainsFunc(existing, func(g model.Group) bool { return g.UUID == defaults[i].UUID }) {
-			continue
-		}
 		g := defaults[i]
+		if at := slices.IndexFunc(existing, func(e model.Group) bool { return e.UUID == g.UUID }); at >= 0 {
+			var changed bool
+			if g, changed = follow(existing[at], g); !changed {
+				continue
+			}
+		}
 		if err := s.PutGroup(ctx, &g); err != nil {
 			return err
 		}
@@ -62,6 +67,25 @@ func (s *Store) EnsureGroups(ctx context.Context, defaults, declared []model.Gro
 		}
 	}
 	return nil
+}
+
+// follow lets the rules of a recorded default group that nobody has edited become those of the defaults, as if made now.
+func follow(recorded, defaults model.Group) (g model.Group, changed bool) {
+	g = recorded
+	g.Rules = slices.Clone(recorded.Rules)
+	for i, r := range g.Rules {
+		if !r.UpdatedAt.Equal(r.CreatedAt) {
+			continue
+		}
+		j := slices.IndexFunc(defaults.Rules, func(d model.RuleInstance) bool { return d.Rule == r.Rule })
+		if j < 0 || defaults.Rules[j].State == r.State && sameValues(defaults.Rules[j].Values, r.Values) {
+			continue
+		}
+		g.Rules[i].State, g.Rules[i].Values = defaults.Rules[j].State, defaults.Rules[j].Values
+		g.Rules[i].CreatedAt = time.Time{}
+		changed = true
+	}
+	return g, changed
 }
 
 // adopt gives a declared group the identity of the recorded one.
