@@ -96,3 +96,38 @@ func BenchmarkObjects(b *testing.B) {
 	b.ReportMetric(float64(o.ops)*float64(b.N)/spent.Seconds()/1e6, "Mop/cpu-s")
 	b.ReportMetric(float64(mem.Sys)/(1<<20), "MiB-sys")
 }
+
+// sampled tells how much memory lives while a stream is read.
+type sampled struct {
+	source.Reader
+	reads int
+	peak  uint64
+}
+
+func (s *sampled) ReadAt(p []byte, off int64) (int, error) {
+	if s.reads++; s.reads%24 == 0 {
+		runtime.GC()
+		var mem runtime.MemStats
+		runtime.ReadMemStats(&mem)
+		s.peak = max(s.peak, mem.HeapAlloc)
+	}
+	return s.Reader.ReadAt(p, off)
+}
+
+// TestMemoryStaysBounded scans more objects than the memo keeps.
+func TestMemoryStaysBounded(t *testing.T) {
+	const limit = 64 << 20
+	var before runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	o := newObjects(120 << 20)
+	r := &scantest.Recorder{}
+	s := &sampled{Reader: o}
+	f := &source.File{Reader: s, Path: "objects.pkl", Budget: source.NewBudget(source.DefaultLimits(), 120<<20)}
+	if err := Scan(t.Context(), f, r); err != nil || len(r.Findings) > 0 {
+		t.Fatal(err, list(r.Findings))
+	}
+	if used := s.peak - before.HeapAlloc; s.peak == 0 || used > limit {
+		t.Errorf("%d MiB lived while 120 MiB of objects were scanned, want %d at most", used>>20, limit>>20)
+	}
+}

@@ -87,6 +87,25 @@ func TestTorchStorages(t *testing.T) {
 	}
 }
 
+func TestPersistentIDsOfTorch(t *testing.T) {
+	for id, silent := range map[string]bool{
+		"K\x05Q":   true, // the tar format counts objects
+		"P12\n":    true,
+		"P../12\n": false,
+		"(X\x06\x00\x00\x00modulectorch.nn.modules.linear\nLinear\nX\x01\x00\x00\x00fX\x01\x00\x00\x00stQ":         true,
+		"(X\x06\x00\x00\x00modulecsomewhere\nNet\nX\x01\x00\x00\x00fX\x01\x00\x00\x00stQ":                          false,
+		"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuJ\xff\xff\xff\xfftQ": false,
+		"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x04\x00\x00\x00../0X\x03\x00\x00\x00cpuK\x01tQ":          false,
+		"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x01NtQ":            true, // with a view
+		"NQ": false,
+	} {
+		r := scanCase(t, []byte("\x80\x02"+id+"."), source.FamilyTorch)
+		if (len(r.Findings) == 0) != silent {
+			t.Errorf("%q: silent is %v, want %v: %s", id, !silent, silent, list(r.Findings))
+		}
+	}
+}
+
 func TestTorchScriptNamesAreHarmlessInTorchScriptAlone(t *testing.T) {
 	stream := []byte("\x80\x02c__torch__.net\nModel\n)\x81}X\x01\x00\x00\x00aK\x01sb.")
 	if r := scanCase(t, stream, source.FamilyTorchScript); len(r.Findings) > 0 {

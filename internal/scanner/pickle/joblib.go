@@ -129,14 +129,14 @@ func (m *machine) arrayWrapper(state value) {
 		return
 	}
 	objects := kind.kind() == kDType && m.dtypes[kind.payload()].objects
-	if m.plainReading(objects); m.state != running {
+	n, ok := m.arraySize(shape, kind)
+	if m.plainReading(objects, n); m.state != running {
 		return
 	}
 	if objects {
 		m.objectArray()
 		return
 	}
-	n, ok := m.arraySize(shape, kind)
 	if !whole || !ok {
 		m.fail("the size of a joblib array can't be told")
 		return
@@ -150,27 +150,18 @@ func (m *machine) arrayWrapper(state value) {
 	m.skip(n)
 }
 
-// mostForks is how often bytes of arrays that look like opcodes are also read as such.
-const mostForks = 16
+// freeForks is how many bytes may be read as opcodes beside four times what was read anyway. Arrays of numbers take a few.
+const freeForks = 8 << 20
 
-// plainReading reads what follows an array wrapper as a loader does that knows nothing of joblib: as opcodes. Numbers break
-// such a reading soon; where they don't, both readings are followed. The pickle of an array of objects is followed by every
-// loader to a point, so only what is dangerous in it is told twice.
-func (m *machine) plainReading(objects bool) {
-	if _, err := m.in.fill(sniffHead); err != nil {
-		m.abort(err)
+// plainReading reads what follows the first array wrapper of a stream as a loader does that knows nothing of joblib: as
+// opcodes, to where they break. Numbers do that soon. Names in the first n bytes are the array's; what the two readings
+// share behind it, or in the pickle of an array of objects, is told a second time only if it is dangerous.
+func (m *machine) plainReading(objects bool, n uint64) {
+	if m.forked {
 		return
 	}
-	head := m.in.buf[m.in.pos:]
-	w := walk{head: head[:min(len(head), sniffHead)], whole: len(head) <= sniffHead, depth: m.sp, marks: slices.Clone(m.marks)}
-	w.run()
-	if !w.named && (w.broken || w.stopped) {
-		return
-	}
-	if m.forks++; m.forks > mostForks || len(m.memo.pages) > memoPages/4 {
-		if objects { // read as a pickle in any case
-			return
-		}
+	m.forked = true
+	if m.forkBytes > freeForks+4*m.at {
 		m.differ(m.at, "bytes of joblib arrays are opcodes for other loaders")
 		return
 	}
@@ -178,13 +169,17 @@ func (m *machine) plainReading(objects bool) {
 	fork := *m
 	fork.stack, fork.marks, fork.memo, fork.plain = slices.Clone(m.stack), slices.Clone(m.marks), m.memo.clone(), true
 	m.found.muted = objects
+	fork.runTo(at + int64(n))
+	within := !objects && m.imports > imported
+	m.found.muted = true
 	err := fork.run()
 	m.found.muted = false
 	if err != nil {
 		m.abort(err)
 		return
 	}
-	if !objects && m.imports > imported || len(m.found.hits) > hits {
+	m.forkBytes += m.in.offset() - at
+	if within || len(m.found.hits) > hits {
 		m.differ(m.at, "bytes of joblib arrays are opcodes for other loaders")
 	}
 	if _, err := m.in.seek(at); err != nil {
@@ -229,7 +224,7 @@ func (m *machine) objectArray() {
 	m.depth++
 	inner := m.machine()
 	inner.memo.taken = m.memo.taken + len(m.memo.pages)
-	inner.outer = m.outer + len(m.stack)
+	inner.outer, inner.forked = m.outer+len(m.stack), true
 	err := inner.run()
 	m.depth--
 	if err != nil {

@@ -3,6 +3,7 @@ package pickle
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 )
 
 // state says whether a machine goes on.
@@ -34,6 +35,7 @@ type machine struct {
 	frameEnd int64
 	result   value
 	plain    bool // reads as a loader that knows nothing of joblib
+	forked   bool // such a reading was followed
 	outer    int  // values on the stacks of outer streams, which count, too
 }
 
@@ -59,8 +61,17 @@ func (s *scanner) machine() *machine {
 // run executes the stream from the position of the input to its STOP or to where it breaks. The error is one of our own
 // infrastructure or budget.
 func (m *machine) run() error {
+	m.runTo(math.MaxInt64)
+	if m.state == aborted {
+		return m.err
+	}
+	return nil
+}
+
+// runTo executes the stream up to an offset.
+func (m *machine) runTo(end int64) {
 	in := m.in
-	for m.state == running {
+	for m.state == running && in.base+int64(in.pos) < end {
 		if in.have() < maxFixed {
 			m.refill()
 			if m.state != running {
@@ -69,10 +80,6 @@ func (m *machine) run() error {
 		}
 		m.step()
 	}
-	if m.state == aborted {
-		return m.err
-	}
-	return nil
 }
 
 // refill makes the fixed part of the next instruction available, or breaks the machine.

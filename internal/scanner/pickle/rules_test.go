@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -193,6 +194,7 @@ func (c *counting) ReadAt(p []byte, off int64) (int, error) {
 
 // TestReadsAreLinear scans what invites a scanner to go back: the bytes read stay within a factor of the size.
 func TestReadsAreLinear(t *testing.T) {
+	spent := map[string]bool{"streams": true, "frames beyond the file": true, "joblib arrays that look runnable": true}
 	for name, unit := range map[string]string{
 		"streams that break at once":       "\x80\x02\x80\x02N\x93",
 		"names that lead nowhere":          "ca\nb\n\xff",
@@ -212,6 +214,9 @@ func TestReadsAreLinear(t *testing.T) {
 		}
 		if limit := int64(mostStreams) * 2 * mostRead / 8; c.read > limit {
 			t.Errorf("%s: %d bytes read of %d", name, c.read, len(content))
+		}
+		if got := slices.Contains(r.Threats(), "MG-FMT-406"); got != spent[name] {
+			t.Errorf("%s: budget spent %v, want %v", name, got, spent[name])
 		}
 		t.Logf("%s: %.1f times the size read, %s", name, float64(c.read)/float64(len(content)), strings.Join(r.Threats(), " "))
 	}

@@ -34,8 +34,8 @@ type scanner struct {
 	zlibs      int   // strings that begin like zlib streams
 	depth      int   // of joblib's nested streams
 	streams    int
+	forkBytes  int64 // read as a loader does that knows nothing of joblib
 	expect     int64 // where a loader finds the next stream, if not here
-	forks      int   // readings of joblib's arrays as opcodes
 	imports    int   // names imported so far, each as often as it was
 
 	joblib  bool // met an array wrapper
@@ -97,7 +97,7 @@ func (m *machine) reset() {
 	m.marks = m.marks[:0]
 	m.memo = memo{}
 	m.state, m.err, m.fault, m.result = running, nil, nil, 0
-	m.start, m.ops, m.frameEnd = m.in.offset(), 0, 0
+	m.start, m.ops, m.frameEnd, m.forked = m.in.offset(), 0, 0, false
 }
 
 // stream reads one stream and finds the next. It tells whether there is one.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"strings"
 
 	"modelgate/internal/threat"
 )
@@ -57,6 +58,7 @@ func pickleStreams() []Case {
 	}
 	raw := string(make([]byte, 16))
 	objects := pkCall(pkStack("numpy", "dtype"), pkStr("O8"), "\x89", "\x88")
+	small := pkCall(pkStack("numpy", "dtype"), pkStr("u1"), "\x89", "\x88")
 	evilJoblib := func(name string, content []byte) Case {
 		return Case{Name: "joblib: " + name, Path: "model.joblib", Bytes: content, Want: threat.JOBLIB100, Level: threat.Malicious}
 	}
@@ -84,6 +86,10 @@ func pickleStreams() []Case {
 		Case{
 			Name: "joblib: an array in a file elsewhere", Path: "model.joblib", Want: threat.MGPATH100, Level: threat.Malicious,
 			Bytes: pk4(pkStack("joblib.numpy_pickle", "NDArrayWrapper") + ")\x81}" + pkStr("filename") + pkStr("../../etc/x.npy") + "sb"),
+		},
+		Case{
+			Name: "joblib twin: an array of numbers that are opcodes", Path: "model.joblib", Twin: true,
+			Bytes: pk4("(" + wrapper + state(small, pkTuple("M\x58\x02")) + "b" + strings.Repeat("N", 600) + pkStack("collections", "OrderedDict") + "t"),
 		},
 		Case{
 			Name: "joblib twin: arrays of numbers and of objects", Path: "model.joblib", Twin: true,
