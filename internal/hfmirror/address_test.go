@@ -21,42 +21,76 @@ func TestAddressesOfTheHub(t *testing.T) {
 		name, path string
 		want       address
 	}{
-		{"a file of a model", "/org/name/resolve/main/config.json",
-			address{route: routeFile, repo: models("org/name"), rev: "main", path: "config.json"}},
-		{"a file of a repository without organization", "/gpt2/resolve/main/config.json",
-			address{route: routeFile, repo: models("gpt2"), rev: "main", path: "config.json"}},
-		{"a file in folders of a dataset", "/datasets/org/name/resolve/" + commit + "/data/a/b.parquet",
-			address{route: routeFile, repo: hub.Repo{Kind: model.Datasets, ID: "org/name"}, rev: commit, path: "data/a/b.parquet"}},
-		{"a dataset without organization", "/datasets/squad/resolve/main/README.md",
-			address{route: routeFile, repo: hub.Repo{Kind: model.Datasets, ID: "squad"}, rev: "main", path: "README.md"}},
-		{"a space", "/spaces/org/app/resolve/main/app.py",
-			address{route: routeFile, repo: hub.Repo{Kind: model.Spaces, ID: "org/app"}, rev: "main", path: "app.py"}},
-		{"a kernel", "/kernels/org/k/resolve/v1/build.toml",
-			address{route: routeFile, repo: hub.Repo{Kind: model.Kernels, ID: "org/k"}, rev: "v1", path: "build.toml"}},
-		{"a pull request as one escaped segment", "/org/name/resolve/refs%2Fpr%2F1/config.json",
-			address{route: routeFile, repo: models("org/name"), rev: "refs/pr/1", path: "config.json"}},
-		{"a pull request in plain segments", "/org/name/resolve/refs/pr/1/config.json",
-			address{route: routeFile, repo: models("org/name"), rev: "refs/pr/1", path: "config.json"}},
-		{"an odd file name is decoded once", "/org/name/resolve/main/n%C3%A9%23%2541%20file.txt",
-			address{route: routeFile, repo: models("org/name"), rev: "main", path: "né#%41 file.txt"}},
-		{"a file called resolve", "/org/name/resolve/main/resolve/main/x",
-			address{route: routeFile, repo: models("org/name"), rev: "main", path: "resolve/main/x"}},
-		{"a group by prefix", "/g/Research%20Lab/org/name/resolve/main/x",
-			address{route: routeFile, group: "Research Lab", prefix: "/g/Research%20Lab", repo: models("org/name"), rev: "main", path: "x"}},
-		{"a group and a repository without organization", "/g/lab/gpt2/resolve/main/x",
-			address{route: routeFile, group: "lab", prefix: "/g/lab", repo: models("gpt2"), rev: "main", path: "x"}},
-		{"an organization called g", "/g/name/resolve/main/x",
-			address{route: routeFile, repo: models("g/name"), rev: "main", path: "x"}},
-		{"the API under a group", "/g/lab/api/models/org/name/tree/main",
-			address{route: routeAPI, group: "lab", prefix: "/g/lab", repo: models("org/name"), verb: "tree", rev: "main"}},
-		{"a raw file", "/org/name/raw/main/config.json",
-			address{route: routeRaw, repo: models("org/name"), rev: "main", path: "config.json"}},
+		{
+			"a file of a model", "/org/name/resolve/main/config.json",
+			address{route: routeFile, repo: models("org/name"), rev: "main", path: "config.json"},
+		},
+		{
+			"a file of a repository without organization", "/gpt2/resolve/main/config.json",
+			address{route: routeFile, repo: models("gpt2"), rev: "main", path: "config.json"},
+		},
+		{
+			"a file in folders of a dataset", "/datasets/org/name/resolve/" + commit + "/data/a/b.parquet",
+			address{route: routeFile, repo: hub.Repo{Kind: model.Datasets, ID: "org/name"}, rev: commit, path: "data/a/b.parquet"},
+		},
+		{
+			"a dataset without organization", "/datasets/squad/resolve/main/README.md",
+			address{route: routeFile, repo: hub.Repo{Kind: model.Datasets, ID: "squad"}, rev: "main", path: "README.md"},
+		},
+		{
+			"a space", "/spaces/org/app/resolve/main/app.py",
+			address{route: routeFile, repo: hub.Repo{Kind: model.Spaces, ID: "org/app"}, rev: "main", path: "app.py"},
+		},
+		{
+			"a kernel", "/kernels/org/k/resolve/v1/build.toml",
+			address{route: routeFile, repo: hub.Repo{Kind: model.Kernels, ID: "org/k"}, rev: "v1", path: "build.toml"},
+		},
+		{
+			"a pull request as one escaped segment", "/org/name/resolve/refs%2Fpr%2F1/config.json",
+			address{route: routeFile, repo: models("org/name"), rev: "refs/pr/1", path: "config.json"},
+		},
+		{
+			"a pull request in plain segments", "/org/name/resolve/refs/pr/1/config.json",
+			address{route: routeFile, repo: models("org/name"), rev: "refs/pr/1", path: "config.json"},
+		},
+		{
+			"an odd file name is decoded once", "/org/name/resolve/main/n%C3%A9%23%2541%20file.txt",
+			address{route: routeFile, repo: models("org/name"), rev: "main", path: "né#%41 file.txt"},
+		},
+		{
+			"a file called resolve", "/org/name/resolve/main/resolve/main/x",
+			address{route: routeFile, repo: models("org/name"), rev: "main", path: "resolve/main/x"},
+		},
+		{
+			"a group by prefix", "/g/Research%20Lab/org/name/resolve/main/x",
+			address{route: routeFile, group: "Research Lab", prefix: "/g/Research%20Lab", repo: models("org/name"), rev: "main", path: "x"},
+		},
+		{
+			"a group and a repository without organization", "/g/lab/gpt2/resolve/main/x",
+			address{route: routeFile, group: "lab", prefix: "/g/lab", repo: models("gpt2"), rev: "main", path: "x"},
+		},
+		{
+			"an organization called g", "/g/name/resolve/main/x",
+			address{route: routeFile, repo: models("g/name"), rev: "main", path: "x"},
+		},
+		{
+			"the API under a group", "/g/lab/api/models/org/name/tree/main",
+			address{route: routeAPI, group: "lab", prefix: "/g/lab", repo: models("org/name"), verb: "tree", rev: "main"},
+		},
+		{
+			"a raw file", "/org/name/raw/main/config.json",
+			address{route: routeRaw, repo: models("org/name"), rev: "main", path: "config.json"},
+		},
 		{"a page of a file", "/org/name/blob/main/config.json", address{route: routePage, repo: models("org/name")}},
-		{"where small files are redirected to", "/api/resolve-cache/models/org/name/" + commit + "/a/b.json",
-			address{route: routeFile, repo: models("org/name"), rev: commit, path: "a/b.json"}},
+		{
+			"where small files are redirected to", "/api/resolve-cache/models/org/name/" + commit + "/a/b.json",
+			address{route: routeFile, repo: models("org/name"), rev: commit, path: "a/b.json"},
+		},
 		{"git", "/org/name.git/info/refs", address{route: routeGit, repo: models("org/name")}},
-		{"git of a dataset without the suffix", "/datasets/org/name/git-upload-pack",
-			address{route: routeGit, repo: hub.Repo{Kind: model.Datasets, ID: "org/name"}}},
+		{
+			"git of a dataset without the suffix", "/datasets/org/name/git-upload-pack",
+			address{route: routeGit, repo: hub.Repo{Kind: model.Datasets, ID: "org/name"}},
+		},
 		{"batches of git-lfs", "/org/name.git/info/lfs/objects/batch", address{route: routeLFS, repo: models("org/name")}},
 		{"locks of git-lfs", "/org/name.git/info/lfs/locks/verify", address{route: routeGit, repo: models("org/name")}},
 		{"a list of models", "/api/models", address{route: routeAPI, verb: "models"}},
@@ -71,8 +105,10 @@ func TestAddressesOfTheHub(t *testing.T) {
 		{"a bucket", "/buckets/ns/name/resolve/x", address{route: routeBucket}},
 		{"the API of buckets", "/api/buckets/ns/name/tree", address{route: routeBucket, verb: "buckets"}},
 		{"a manifest", "/v2/org/name/manifests/Q4_K_M", address{route: routeManifest, repo: models("org/name"), rev: "Q4_K_M"}},
-		{"a layer", "/v2/org/name/blobs/sha256:" + strings.Repeat("ab", 32),
-			address{route: routeBlob, repo: models("org/name"), path: "sha256:" + strings.Repeat("ab", 32)}},
+		{
+			"a layer", "/v2/org/name/blobs/sha256:" + strings.Repeat("ab", 32),
+			address{route: routeBlob, repo: models("org/name"), path: "sha256:" + strings.Repeat("ab", 32)},
+		},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -132,8 +168,10 @@ func TestHostileAddressesAreRefused(t *testing.T) {
 }
 
 func TestOtherAddressesAreLeftToOthers(t *testing.T) {
-	for _, path := range []string{"/", "/ui/scans/x", "/aims/data/v1/scans", "/guardian/v2/scans", "/healthz", "/metrics", "/pypi/simple/x/",
-		"/org/name", "/datasets/org/name", "/v2/", "/g/lab/ui", "/resolve/main/x", "", "/datasets/resolve/x", "/buckets/a"} {
+	for _, path := range []string{
+		"/", "/ui/scans/x", "/aims/data/v1/scans", "/guardian/v2/scans", "/healthz", "/metrics", "/pypi/simple/x/",
+		"/org/name", "/datasets/org/name", "/v2/", "/g/lab/ui", "/resolve/main/x", "", "/datasets/resolve/x", "/buckets/a",
+	} {
 		if a, err := parse(path); !errors.Is(err, errNotOurs) {
 			t.Errorf("parse(%q) = %+v, %v, want errNotOurs", path, a, err)
 		}
@@ -141,8 +179,10 @@ func TestOtherAddressesAreLeftToOthers(t *testing.T) {
 }
 
 func FuzzAddress(f *testing.F) {
-	for _, seed := range []string{"/org/name/resolve/main/x", "/g/a/gpt2/resolve/refs%2Fpr%2F1/%2e%2e", "/api/models/a/tree/refs/pr/1/b%2Fc",
-		"/v2/a/b/blobs/sha256:00", "/api/resolve-cache/models/a/" + commit + "/x", "/datasets/a/b.git/info/lfs/objects/batch"} {
+	for _, seed := range []string{
+		"/org/name/resolve/main/x", "/g/a/gpt2/resolve/refs%2Fpr%2F1/%2e%2e", "/api/models/a/tree/refs/pr/1/b%2Fc",
+		"/v2/a/b/blobs/sha256:00", "/api/resolve-cache/models/a/" + commit + "/x", "/datasets/a/b.git/info/lfs/objects/batch",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, p string) {

@@ -101,7 +101,7 @@ func (d *Door) forward(x *exchange) error {
 		}
 		return fmt.Errorf("forward %s: %w", x.verb, err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode >= 300 {
 		return d.passError(x, resp)
 	}
@@ -131,7 +131,7 @@ func (d *Door) patience(x *exchange) time.Duration {
 
 // onward is the request as the Hub may see it: without what was meant for the gate, or says who asks.
 func (d *Door) onward(ctx context.Context, x *exchange) *http.Request {
-	r := x.Request.Clone(ctx)
+	r := x.Clone(ctx)
 	for name := range r.Header {
 		if name == scanHeader || name == "Cookie" || name == "Forwarded" || name == "Via" || strings.HasPrefix(name, "X-Forwarded-") ||
 			name == "X-Real-Ip" || name == "Range" || name == "If-Range" {

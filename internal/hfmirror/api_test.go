@@ -55,9 +55,11 @@ func TestMetadataPassesByteForByteButForXet(t *testing.T) {
 	s := newStand(t)
 	repo := s.hub.AddModel("org/name", hubtest.Files{"w.bin": hubtest.LFS(pattern(100)), "a.json": hubtest.Text("{}")})
 	repo.Info("big", json.RawMessage(`123456789012345678901234567890.10e-7`)).Info("text", "é\u2028</script>")
-	for _, path := range []string{"/api/models/org/name", "/api/models/org/name?blobs=True&securityStatus=True&expand=unknownParameter",
+	for _, path := range []string{
+		"/api/models/org/name", "/api/models/org/name?blobs=True&securityStatus=True&expand=unknownParameter",
 		"/api/models/org/name/revision/main", "/api/models/org/name/refs", "/api/models/org/name/commits/main", "/api/models?author=org",
-		"/api/organizations/org/overview"} {
+		"/api/organizations/org/overview",
+	} {
 		direct, err := http.Get(s.hub.URL + path)
 		if err != nil {
 			t.Fatal(err)

@@ -54,42 +54,48 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
 	x.address, err = parse(r.URL.EscapedPath())
 	if err == nil {
-		err = d.answer(x)
+		answer := d.handler(x)
+		err = answer(x)
 	}
 	if err != nil {
 		d.fail(x, err)
 	}
 }
 
-// answer finds who answers.
-func (d *Door) answer(x *exchange) error {
+// handler answers one kind of request, or returns the error that [Door.fail] answers with.
+type handler func(x *exchange) error
+
+// handler finds who answers.
+func (d *Door) handler(x *exchange) handler {
 	if x.Method == http.MethodOptions && !d.NoCORS {
-		return d.preflight(x)
+		return d.preflight
 	}
 	if x.route != routeGit { // whose clients show nothing but plain text
 		if err := allowed(x); err != nil {
-			return err
+			return func(*exchange) error { return err }
 		}
 	}
 	switch x.route {
 	case routeFile, routeRaw:
-		return d.serveFile(x)
+		return d.serveFile
 	case routeAPI:
-		return d.serveAPI(x)
+		return d.serveAPI
 	case routeLFS:
-		return d.serveBatch(x)
+		return d.serveBatch
 	case routeManifest:
-		return d.serveManifest(x)
+		return d.serveManifest
 	case routeBlob:
-		return d.serveBlob(x)
+		return d.serveBlob
 	case routeGit:
-		return d.refuseGit(x)
+		return d.refuseGit
 	case routeBucket:
-		return notFound("modelgate does not serve buckets")
+		return func(*exchange) error { return notFound("modelgate does not serve buckets") }
 	case routePage:
-		return forbidden("modelgate serves files and the API of the Hub, not its pages")
+		return func(*exchange) error {
+			return forbidden("modelgate serves files and the API of the Hub, not its pages")
+		}
 	}
-	return notFound("there is nothing here")
+	return func(*exchange) error { return notFound("there is nothing here") }
 }
 
 // allowed refuses every method that could change something: the gate only reads. Two requests that read are POSTs.

@@ -82,9 +82,11 @@ func TestTheVerdictIsAddedToTheHubsScanners(t *testing.T) {
 }
 
 func TestWhatIsNotJSONIsAnError(t *testing.T) {
-	for _, in := range []string{"", " ", "{", "[", `{"a"`, `{"a":`, `{"a":1`, `{"a":1,}`, `{,}`, `{1:2}`, `[1 2]`, `[,]`, `"abc`, `{"a" 1}`, `{"a":1}{`,
+	for _, in := range []string{
+		"", " ", "{", "[", `{"a"`, `{"a":`, `{"a":1`, `{"a":1,}`, `{,}`, `{1:2}`, `[1 2]`, `[,]`, `"abc`, `{"a" 1}`, `{"a":1}{`,
 		`<html>`, "\x80\x02c", `{"a":}`, strings.Repeat("[", 1000), strings.Repeat(" ", maxJSONSpace+2) + "1",
-		`{"` + strings.Repeat("k", maxJSONKey+1) + `":1}`} {
+		`{"` + strings.Repeat("k", maxJSONKey+1) + `":1}`,
+	} {
 		if got, err := pruned(in, 4096, ""); !errors.Is(err, errNotJSON) {
 			t.Errorf("%.40q became %.40q, %v", in, got, err)
 		}

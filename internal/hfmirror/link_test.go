@@ -13,13 +13,19 @@ func TestLinksLeadToTheGate(t *testing.T) {
 		name, endpoint, in string
 		kept, dropped      []string
 	}{
-		{"the next page", "https://hub.test", `<https://hub.test/api/models?limit=1&cursor=a%2Cb%3D>; rel="next"`,
-			[]string{`<` + base + `/api/models?limit=1&cursor=a%2Cb%3D>; rel="next"`}, nil},
+		{
+			"the next page", "https://hub.test", `<https://hub.test/api/models?limit=1&cursor=a%2Cb%3D>; rel="next"`,
+			[]string{`<` + base + `/api/models?limit=1&cursor=a%2Cb%3D>; rel="next"`},
+			nil,
+		},
 		{"a relative one", "https://hub.test", `</api/models?p=2>; rel="next"`, []string{`<` + base + `/api/models?p=2>; rel="next"`}, nil},
 		{"an endpoint below a path", "https://hub.test/hf/", `<https://hub.test/hf/api/models?p=2>; rel="next"`, []string{`<` + base + `/api/models?p=2>; rel="next"`}, nil},
 		{"an endpoint spelled in capitals", "https://hub.test", `<https://HUB.TEST/api/models>; rel="next"`, []string{`<` + base + `/api/models>; rel="next"`}, nil},
-		{"two of which one is Xet's", "https://hub.test", `<https://hub.test/api/x>; rel="xet-auth", <https://hub.test/api/y>; rel="next"`,
-			[]string{`<` + base + `/api/y>; rel="next"`}, nil},
+		{
+			"two of which one is Xet's", "https://hub.test", `<https://hub.test/api/x>; rel="xet-auth", <https://hub.test/api/y>; rel="next"`,
+			[]string{`<` + base + `/api/y>; rel="next"`},
+			nil,
+		},
 		{"Xet's other one", "https://hub.test", `<https://cas.test/r/x>; rel="xet-reconstruction-info"`, nil, nil},
 		{"a comma in an address", "https://hub.test", `<https://hub.test/api/x?a=1,2>; rel="next"`, []string{`<` + base + `/api/x?a=1,2>; rel="next"`}, nil},
 		{"another host", "https://hub.test", `<https://evil.test/api/x>; rel="next"`, nil, []string{"https://evil.test/api/x"}},

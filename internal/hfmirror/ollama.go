@@ -69,13 +69,13 @@ func (d *Door) serveManifest(x *exchange) error {
 			return err
 		}
 	}
-	r := x.Request.Clone(x.Context())
+	r := x.Clone(x.Context())
 	r.Method = http.MethodGet
 	resp, err := d.Hub.Forward(x.Context(), d.onward(x.Context(), &exchange{Request: r}), x.rest)
 	if err != nil {
 		return fmt.Errorf("manifest %s: %w", ascii(tag, 100), err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return d.passError(x, resp)
 	}
@@ -152,13 +152,13 @@ func (d *Door) serveDerived(x *exchange, rev hub.Revision, digest string) error 
 	if err != nil {
 		return err
 	}
-	r := x.Request.Clone(x.Context())
+	r := x.Clone(x.Context())
 	r.Method = http.MethodGet
 	resp, err := d.Hub.Forward(x.Context(), d.onward(x.Context(), &exchange{Request: r}), x.rest)
 	if err != nil {
 		return fmt.Errorf("blob %s: %w", digest, err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return d.passError(x, resp)
 	}

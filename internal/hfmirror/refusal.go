@@ -42,7 +42,8 @@ type failure struct {
 
 func (f failure) Error() string { return f.message }
 
-func notFound(message string) error  { return failure{status: http.StatusNotFound, message: message} }
+func notFound(message string) error { return failure{status: http.StatusNotFound, message: message} }
+
 func forbidden(message string) error { return failure{status: http.StatusForbidden, message: message} }
 
 // retryAfter is what a client is told that has waited for a scan in vain, in seconds.

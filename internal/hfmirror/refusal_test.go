@@ -320,8 +320,12 @@ func TestDownloadsThroughOneScan(t *testing.T) {
 		name, scan string
 		status     int
 	}{
-		{"passed", ids["passed"].String(), 200}, {"failed", ids["failed"].String(), 403}, {"pending", ids["pending"].String(), 403},
-		{"of another version", ids["of another version"].String(), 403}, {"unknown", uuid.NewString(), 403}, {"no UUID", "nonsense", 403},
+		{"passed", ids["passed"].String(), 200},
+		{"failed", ids["failed"].String(), 403},
+		{"pending", ids["pending"].String(), 403},
+		{"of another version", ids["of another version"].String(), 403},
+		{"unknown", uuid.NewString(), 403},
+		{"no UUID", "nonsense", 403},
 	}
 	for _, row := range rows {
 		a := s.ask("GET", path, "guardian-scan-uuid", row.scan)
@@ -348,8 +352,10 @@ func TestMetadataCanBeBlockedToo(t *testing.T) {
 
 func TestHostileRequestsAreAnsweredInShape(t *testing.T) {
 	s := newStand(t)
-	for _, path := range []string{"/org/name/resolve/main/../x", "/org/name/resolve/main/%2e%2e/x", "/org/name/resolve/a%0D%0AX-Evil:%201/y",
-		"/org/a--b/resolve/main/x", "/api/models/%2e%2e/x", "/api/models/a%2F..%2Fb"} {
+	for _, path := range []string{
+		"/org/name/resolve/main/../x", "/org/name/resolve/main/%2e%2e/x", "/org/name/resolve/a%0D%0AX-Evil:%201/y",
+		"/org/a--b/resolve/main/x", "/api/models/%2e%2e/x", "/api/models/a%2F..%2Fb",
+	} {
 		_, resp, body := raw(t, s, "GET "+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 		if resp.StatusCode != 400 || resp.Header.Get("X-Evil") != "" || !json.Valid(body) {
 			t.Errorf("%s: %d %v %s", path, resp.StatusCode, resp.Header, body)
