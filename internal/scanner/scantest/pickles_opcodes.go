@@ -25,7 +25,7 @@ func pickleOpcodes() []Case {
 		oddPickle("EXT1 of nobody", []byte("\x80\x02\x82\x07)R.")),
 		oddPickle("EXT2 of nobody", []byte("\x80\x02\x83\x07\x00)R.")),
 		oddPickle("EXT4 of nobody", []byte("\x80\x02\x84\x07\x00\x00\x00)R.")),
-		evilPickle("long form of PUT and GET", []byte("\x80\x02cposix\nsystem\nr\x39\x30\x00\x00000j\x39\x30\x00\x00\x8c\x02id\x85R."[:0]+"\x80\x02cposix\nsystem\nr\x39\x30\x00\x000j\x39\x30\x00\x00\x8c\x02id\x85R.")),
+		evilPickle("long form of PUT and GET", []byte("\x80\x02cposix\nsystem\nr\x39\x30\x00\x000j\x39\x30\x00\x00\x8c\x02id\x85R.")),
 		evilPickle("memo index 2^28", []byte("\x80\x02cposix\nsystem\nr\x00\x00\x00\x100j\x00\x00\x00\x10\x8c\x02id\x85R.")),
 		evilPickle("PUT with underscores and blanks in its number", []byte("\x80\x04\x8c\x05posixp 1_0 \n0g10\n\x8c\x06system\x93\x8c\x02id\x85R.")),
 	}
