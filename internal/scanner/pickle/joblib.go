@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"maps"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -115,13 +116,11 @@ func (m *machine) arrayWrapper(state value) {
 	}
 	var shape, kind, align value
 	whole := m.nodes.each(state, func(key, val value) bool {
-		switch name, _ := m.content(key); name {
-		case "shape":
-			shape = val
-		case "dtype":
-			kind = val
-		case "numpy_array_alignment_bytes":
-			align = val
+		name, _ := m.content(key)
+		for at, field := range map[string]*value{"shape": &shape, "dtype": &kind, "numpy_array_alignment_bytes": &align} {
+			if name == at && *field == 0 {
+				*field = val
+			}
 		}
 		return true
 	})
@@ -168,12 +167,15 @@ func (m *machine) plainReading(objects bool, n uint64) {
 	at, imported, hits := m.in.offset(), m.imports, len(m.found.hits)
 	fork := *m
 	fork.stack, fork.marks, fork.memo, fork.plain = slices.Clone(m.stack), slices.Clone(m.marks), m.memo.clone(), true
+	nodes, dtypes, extensions := m.nodes, m.dtypes, m.extensions // what the other reading changes is none of this one's
+	m.nodes.ring, m.dtypes, m.extensions = slices.Clone(nodes.ring), slices.Clone(dtypes), maps.Clone(extensions)
 	m.found.muted = objects
 	fork.runTo(at + int64(n))
 	within := !objects && m.imports > imported
 	m.found.muted = true
 	err := fork.run()
 	m.found.muted = false
+	m.nodes, m.dtypes, m.extensions = nodes, dtypes, extensions
 	if err != nil {
 		m.abort(err)
 		return

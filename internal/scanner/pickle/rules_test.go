@@ -142,14 +142,14 @@ func TestNodesForgetTheOldest(t *testing.T) {
 	}
 	dict := s.empty(kDict)
 	s.add(dict, []value{intValue(1), intValue(2)})
-	s.add(dict, []value{intValue(3), intValue(4)})
+	s.add(dict, []value{intValue(3), intValue(4), intValue(5), intValue(6)})
 	var keys []int64
 	whole := s.each(dict, func(k, _ value) bool {
 		n, _ := k.int()
 		keys = append(keys, n)
 		return true
 	})
-	if diff := cmp.Diff([]int64{3, 1}, keys); diff != "" || !whole {
+	if diff := cmp.Diff([]int64{5, 3, 1}, keys); diff != "" || !whole {
 		t.Errorf("keys %s whole %v", diff, whole)
 	}
 	for range mostRing {

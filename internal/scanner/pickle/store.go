@@ -51,7 +51,7 @@ type nodes struct {
 
 // Bounds of nodes: words of the ring, items of a tuple and of one chunk of a dict that are kept, and chunks that are read.
 const (
-	firstRing  = 1 << 10
+	firstRing  = 1 << 9
 	mostRing   = 1 << 19
 	tupleItems = 64
 	chunkPairs = 64
@@ -194,7 +194,8 @@ func (s *nodes) pairs(v value) int {
 	return 0
 }
 
-// each calls yield with the kept pairs of a dict, newest chunk first, until it returns false. It tells whether these are all.
+// each calls yield with the kept pairs of a dict until it returns false, the newest first: of two pairs with one key, the
+// first counts. It tells whether these are all.
 func (s *nodes) each(v value, yield func(key, val value) bool) (whole bool) {
 	if v.kind() != kDict {
 		return false
@@ -213,7 +214,7 @@ func (s *nodes) each(v value, yield func(key, val value) bool) (whole bool) {
 		if !ok || len(w) < 2 || w[1] > chunkPairs {
 			return false
 		}
-		for i := range w[1] {
+		for i := int(w[1]) - 1; i >= 0; i-- {
 			seen++
 			if !yield(value(w[2+2*i]), value(w[3+2*i])) {
 				return true
