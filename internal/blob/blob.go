@@ -48,8 +48,12 @@ var ErrClosed = errors.New("blob store is closed")
 // Withheld is how many of the last bytes nobody is given before all bytes have been verified.
 const Withheld = 64 << 10
 
-// maxOrphans bounds the fetches that go on although all of their readers have left.
-const maxOrphans = 4
+// maxOrphans bounds the fetches that go on although all of their readers have left. One that has hardly begun and has more than
+// maxOrphanRest bytes to go does not: somebody has looked at the beginning of something huge.
+const (
+	maxOrphans    = 4
+	maxOrphanRest = 4 << 30
+)
 
 // Config says where blobs are kept and how many.
 type Config struct {
@@ -226,7 +230,8 @@ func (s *Store) join(f *fetch) {
 	f.readers++
 }
 
-// leave undoes join. A fetch that all readers have left goes on, unless there are many such. The store is locked.
+// leave undoes join. A fetch that all readers have left goes on, unless there are many such or it has a long way to go. The store is
+// locked.
 func (s *Store) leave(f *fetch) {
 	f.readers--
 	if f.readers > 0 {
@@ -237,7 +242,7 @@ func (s *Store) leave(f *fetch) {
 		return
 	}
 	s.orphans++
-	if verified, _ := f.state(); s.orphans > maxOrphans && !verified {
+	if f.abandon(s.orphans > maxOrphans) {
 		f.cancel()
 		s.forget(f)
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"modelgate/internal/finding"
 	"modelgate/internal/model"
 )
 
@@ -120,6 +121,31 @@ func TestLeastRecentlyUsedBlobsMakeRoom(t *testing.T) {
 	}
 	if s.index.used != 1000 || !s.Has(wants[0].Digest, 1000) || s.Has(hugeWant.Digest, 5000) {
 		t.Errorf("%d bytes are kept: what can't be kept made others go", s.index.used)
+	}
+}
+
+func TestBlocksAreLookedForInBlobsOnDisk(t *testing.T) {
+	s := mustOpen(t, Config{Dir: t.TempDir()}, osDisk())
+	content, want := noise(300_000, 1)
+	var opens atomic.Int64
+	fetchAll(t, s, want, from(content, &opens))
+	block := func(b []byte) []finding.Block {
+		sum := sha256.Sum256(b[1000:2000])
+		return []finding.Block{{Offset: 1000, Size: 1000, SHA256: hex.EncodeToString(sum[:])}}
+	}
+	other, _ := noise(300_000, 2)
+	for range 2 {
+		want.Blocks = block(content)
+		if got := fetchAll(t, s, want, from(content, &opens)); !bytes.Equal(got, content) {
+			t.Error("wrong bytes")
+		}
+		want.Blocks = block(other)
+		if _, err := s.Get(t.Context(), want, from(content, &opens)); !errors.Is(err, ErrMismatch) {
+			t.Errorf("other bytes than a scanner was given: %v", err)
+		}
+	}
+	if opens.Load() != 1 || !s.Has(want.Digest, want.Size) {
+		t.Errorf("%d fetches", opens.Load())
 	}
 }
 

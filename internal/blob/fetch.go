@@ -271,6 +271,14 @@ func (f *fetch) limit(admitted bool) int64 {
 	}
 }
 
+// abandon tells whether the fetch is not worth going on with for nobody; many says that there are many such.
+func (f *fetch) abandon(many bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rest := f.want.Size - f.written
+	return !f.verified && (many || rest > maxOrphanRest && f.written < rest/16)
+}
+
 // state tells how the fetch stands.
 func (f *fetch) state() (verified bool, err error) {
 	f.mu.Lock()

@@ -45,6 +45,34 @@ func TestFewFetchesGoOnWithoutReaders(t *testing.T) {
 	}
 }
 
+func TestHugeFetchThatHasHardlyBegunEndsWithItsReaders(t *testing.T) {
+	s := mustOpen(t, Config{Dir: t.TempDir()}, osDisk())
+	_, want := noise(10, 1)
+	want.Size = 5 << 30
+	ended := make(chan struct{})
+	c, err := s.Get(t.Context(), want, func(ctx context.Context, _ int64) (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(bytes.NewReader(make([]byte, 1000)), readerFunc(func([]byte) (int, error) {
+			<-ctx.Done()
+			close(ended)
+			return 0, ctx.Err()
+		}))), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, 1000)); err != nil {
+		t.Error(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	s.fetching.Wait()
+	if len(s.flights) != 0 || s.orphans != 0 || s.index.used != 0 {
+		t.Errorf("%d flights, %d orphans, %d bytes", len(s.flights), s.orphans, s.index.used)
+	}
+}
+
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -81,6 +81,7 @@ func TestPolicyOfRedirects(t *testing.T) {
 		{"https://hub.example", "https://hub.example/a", "https://a.b.hf.example/b", true},
 		{"https://hub.example", "https://hub.example/a", "https://exact.example/b", true},
 		{"https://hub.example", "https://hub.example/a", "https://hf.example/b", false},
+		{"https://hub.example", "https://hub.example/a", "https://.hf.example/b", false},
 		{"https://hub.example", "https://hub.example/a", "https://evilhf.example/b", false},
 		{"https://hub.example", "https://hub.example/a", "https://cdn.hf.example.evil.example/b", false},
 		{"https://hub.example", "https://hub.example/a", "https://sub.hub.example/b", false},

@@ -91,6 +91,7 @@ func TestAnswersToRangesAreChecked(t *testing.T) {
 	}{
 		{"no fault", 100, 50, hubtest.Fault{Header: http.Header{}}, true},
 		{"the range moved by one", 100, 50, hubtest.Fault{Header: rangeOf("bytes 101-150/3145728")}, false},
+		{"a range that begins too early", 100, 50, hubtest.Fault{Header: rangeOf("bytes 99-149/3145728")}, false},
 		{"a longer range", 100, 50, hubtest.Fault{Header: rangeOf("bytes 100-150/3145728")}, false},
 		{"a shorter range", 100, 50, hubtest.Fault{Header: rangeOf("bytes 100-148/3145728")}, false},
 		{"a shorter rest", 100, -1, hubtest.Fault{Header: rangeOf("bytes 100-200/3145728")}, false},

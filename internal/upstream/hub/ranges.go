@@ -48,7 +48,6 @@ func (r *remote) open(ctx context.Context, off, n int64) (io.ReadCloser, error) 
 		if err == nil || ctx.Err() != nil || errors.Is(err, errNoRanges) {
 			return body, err
 		}
-		r.forget(address)
 	}
 	body, address, err := r.client.open(ctx, r.place, off, n)
 	if err != nil {
@@ -72,14 +71,6 @@ func (r *remote) openAt(ctx context.Context, address string, off, n int64) (io.R
 		return nil, fmt.Errorf("%s answers %s", res.Request.URL.Host, res.Status)
 	}
 	return ranged(res, off, n, r.client.size(ctx, r.place))
-}
-
-func (r *remote) forget(address string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.address == address {
-		r.address = ""
-	}
 }
 
 // rangeBody is a range that survives being cut.
