@@ -114,6 +114,9 @@ func (m *machine) arrayWrapper(state value) {
 		m.fail("the size of a joblib array can't be told")
 		return
 	}
+	if parts, ok := m.nodes.items(state); ok && len(parts) == 2 && parts[0].kind() == kDict { // with attributes of slots
+		state = parts[0]
+	}
 	var shape, kind, align value
 	whole := m.nodes.each(state, func(key, val value) bool {
 		name, _ := m.content(key)

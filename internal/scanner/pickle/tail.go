@@ -96,8 +96,8 @@ func (s *scanner) candidate(size int) (bool, error) {
 // resyncSize is how much of each place is looked at in search of a stream: the search is linear with this factor.
 const resyncSize = 128
 
-// resync searches for the next stream from the position on: behind raw bytes and broken streams. A stream begins with PROTO,
-// or with a name, so only such places are looked at.
+// resync searches for the next stream from the position on, or for the rest of one: behind raw bytes and broken streams. What
+// matters begins with PROTO or with a name, so only such places are looked at.
 func (s *scanner) resync() (again bool, err error) {
 	for {
 		if s.expect > 0 && s.in.offset() >= s.expect { // a loader goes on here, so the probe will do
@@ -129,7 +129,7 @@ func (s *scanner) resync() (again bool, err error) {
 	}
 }
 
-// nextStart returns the first place at which a stream might begin: PROTO, a name, or marks in front of one. If there is none,
+// nextStart returns the first place at which a stream might begin: PROTO, a name, or a mark in front of one. If there is none,
 // it returns the last place, which the byte behind it would decide.
 func nextStart(b []byte) (at int, ok bool) {
 	for i := range len(b) - 1 {
@@ -140,6 +140,10 @@ func nextStart(b []byte) (at int, ok bool) {
 			}
 		case opGlobal, opMark:
 			if isLetter(next) {
+				return i, true
+			}
+		case opShortBinUnicode: // the module of STACK_GLOBAL
+			if next > 0 && next <= 64 {
 				return i, true
 			}
 		}

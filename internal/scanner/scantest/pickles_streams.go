@@ -75,6 +75,7 @@ func pickleStreams() []Case {
 		},
 		evilJoblib("a payload behind an array", pk4("("+wrapper+state(float64s, pkTuple("K\x02"))+"b"+raw+pkSystem()+"t")),
 		evilJoblib("a payload behind a padded array", pk4("("+wrapper+state(float64s, pkTuple("K\x02"), pkStr("numpy_array_alignment_bytes")+"K\x10")+"b\x03\xff\xff\xff"+raw+pkSystem()+"t")),
+		evilJoblib("an array whose size can't be told, and the rest of the stream behind it", pk4("("+wrapper+state(float64s, pkTuple("h\x63"))+"b"+raw+raw+pkSystem()+"t")),
 		evilJoblib("a shape that is set twice", pk4("("+wrapper+state(float64s, pkTuple("K\x40"))+pkStr("shape")+pkTuple("K\x02")+"sb"+raw+pkSystem()+"t")),
 		evilJoblib("an array of objects is a pickle", pk4(wrapper+state(objects, pkTuple("K\x01"))+"b"+string(payload))),
 		evilJoblib("an array whose size can't be told, and a payload behind it", pk4("("+wrapper+state(float64s, pkTuple("h\x63"))+"b"+raw+raw+string(payload)+"t")),
