@@ -14,9 +14,13 @@ func (g *Gate) Blocks(ctx context.Context, f model.File) []finding.Block {
 	if key == "" {
 		return nil
 	}
+	if blocks, ok := g.blocks.Get(key); ok {
+		return blocks
+	}
 	r, ok := reports{g}.Report(ctx, key)
 	if !ok {
 		return nil
 	}
+	g.blocks.Add(key, r.Blocks)
 	return r.Blocks
 }

@@ -11,6 +11,7 @@
 package gate
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"modelgate/internal/finding"
 	"modelgate/internal/model"
 	"modelgate/internal/scanner"
 	"modelgate/internal/scanner/source"
@@ -126,6 +128,8 @@ type Gate struct {
 
 	// decoded are verdicts of the cache as they were decoded last.
 	decoded *lru.Cache[string, decoded]
+	// blocks are those of files' reports, by the reports' keys.
+	blocks *lru.Cache[string, []finding.Block]
 	// large are the versions that are known to be judged file by file for their size; the record knows them all.
 	large *lru.Cache[string, struct{}]
 
@@ -160,7 +164,7 @@ const remembered = 4096
 func New(c Config) *Gate {
 	base, cancel := context.WithCancel(context.Background())
 	g := &Gate{
-		errored: newLRU[failure](), decoded: newLRU[decoded](), large: newLRU[struct{}](),
+		errored: newLRU[failure](), decoded: newLRU[decoded](), blocks: newLRU[[]finding.Block](), large: newLRU[struct{}](),
 		store: c.Store, cache: c.Cache, engine: c.Engine, groups: newGroups(c.Store),
 		timeout: c.Timeout, maxFiles: c.MaxFiles, workers: c.Workers,
 		enforceFile: c.EnforceFile, onErrorAllow: c.OnErrorAllow, log: c.Log,
@@ -312,8 +316,8 @@ func (g *Gate) cachedUnder(ctx context.Context, key string) (record, bool) {
 	if !ok {
 		return record{}, false
 	}
-	// The cache gives the same bytes as long as nothing changed, so decoding them once is enough.
-	if d, ok := g.decoded.Get(key); ok && len(text) > 0 && &d.text[0] == &text[0] {
+	// The cache gives equal bytes as long as nothing changed, so decoding them once is enough.
+	if d, ok := g.decoded.Get(key); ok && bytes.Equal(d.text, text) {
 		return d.record, true
 	}
 	r, ok := decodeRecord(text)

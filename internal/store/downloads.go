@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -114,13 +115,38 @@ func (s *Store) insertDownloads(batch []model.Download) error {
 	ctx, cancel := context.WithTimeout(context.Background(), downloadPatience)
 	defer cancel()
 	return s.change(ctx, "record downloads", func(tx *sql.Tx) error {
-		return forEach(ctx, tx, batch, "INSERT INTO downloads ("+downloadColumns+") VALUES ("+placeholders(13)+")", func(_ int, d model.Download) ([]any, error) {
-			return []any{
-				stamp(d.Time), d.Version.Source, d.Version.Kind, d.Version.Name, d.Version.Revision, d.Path,
-				d.Digest, d.Scan, d.Outcome, d.Client, d.Who, d.Bytes, d.Door,
-			}, nil
+		groups := slices.Collect(slices.Chunk(batch, downloadsAtOnce))
+		last := groups[len(groups)-1]
+		if len(last) < downloadsAtOnce {
+			groups = groups[:len(groups)-1]
+			if err := forEach(ctx, tx, last, insertDownloads(1), func(_ int, d model.Download) ([]any, error) { return downloadRow(d), nil }); err != nil {
+				return err
+			}
+		}
+		return forEach(ctx, tx, groups, insertDownloads(downloadsAtOnce), func(_ int, group []model.Download) ([]any, error) {
+			var values []any
+			for _, d := range group {
+				values = append(values, downloadRow(d)...)
+			}
+			return values, nil
 		})
 	})
+}
+
+// downloadsAtOnce is how many downloads one statement writes: the cost of a statement is several times that of a row.
+const downloadsAtOnce = 20
+
+// insertDownloads is the statement that writes n downloads.
+func insertDownloads(n int) string {
+	row := "(" + placeholders(13) + ")"
+	return "INSERT INTO downloads (" + downloadColumns + ") VALUES " + row + strings.Repeat(", "+row, n-1)
+}
+
+func downloadRow(d model.Download) []any {
+	return []any{
+		stamp(d.Time), d.Version.Source, d.Version.Kind, d.Version.Name, d.Version.Revision, d.Path,
+		d.Digest, d.Scan, d.Outcome, d.Client, d.Who, d.Bytes, d.Door,
+	}
 }
 
 // DownloadFilter chooses downloads. Its zero value is all of them.
