@@ -16,7 +16,9 @@ import (
 func TestWantsAreChecked(t *testing.T) {
 	s := mustOpen(t, Config{Dir: t.TempDir()}, osDisk())
 	for _, want := range []Want{
-		{}, {Digest: "sha256:../../../etc/passwd", Size: 1}, {Digest: "md5:00", Size: 1},
+		{},
+		{Digest: "sha256:../../../etc/passwd", Size: 1},
+		{Digest: "md5:00", Size: 1},
 		{Digest: model.Digest("git:0123456789012345678901234567890123456789"), Size: -1},
 	} {
 		if _, err := s.Get(context.Background(), want, nil); err == nil {

@@ -165,7 +165,7 @@ func (s *Site) once(req *http.Request) (*Response, error) {
 		}
 		to, err := s.next(req, at, res)
 		if err != nil {
-			drain(res.Body)
+			_ = res.Body.Close()
 			s.client.metrics.requests.WithLabelValues(s.name, "refused").Inc()
 			return nil, err
 		}

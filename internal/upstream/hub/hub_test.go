@@ -101,9 +101,23 @@ func TestWhatCannotBeIsNotAsked(t *testing.T) {
 	c, _ := newClient(t, h)
 	commit := strings.Repeat("a", 40)
 	for _, repo := range []Repo{
-		{}, {model.Models, ""}, {"other", "a/b"}, {model.Models, "a/b/c"}, {model.Models, "../x"}, {model.Models, "a/.."}, {model.Models, "a--b"},
-		{model.Models, "a.git"}, {model.Models, "a/b?x"}, {model.Models, "a/b#"}, {model.Models, "a/b\r\nX: y"}, {model.Models, "a//b"},
-		{model.Models, "a/%2e%2e"}, {model.Models, "/a"}, {model.Models, strings.Repeat("a", 97)}, {model.Models, "."}, {model.Models, "ä/b"},
+		{},
+		{model.Models, ""},
+		{"other", "a/b"},
+		{model.Models, "a/b/c"},
+		{model.Models, "../x"},
+		{model.Models, "a/.."},
+		{model.Models, "a--b"},
+		{model.Models, "a.git"},
+		{model.Models, "a/b?x"},
+		{model.Models, "a/b#"},
+		{model.Models, "a/b\r\nX: y"},
+		{model.Models, "a//b"},
+		{model.Models, "a/%2e%2e"},
+		{model.Models, "/a"},
+		{model.Models, strings.Repeat("a", 97)},
+		{model.Models, "."},
+		{model.Models, "ä/b"},
 	} {
 		if _, err := c.Resolve(t.Context(), "", repo, "main"); err == nil {
 			t.Errorf("%q was resolved", repo)

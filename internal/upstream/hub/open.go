@@ -164,7 +164,7 @@ func checkRange(res *upstream.Response, off, n, size int64) error {
 		end = total - 1
 	}
 	if first != off || last != end || total >= 0 && last >= total || total < 0 && n < 0 {
-		return fmt.Errorf("Content-Range %q: %w", res.Header.Get("Content-Range"), errRange)
+		return fmt.Errorf("range header %q: %w", res.Header.Get("Content-Range"), errRange)
 	}
 	if res.ContentLength >= 0 && res.ContentLength != last-first+1 {
 		return fmt.Errorf("%d bytes as %q: %w", res.ContentLength, res.Header.Get("Content-Range"), errRange)
@@ -174,7 +174,7 @@ func checkRange(res *upstream.Response, off, n, size int64) error {
 
 // contentRange reads "bytes first-last/total"; total is -1 if it is "*" (RFC 9110, 14.4).
 func contentRange(value string) (first, last, total int64, err error) {
-	bad := fmt.Errorf("Content-Range %q: %w", value, errRange)
+	bad := fmt.Errorf("range header %q: %w", value, errRange)
 	unit, rest, ok := strings.Cut(value, " ")
 	span, size, ok2 := strings.Cut(rest, "/")
 	from, to, ok3 := strings.Cut(span, "-")

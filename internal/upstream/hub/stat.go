@@ -131,7 +131,7 @@ func fileInfo(res *upstream.Response, commit, path string) (FileInfo, error) {
 	}
 	var err error
 	if fi.Digest, err = model.NewDigest(algorithm, tag); err != nil {
-		return FileInfo{}, fmt.Errorf("ETag: %w: %w", errAnswer, err)
+		return FileInfo{}, fmt.Errorf("digest in ETag: %w: %w", errAnswer, err)
 	}
 	final := res.StatusCode < http.StatusMultipleChoices
 	switch linked := get("X-Linked-Size"); {
