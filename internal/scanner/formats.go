@@ -6,9 +6,11 @@ import (
 	"modelgate/internal/scanner/archive"
 	"modelgate/internal/scanner/executable"
 	"modelgate/internal/scanner/gguf"
+	"modelgate/internal/scanner/hubfiles"
 	"modelgate/internal/scanner/jinja"
 	"modelgate/internal/scanner/numpy"
 	"modelgate/internal/scanner/pickle"
+	"modelgate/internal/scanner/python"
 	"modelgate/internal/scanner/safetensors"
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/scanner/torch"
@@ -156,6 +158,19 @@ func programs() []Format {
 
 func texts() []Format {
 	return []Format{
+		{
+			Name: "json", Title: "JSON, with the configurations of the Hub's libraries", Version: 1, Text: true,
+			Recognised: "the grammar, as far as the head shows it",
+			Threats:    "code of this or another repository that loaders import, names they call, templates they render, keys that stand twice",
+			Probe:      hubfiles.Probe, Scan: hubfiles.Scan,
+		},
+		{
+			Name: "python", Title: "Python source", Version: 1, Text: true,
+			Recognised: "the name of the file",
+			Threats:    "what runs at import or when a loader uses it, what is hidden in strings, code in TorchScript",
+			Limits:     "what nothing imports is suspicious at most",
+			Probe:      python.Probe, Scan: python.Scan,
+		},
 		{
 			Name: "jinja", Title: "Chat templates", Version: 1, Text: true,
 			Recognised: "the key or the file name under which loaders render it",

@@ -30,7 +30,7 @@ func referring() Format {
 	})
 }
 
-func python() Format {
+func sourceCode() Format {
 	row := saying("python", func(ctx context.Context, f *source.File, s source.Sink) error {
 		s.Find(finding.New(threat.MGPY100, 3, "It runs a command when imported."))
 		return referring().Scan(ctx, f, s)
@@ -144,7 +144,7 @@ func TestFilesOfAVersionSpeakOfEachOther(t *testing.T) {
 			}
 			known := &memory{}
 			in.Known = known
-			r, err := newEngine(source.DefaultLimits(), append(recognisedOnly(), referring(), python())).Scan(t.Context(), in)
+			r, err := newEngine(source.DefaultLimits(), append(recognisedOnly(), referring(), sourceCode())).Scan(t.Context(), in)
 			if err != nil {
 				t.Fatal(err)
 			}

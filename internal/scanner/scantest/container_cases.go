@@ -127,6 +127,8 @@ func torchCases() []Case {
 	}
 	unknown := []byte("\x80\x02cmypackage.module\nThing\n)\x81.")
 	inner := func(b []byte) ZIPEntry { return ZIPEntry{Name: "archive/extra", Content: b} }
+	writing := map[string]string{"__torch__/m.py": "class M(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    _0 = torch.save(x, \"/tmp/x\")\n    return x\n"}
+	unknownOp := map[string]string{"__torch__/m.py": "class M(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    return ops.somewhere.run(x)\n"}
 	script := map[string]string{"__torch__/m.py": "class M(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    return torch.relu(x)\n"}
 	return []Case{
 		found("data.pkl calls a command", Checkpoint(evil, tensors)),
@@ -139,6 +141,8 @@ func torchCases() []Case {
 		found("data.pkl has another name locally", BuildZIP(local(ZIPEntry{Name: "a/data.pkl", Content: evil}, func(r *ZIPRecord) { r.Name = "a/data.txt" }))),
 		found("TorchScript whose constants call a command", TorchScript([]byte(plain), evil, script)),
 		found("the tar of old calls a command", LegacyTar(map[string][]byte{"pickle": evil, "tensors": []byte("\x80\x02K\x00."), "storages": []byte("\x80\x02K\x00.\x80\x02].")})),
+		odd("TorchScript that writes a file", threat.TCHST300, threat.Malicious, TorchScript([]byte(plain), []byte(plain), writing)),
+		odd("TorchScript with an unknown operator", threat.TCHST301, threat.Suspicious, TorchScript([]byte(plain), []byte(plain), unknownOp)),
 		twin("a state dict", Checkpoint(state, tensors)),
 		twin("TorchScript", TorchScript([]byte(plain), []byte(plain), script)),
 	}

@@ -1,13 +1,15 @@
 package scantest
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"modelgate/internal/finding"
 	"modelgate/internal/threat"
@@ -72,7 +74,8 @@ func Golden(t *testing.T, dir string, update bool, scan func(t *testing.T, c Cas
 		t.Run(g.Name, func(t *testing.T) {
 			var b strings.Builder
 			seen := map[string]bool{}
-			for _, c := range g.Cases {
+			cases := slices.SortedStableFunc(slices.Values(g.Cases), func(a, b Case) int { return cmp.Compare(a.Name, b.Name) })
+			for _, c := range cases {
 				if seen[c.Name] {
 					t.Errorf("two cases have the name %q", c.Name)
 				}
@@ -122,7 +125,7 @@ func compare(t *testing.T, name, text string, update bool) {
 	if err != nil {
 		t.Fatalf("read golden findings: %v (write them with -update, and read them)", err)
 	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(text, "\n")); diff != "" {
+	if diff := gocmp.Diff(strings.Split(string(want), "\n"), strings.Split(text, "\n")); diff != "" {
 		t.Errorf("findings differ from %s (-golden +got):\n%s", name, diff)
 	}
 }

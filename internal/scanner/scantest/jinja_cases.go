@@ -205,6 +205,7 @@ func jinjaCases() []Case {
 		case threat.Suspicious:
 			c.Want = threat.MGTPL101
 		case threat.Clean, threat.Unscannable:
+			c.Name = "template twin: " + t.Name
 		}
 		out = append(out, c)
 	}

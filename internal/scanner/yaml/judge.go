@@ -25,6 +25,13 @@ func (d *document) directive(i int) {
 // tag judges a tag: those of Python construct what they name.
 func (d *document) tag(t *token.Token) {
 	name := d.expand(t.Value)
+	for _, prefix := range []string{"!new:", "!apply:", "!name:", "!module:"} { // HyperPyYAML
+		if target, ok := strings.CutPrefix(name, prefix); ok {
+			d.targets++
+			d.target(target, t)
+			return
+		}
+	}
 	rest, ok := strings.CutPrefix(name, "tag:yaml.org,2002:python/")
 	if !ok {
 		return
@@ -83,17 +90,18 @@ func split(name string) (module, operator string) {
 // pair judges a key and its value, by the colon between them.
 func (d *document) pair(colon int) {
 	key, at, ok := d.key(colon)
-	if !ok || key != "_target_" && key != "target" {
+	if !ok || key != "_target_" && key != "class_path" && key != "target" {
 		return
 	}
 	value, ok := d.scalar(colon + 1)
 	if !ok {
-		if key == "_target_" && d.aliased(colon+1) {
+		if key != "target" && d.aliased(colon+1) {
 			d.find(threat.EXDIR101, at, "", "A directive names what it calls by an alias that cannot be followed.")
 		}
 		return
 	}
-	if key == "target" && (!strings.Contains(value, ".") || !d.beside(colon, at, "params")) {
+	// A target without params is data in most configurations, and a class in NeMo's.
+	if key == "target" && (!strings.Contains(value, ".") || pynames.Target(value) != pynames.Dangerous && !d.beside(colon, at, "params")) {
 		return
 	}
 	d.targets++

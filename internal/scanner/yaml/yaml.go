@@ -6,6 +6,7 @@
 //	first_stage_config:
 //	  target: ldm.models.autoencoder.AutoencoderKL            the same, if params stands beside it
 //	hook: !!python/object/apply:os.system [id]                called by a loader that is not a safe one
+//	encoder: !new:speechbrain.nnet.CNN.Conv1d                 called by HyperPyYAML
 //
 // The text is read as a row of tokens (YAML 1.2.2): nothing is constructed, aliases are looked up and not expanded, so that no
 // depth and no laughter costs anything. Words in comments and in values that are no targets are prose.
