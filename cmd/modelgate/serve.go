@@ -123,12 +123,23 @@ func (a *app) handler() (http.Handler, error) {
 		mux.Handle(path, management)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, pattern := mux.Handler(r); pattern != "" && !mirror.Handles(r) {
+		if ours(r.URL.Path) && !mirror.Handles(r) {
 			mux.ServeHTTP(w, r)
 			return
 		}
 		mirror.ServeHTTP(w, r)
 	}), nil
+}
+
+// ours tells whether a path begins like those of API and operations.
+func ours(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch first {
+	case "aims", "oauth2", "guardian", "ui", "healthz", "readyz", "metrics":
+		return true
+	default:
+		return false
+	}
 }
 
 // origin is a version on the Hub as the gate scans it.

@@ -165,7 +165,7 @@ func New(c Config) *Gate {
 	base, cancel := context.WithCancel(context.Background())
 	g := &Gate{
 		errored: newLRU[failure](), decoded: newLRU[decoded](), blocks: newLRU[[]finding.Block](), large: newLRU[struct{}](),
-		store: c.Store, cache: c.Cache, engine: c.Engine, groups: newGroups(c.Store),
+		store: c.Store, cache: c.Cache, engine: c.Engine, groups: newGroups(c.Store, c.Engine.Version()),
 		timeout: c.Timeout, maxFiles: c.MaxFiles, workers: c.Workers,
 		enforceFile: c.EnforceFile, onErrorAllow: c.OnErrorAllow, log: c.Log,
 		base: base, cancel: cancel, flights: map[string]*flight{},
@@ -281,17 +281,22 @@ func (g *Gate) ScanOutcome(ctx context.Context, scan uuid.UUID) (model.Version, 
 
 // settled is a ticket whose verdict stands.
 func (g *Gate) settled(req Request, r record) *Ticket {
-	done := make(chan struct{})
-	close(done)
-	return &Ticket{Scan: r.Scan, done: done, verdict: g.verdict(req, r)}
+	return &Ticket{Scan: r.Scan, done: closed, verdict: g.verdict(req, r)}
 }
+
+// closed is the channel of every ticket whose verdict stands.
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // keys are the names under which a verdict is kept: that of the whole version, and that of one file of it. They hold
 // everything an outcome depends on, so that an edited group or a better scanner just asks under another name.
 type keys struct{ version, file string }
 
 func (g *Gate) keys(req Request, group ruledGroup) keys {
-	version := req.Version.Key() + "|" + group.UUID.String() + "|" + group.rules + "|" + g.engine.Version()
+	version := req.Version.Key() + group.suffix
 	return keys{version: version, file: version + "|file|" + req.Path}
 }
 

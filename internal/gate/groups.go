@@ -17,22 +17,33 @@ import (
 // ruledGroup is a group with the fingerprint of its rules.
 type ruledGroup struct {
 	model.Group
-	rules string
+	rules  string
+	suffix string // of cache keys: group, rules and scanner
 }
 
 // groups keeps groups in memory for a moment: every request needs one, edits are rare and are to be seen at once.
 type groups struct {
-	store *store.Store
+	store   *store.Store
+	scanner string // its version
 
 	mu    sync.Mutex
-	known map[string]ruledGroup // by name, or by source for the default groups
+	known map[groupKey]ruledGroup
 	since time.Time
+}
+
+// groupKey is how a request names its group.
+type groupKey struct {
+	source model.Source
+	uuid   uuid.UUID
+	name   string
 }
 
 // groupsFor is how long an edit by another process may go unseen.
 const groupsFor = time.Second
 
-func newGroups(s *store.Store) *groups { return &groups{store: s, known: map[string]ruledGroup{}} }
+func newGroups(s *store.Store, scanner string) *groups {
+	return &groups{store: s, scanner: scanner, known: map[groupKey]ruledGroup{}}
+}
 
 func (gs *groups) forget() {
 	gs.mu.Lock()
@@ -43,7 +54,7 @@ func (gs *groups) forget() {
 // find returns the group that a request names, or the default group of its source.
 func (gs *groups) find(ctx context.Context, req Request) (ruledGroup, error) {
 	src := req.Version.Source
-	key := string(src) + "|" + req.GroupUUID.String() + "|" + req.Group
+	key := groupKey{src, req.GroupUUID, req.Group}
 	gs.mu.Lock()
 	if time.Since(gs.since) > groupsFor {
 		clear(gs.known)
@@ -66,6 +77,7 @@ func (gs *groups) find(ctx context.Context, req Request) (ruledGroup, error) {
 		return ruledGroup{}, fmt.Errorf("%s is for models of %s, this one is of %s: %w", named(req), group.Source, src, ErrWrongSource)
 	}
 	g = ruledGroup{Group: group, rules: policy.Fingerprint(group)}
+	g.suffix = "|" + group.UUID.String() + "|" + g.rules + "|" + gs.scanner
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	gs.known[key] = g
