@@ -296,10 +296,11 @@ func TestPagesOfOtherOriginsMayAsk(t *testing.T) {
 	s.hub.AddModel("org/name", hubtest.Files{"a.json": hubtest.Text("{}")})
 	s.ask("OPTIONS", "/org/name/resolve/main/a.json", "Origin", "https://x.test").is(t, 204, "Access-Control-Allow-Origin", "*")
 	a := s.ask("GET", "/org/name/resolve/main/a.json", "Origin", "https://x.test")
+	a.is(t, 200, "Access-Control-Allow-Origin", "*")
 	mustContain(t, a.Header.Get("Access-Control-Expose-Headers"), "ETag", "X-Repo-Commit", "X-Linked-Size", "X-Modelgate-Scan")
 	off := newStand(t, func(c *Config) { c.NoCORS = true })
 	off.hub.AddModel("org/name", hubtest.Files{"a.json": hubtest.Text("{}")})
-	off.ask("GET", "/org/name/resolve/main/a.json").is(t, 200, "Access-Control-Allow-Origin", "")
+	off.ask("GET", "/org/name/resolve/main/a.json", "Origin", "https://x.test").is(t, 200, "Access-Control-Allow-Origin", "")
 	off.ask("OPTIONS", "/org/name/resolve/main/a.json").is(t, 403, "Access-Control-Allow-Methods", "")
 }
 

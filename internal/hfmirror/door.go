@@ -143,7 +143,7 @@ const exposed = "ETag, Content-Length, Content-Range, Accept-Ranges, Link, X-Rep
 func (d *Door) common(x *exchange) http.Header {
 	h := x.out.Header()
 	h["X-Request-Id"] = []string{x.id}
-	if !d.NoCORS {
+	if !d.NoCORS && x.Header["Origin"] != nil { // which every browser sends from a page of another origin
 		h["Access-Control-Allow-Origin"] = anyOrigin
 		h["Access-Control-Expose-Headers"] = exposedHeaders
 	}
