@@ -37,16 +37,7 @@ func (n nest) Member(ctx context.Context, m source.Member) (source.Outcome, erro
 	if got, err := m.Bytes.ReadAt(content, 0); int64(got) < size {
 		return source.Outcome{}, err
 	}
-	if bytes.HasPrefix(content, []byte("\x1f\x8b")) {
-		z, err := gzip.NewReader(bytes.NewReader(content))
-		if err != nil {
-			return source.Outcome{}, nil
-		}
-		if content, err = io.ReadAll(z); err != nil {
-			return source.Outcome{}, nil
-		}
-	}
-	f := scantest.NewFile(content)
+	f := scantest.NewFile(gunzip(content))
 	f.Family = m.Family
 	if ok, err := Probe(f); err != nil || !ok {
 		return source.Outcome{}, err
@@ -60,6 +51,16 @@ func (n nest) Member(ctx context.Context, m source.Member) (source.Outcome, erro
 		n.Find(x)
 	}
 	return source.Outcome{Level: inner.Level(), Formats: inner.Formats, Storages: inner.Storages}, nil
+}
+
+// gunzip returns what gzip data inflates to, and anything else as it is.
+func gunzip(content []byte) []byte {
+	if z, err := gzip.NewReader(bytes.NewReader(content)); err == nil {
+		if out, err := io.ReadAll(z); err == nil {
+			return out
+		}
+	}
+	return content
 }
 
 // Refer judges paths, as the engine does.

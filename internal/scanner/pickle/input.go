@@ -103,14 +103,14 @@ func (in *input) seek(to int64) (bool, error) {
 	return ok, err
 }
 
-// line returns the bytes up to the next newline, which is taken but not returned, as far as limit allows: what is longer is
+// line returns the bytes up to the next newline, which is taken but not returned, at most maxText of them: what is longer is
 // cut, and n tells its real length. Like readline in Python, a line that the end of the stream breaks off loses its last
 // byte to the missing newline; ended is false then. The result is valid until the next fill.
-func (in *input) line(limit int) (text []byte, n int64, ended bool, err error) {
+func (in *input) line() (text []byte, n int64, ended bool, err error) {
 	if i := bytes.IndexByte(in.buf[in.pos:], '\n'); i >= 0 {
 		text = in.buf[in.pos : in.pos+i]
 		in.pos += i + 1
-		return text[:min(i, limit)], int64(i), true, nil
+		return text[:min(i, maxText)], int64(i), true, nil
 	}
 	for {
 		rest := in.buf[in.pos:]
@@ -118,24 +118,24 @@ func (in *input) line(limit int) (text []byte, n int64, ended bool, err error) {
 			in.pos += i + 1
 			n += int64(i)
 			if text == nil {
-				return rest[:min(i, limit)], n, true, nil
+				return rest[:min(i, maxText)], n, true, nil
 			}
-			return append(text, rest[:min(i, limit-len(text))]...), n, true, nil
+			return append(text, rest[:min(i, maxText-len(text))]...), n, true, nil
 		}
 		if in.eof {
 			in.pos = len(in.buf)
 			n += int64(len(rest))
-			text = append(text, rest[:min(len(rest), limit-len(text))]...)
+			text = append(text, rest[:min(len(rest), maxText-len(text))]...)
 			return text[:max(0, min(int64(len(text)), n-1))], max(0, n-1), false, nil
 		}
-		if len(rest) < limit { // it may still fit as a whole
+		if len(rest) < maxText { // it may still fit as a whole
 			if _, err := in.fill(len(rest) + 1); err != nil {
 				return nil, 0, false, err
 			}
 			continue
 		}
 		n += int64(len(rest))
-		text = append(text, rest[:min(len(rest), limit-len(text))]...)
+		text = append(text, rest[:min(len(rest), maxText-len(text))]...)
 		in.pos = len(in.buf)
 		if _, err := in.fill(1); err != nil {
 			return nil, 0, false, err

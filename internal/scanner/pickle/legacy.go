@@ -55,7 +55,7 @@ func (s *scanner) legacyNext(m *machine) (more bool, err error) {
 		s.collect = nil
 		return false, s.legacyStorages()
 	}
-	ok, err := s.candidate(probeSize)
+	ok, err := s.candidate()
 	if err == nil && !ok && s.in.have() > 0 {
 		s.malformed(s.in.offset(), "a stream of torch's legacy format is missing")
 	}

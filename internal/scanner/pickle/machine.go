@@ -161,10 +161,10 @@ func (m *machine) step() {
 		m.get(uint64(binary.LittleEndian.Uint32(arg)))
 	case opShortBinUnicode:
 		in.pos++
-		m.text(uint64(arg[0]), kFarText)
+		m.text(uint64(arg[0]))
 	case opBinUnicode:
 		in.pos += 4
-		m.text(uint64(binary.LittleEndian.Uint32(arg)), kFarText)
+		m.text(uint64(binary.LittleEndian.Uint32(arg)))
 	case opEmptyTuple, opTuple1, opTuple2, opTuple3, opTuple:
 		m.makeTuple(op)
 	case opEmptyList:

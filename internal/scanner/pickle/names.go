@@ -69,7 +69,7 @@ func (m *machine) name(op byte, arg []byte) {
 
 // twoLines reads the argument of GLOBAL and INST.
 func (m *machine) twoLines() (module, name string, ok bool) {
-	text, n, ended, err := m.in.line(maxText)
+	text, n, ended, err := m.in.line()
 	if err != nil {
 		m.abort(err)
 		return "", "", false
@@ -81,7 +81,7 @@ func (m *machine) twoLines() (module, name string, ok bool) {
 	}
 	module = string(text)
 	long := n > maxText
-	text, n, ended, err = m.in.line(maxText)
+	text, n, ended, err = m.in.line()
 	if err != nil {
 		m.abort(err)
 		return "", "", false

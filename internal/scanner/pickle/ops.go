@@ -141,7 +141,7 @@ func (m *machine) number(op byte, arg []byte) {
 
 // line reads the argument of a textual opcode, of which at most maxText bytes are kept; whole tells whether that is all.
 func (m *machine) line() (text []byte, whole, ok bool) {
-	text, n, ended, err := m.in.line(maxText)
+	text, n, ended, err := m.in.line()
 	if err != nil {
 		m.abort(err)
 		return nil, false, false

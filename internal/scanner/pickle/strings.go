@@ -11,7 +11,7 @@ func (m *machine) strings(op byte, arg []byte) {
 	switch op {
 	case opShortBinString:
 		m.in.pos++
-		m.text(uint64(arg[0]), kFarText)
+		m.text(uint64(arg[0]))
 	case opBinString:
 		m.in.pos += 4
 		n := binary.LittleEndian.Uint32(arg)
@@ -19,10 +19,10 @@ func (m *machine) strings(op byte, arg []byte) {
 			m.fail("a string has a negative length")
 			return
 		}
-		m.text(uint64(n), kFarText)
+		m.text(uint64(n))
 	case opBinUnicode8:
 		m.in.pos += 8
-		m.text(binary.LittleEndian.Uint64(arg), kFarText)
+		m.text(binary.LittleEndian.Uint64(arg))
 	case opUnicode, opString:
 		m.quoted(op)
 	case opShortBinBytes:
@@ -48,7 +48,7 @@ func (m *machine) strings(op byte, arg []byte) {
 
 // text pushes the string of n bytes at the position. BINUNICODE is UTF-8 that may hold surrogates; BINSTRING is ASCII unless
 // the loader says otherwise, and what is not is kept as it is.
-func (m *machine) text(n uint64, far kind) {
+func (m *machine) text(n uint64) {
 	at := m.in.offset()
 	if n > maxText {
 		m.sniff(at, n, true)
@@ -70,7 +70,7 @@ func (m *machine) text(n uint64, far kind) {
 		m.push(makeValue(kText, payload))
 		return
 	}
-	m.push(makeValue(far, uint64(at)<<textBits|n))
+	m.push(makeValue(kFarText, uint64(at)<<textBits|n))
 }
 
 // span is a part of the stream: the content of a string, as it is or as a line with the escapes of UNICODE.

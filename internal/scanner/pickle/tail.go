@@ -52,7 +52,7 @@ func (s *scanner) afterStop(frameEnd int64) (again bool, err error) {
 		return false, err
 	}
 	at := s.in.offset()
-	if ok, err := s.candidate(probeSize); ok || err != nil {
+	if ok, err := s.candidate(); ok || err != nil {
 		return ok, err
 	}
 	s.second(at, fmt.Sprintf("the pickle ends at %d, and what follows is neither padding nor a pickle", ends))
@@ -84,13 +84,13 @@ func (s *scanner) padding() (more bool, err error) {
 	}
 }
 
-// candidate tells whether a pickle begins at the position, by so many bytes of it.
-func (s *scanner) candidate(size int) (bool, error) {
-	if _, err := s.in.fill(size); err != nil {
+// candidate tells whether the probe accepts what begins at the position.
+func (s *scanner) candidate() (bool, error) {
+	if _, err := s.in.fill(probeSize); err != nil {
 		return false, err
 	}
 	head := s.in.buf[s.in.pos:]
-	return probe(head[:min(len(head), size)], len(head) <= size && s.in.eof), nil
+	return probe(head[:min(len(head), probeSize)], len(head) <= probeSize && s.in.eof), nil
 }
 
 // resyncSize is how much of each place is looked at in search of a stream: the search is linear with this factor.
@@ -102,7 +102,7 @@ func (s *scanner) resync() (again bool, err error) {
 	for {
 		if s.expect > 0 && s.in.offset() >= s.expect { // a loader goes on here, so the probe will do
 			s.expect = 0
-			if ok, err := s.candidate(probeSize); ok || err != nil {
+			if ok, err := s.candidate(); ok || err != nil {
 				return ok, err
 			}
 		}
