@@ -19,13 +19,16 @@ type Template struct {
 // Templates are the techniques of templates, each with a name that is a sentence, and honest neighbours of them.
 func Templates() []Template {
 	var out []Template
-	for level, rows := range map[threat.Level][][2]string{
-		threat.Malicious:  append(escapes(), foldedEscapes()...),
-		threat.Suspicious: oddTemplates(),
-		threat.Clean:      honestTemplates(),
+	for _, group := range []struct {
+		level threat.Level
+		rows  [][2]string
+	}{
+		{threat.Malicious, append(escapes(), foldedEscapes()...)},
+		{threat.Suspicious, oddTemplates()},
+		{threat.Clean, honestTemplates()},
 	} {
-		for _, r := range rows {
-			out = append(out, Template{r[0], r[1], level})
+		for _, r := range group.rows {
+			out = append(out, Template{r[0], r[1], group.level})
 		}
 	}
 	return out

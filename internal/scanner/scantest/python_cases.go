@@ -18,13 +18,16 @@ type Source struct {
 // Sources are the techniques of Python source that comes with a model, and honest neighbours of them.
 func Sources() []Source {
 	var out []Source
-	for id, rows := range map[threat.ID][][2]string{
-		threat.MGPY100: append(importTime(), hiddenSources()...),
-		threat.MGPY101: doubtfulSources(),
-		threat.MGPY500: honestSources(),
+	for _, group := range []struct {
+		want threat.ID
+		rows [][2]string
+	}{
+		{threat.MGPY100, append(importTime(), hiddenSources()...)},
+		{threat.MGPY101, doubtfulSources()},
+		{threat.MGPY500, honestSources()},
 	} {
-		for _, r := range rows {
-			out = append(out, Source{r[0], r[1], id})
+		for _, r := range group.rows {
+			out = append(out, Source{r[0], r[1], group.want})
 		}
 	}
 	return out
