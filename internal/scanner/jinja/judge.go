@@ -1,8 +1,10 @@
 package jinja
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -53,7 +55,8 @@ func (j *judge) run(ctx context.Context) {
 	if j.grew {
 		j.body(j.tree, false) // once more with what became of the variables that grow
 	}
-	for m := range j.calls {
+	callers := slices.SortedFunc(maps.Keys(j.calls), func(a, b *stmt) int { return cmp.Compare(a.at, b.at) })
+	for _, m := range callers {
 		if j.reaches(m, m, map[*stmt]bool{}) {
 			j.out.suspicious(m.at, m.name, m.name, "A macro calls itself without data, so rendering may never end.")
 		}
@@ -286,7 +289,7 @@ func (j *judge) dynamic(at int64, operator string) {
 	j.out.suspicious(at, operator, operator, "The template puts the name of an attribute together while it is rendered, so what it reaches cannot be told.")
 }
 
-// reaches judges an attribute of one of Jinja's globals.
+// global judges an attribute of one of Jinja's own functions and objects.
 func (j *judge) global(of value, name string, at int64) {
 	for _, a := range of {
 		if a.kind != aGlobal {

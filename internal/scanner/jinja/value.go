@@ -216,7 +216,7 @@ func (b *box) all() value {
 	return out.plus(b.any)
 }
 
-// at returns the element of a value at an index, counted from the end if it is negative.
+// index returns the element at an index, which counts from the end if it is negative.
 func (a atom) index(n int64) value {
 	switch a.kind {
 	case aStr:

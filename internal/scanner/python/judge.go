@@ -290,12 +290,21 @@ func show(args arguments) string {
 	var parts []string
 	for _, v := range args.positional {
 		if s, ok := v.text(); ok {
-			parts = append(parts, fmt.Sprintf("%.60q", s))
+			parts = append(parts, quoted(s))
 			continue
 		}
 		parts = append(parts, "…")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// quoted is the beginning of a constant.
+func quoted(s string) string {
+	const most = 60
+	if len(s) > most {
+		return "'" + s[:most] + "…'"
+	}
+	return "'" + s + "'"
 }
 
 // members hands bytes that the source would unpickle back to the engine.

@@ -45,7 +45,7 @@ func TestFindingsSayWhatAndWhere(t *testing.T) {
 		t.Fatalf("%v", r.Findings)
 	}
 	f := r.Findings[0]
-	if f.Module != "os" || f.Operator != "system" || f.Offset != 18 || f.Evidence != `os.system(\"true\")` || f.Role != finding.RoleCall {
+	if f.Module != "os" || f.Operator != "system" || f.Offset != 18 || f.Evidence != `os.system('true')` || f.Role != finding.RoleCall {
 		t.Errorf("%+v", f)
 	}
 }

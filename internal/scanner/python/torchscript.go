@@ -166,7 +166,7 @@ func texts(e *node) []string {
 func constants(e *node) string {
 	out := make([]string, 0, len(e.args))
 	for _, s := range texts(e) {
-		out = append(out, fmt.Sprintf("%.60q", s))
+		out = append(out, quoted(s))
 	}
 	return strings.Join(out, ", ")
 }
