@@ -161,10 +161,10 @@ func (m *machine) step() {
 		m.get(uint64(binary.LittleEndian.Uint32(arg)))
 	case opShortBinUnicode:
 		in.pos++
-		m.text(uint64(arg[0]))
+		m.text(uint64(arg[0]), true)
 	case opBinUnicode:
 		in.pos += 4
-		m.text(uint64(binary.LittleEndian.Uint32(arg)))
+		m.text(uint64(binary.LittleEndian.Uint32(arg)), true)
 	case opEmptyTuple, opTuple1, opTuple2, opTuple3, opTuple:
 		m.makeTuple(op)
 	case opEmptyList:

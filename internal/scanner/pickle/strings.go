@@ -11,7 +11,7 @@ func (m *machine) strings(op byte, arg []byte) {
 	switch op {
 	case opShortBinString:
 		m.in.pos++
-		m.text(uint64(arg[0]))
+		m.text(uint64(arg[0]), false)
 	case opBinString:
 		m.in.pos += 4
 		n := binary.LittleEndian.Uint32(arg)
@@ -19,10 +19,10 @@ func (m *machine) strings(op byte, arg []byte) {
 			m.fail("a string has a negative length")
 			return
 		}
-		m.text(uint64(n))
+		m.text(uint64(n), false)
 	case opBinUnicode8:
 		m.in.pos += 8
-		m.text(binary.LittleEndian.Uint64(arg))
+		m.text(binary.LittleEndian.Uint64(arg), true)
 	case opUnicode, opString:
 		m.quoted(op)
 	case opShortBinBytes:
@@ -47,18 +47,18 @@ func (m *machine) strings(op byte, arg []byte) {
 }
 
 // text pushes the string of n bytes at the position. BINUNICODE is UTF-8 that may hold surrogates; BINSTRING is ASCII unless
-// the loader says otherwise, and what is not is kept as it is.
-func (m *machine) text(n uint64) {
+// the loader says otherwise, and what is not is kept as it is: Python 2 wrote bytes by it, so it may hold what bytes may.
+func (m *machine) text(n uint64, unicode bool) {
 	at := m.in.offset()
 	if n > maxText {
-		m.sniff(at, n, true)
+		m.sniff(at, n, unicode)
 		if m.state == running && m.skip(n) {
 			m.push(m.longText(span{at, int64(n), false}))
 		}
 		return
 	}
 	if n >= shortestText {
-		if m.sniff(at, n, true); m.state != running {
+		if m.sniff(at, n, unicode); m.state != running {
 			return
 		}
 	}

@@ -20,6 +20,7 @@ func pickleNested() []Case {
 		evilPickle("nested in a bytearray", pk4("\x96"+string(binary.LittleEndian.AppendUint64(nil, uint64(len(inner))))+string(inner))),
 		evilPickle("nested in a string of protocol 0", pk4(pkStr(pkSystem0+"."))),
 		evilPickle("nested in bytes that protocol 2 writes as Latin-1", []byte("\x80\x02c_codecs\nencode\n"+pkStr(latin1(inner))+pkStr("latin1")+"\x86R.")),
+		evilPickle("nested in a string of Python 2", []byte("\x80\x02U"+string([]byte{byte(len(inner))})+string(inner)+".")),
 		evilPickle("nested in gzip", pk4(pkBytes(Gzip(inner)))),
 		evilPickle("nested twice", pk4(pkBytes(pk4(pkBytes(inner))))),
 		evilPickle("nested in what torch loads from bytes", pk4(pkCall(pkStack("torch.storage", "_load_from_bytes"), pkBytes(inner)))),
