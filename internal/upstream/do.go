@@ -101,7 +101,7 @@ func deadline(ctx context.Context) time.Time {
 	if at, ok := ctx.Deadline(); ok {
 		limit = earlier(limit, at)
 	}
-	if d, ok := ctx.Value(patience{}).(time.Duration); ok {
+	if d, ok := Patience(ctx); ok {
 		limit = earlier(limit, time.Now().Add(d))
 	}
 	return limit

@@ -176,3 +176,9 @@ type patience struct{}
 func WithPatience(ctx context.Context, d time.Duration) context.Context {
 	return context.WithValue(ctx, patience{}, d)
 }
+
+// Patience is what WithPatience said.
+func Patience(ctx context.Context) (time.Duration, bool) {
+	d, ok := ctx.Value(patience{}).(time.Duration)
+	return d, ok
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"modelgate/internal/hubtest"
+	"modelgate/internal/model"
 	"modelgate/internal/upstream"
 )
 
@@ -122,11 +123,18 @@ func TestRateLimitIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
 	some(h)
+	h.AddDataset("org/data", hubtest.Files{"a": hubtest.Text("1")})
 	c, _ := newClient(t, h)
 	h.Limit(2, time.Second)
 	for i := range 6 {
 		if _, err := c.askInfo(t.Context(), "", models("org/name"), "main"); err != nil {
 			t.Errorf("question %d: %v", i, err)
+		}
+	}
+	h.Limit(1, 12*time.Second)
+	for i, repo := range []Repo{models("org/name"), {model.Datasets, "org/data"}} {
+		if _, err := c.Resolve(upstream.WithPatience(t.Context(), time.Minute), "", repo, "main"); err != nil {
+			t.Errorf("who can wait for a minute, question %d: %v", i, err)
 		}
 	}
 	h.Limit(1, time.Minute)

@@ -39,11 +39,11 @@ var errAnswer = errors.New("the hub's answer makes no sense")
 const (
 	defaultBranchTTL = time.Minute
 	defaultStale     = 24 * time.Hour
-	acceptedFor      = 5 * time.Minute  // a token, for a repository
-	askLimit         = 15 * time.Second // one question to the API that several callers wait for
-	askLimitStale    = 4 * time.Second  // the same if there is something else to say
-	retryStale       = 5 * time.Second  // until the Hub is asked again after it could not be reached
-	maxAnswer        = 64 << 20         // bytes of JSON
+	acceptedFor      = 5 * time.Minute // a token, for a repository
+	askLimit         = 9 * time.Second // one question that several callers wait for: clients wait 10 s for the answer to a HEAD
+	askLimitStale    = 4 * time.Second // the same if there is something else to say
+	retryStale       = 5 * time.Second // until the Hub is asked again after it could not be reached
+	maxAnswer        = 64 << 20        // bytes of JSON
 )
 
 // Config says where the Hub is.

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"modelgate/internal/blob"
 	"modelgate/internal/model"
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/upstream"
 )
 
 // Sizes up to which a file that is scanned is fetched whole.
@@ -30,12 +32,24 @@ type Origin struct {
 
 // Files lists the files.
 func (o *Origin) Files(ctx context.Context) ([]model.File, error) {
-	return o.Client.Files(ctx, o.Token, o.Repo, o.Commit)
+	return o.Client.Files(willing(ctx), o.Token, o.Repo, o.Commit)
 }
 
 // Metadata tells what rules need to know.
 func (o *Origin) Metadata(ctx context.Context) (model.Metadata, error) {
-	return o.Client.Metadata(ctx, o.Token, o.Repo, o.Commit)
+	return o.Client.Metadata(willing(ctx), o.Token, o.Repo, o.Commit)
+}
+
+// willing makes a scan wait for the Hub's rate limit as long as it lives, ten minutes if that has no end.
+func willing(ctx context.Context) context.Context {
+	if _, ok := upstream.Patience(ctx); ok {
+		return ctx
+	}
+	left := 10 * time.Minute
+	if at, ok := ctx.Deadline(); ok {
+		left = max(0, time.Until(at))
+	}
+	return upstream.WithPatience(ctx, left)
 }
 
 // Open opens one of the files. Small files, and those that are on disk already, come whole and verified from the blob store; large

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -203,8 +204,25 @@ func TestRefusedScan(t *testing.T) {
 	}
 }
 
+func TestScanWaitsForWhatItNeedsToKnow(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	h.AddOrganization("good", true, "")
+	r := h.AddModel("good/name", hubtest.Files{small: hubtest.Text("{}")})
+	c, _ := newClient(t, h)
+	h.Limit(1, 11*time.Second) // longer than who asks for a HEAD can wait
+	o := &Origin{Client: c, Repo: models("good/name"), Commit: r.Head()}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	m, err := o.Metadata(ctx)
+	if err != nil || m.LicenseUnknown || m.Verified == nil || !*m.Verified {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
 // TestBigScanWaitsForItsQuota reads a hundred files through a quota of sixty a second, while others ask too.
 func TestBigScanWaitsForItsQuota(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	files := hubtest.Files{}
 	for i := range 100 {
