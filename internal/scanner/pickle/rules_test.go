@@ -276,7 +276,8 @@ func TestNamesOfCommonCheckpoints(t *testing.T) {
 		numpy.random._pickle __randomstate_ctor sklearn.ensemble._forest RandomForestClassifier sklearn.tree._tree Tree
 		sklearn.pipeline Pipeline sklearn.preprocessing.data StandardScaler sklearn.externals.joblib.numpy_pickle NumpyArrayWrapper
 		lightgbm.sklearn LGBMClassifier lightgbm.basic Booster xgboost.sklearn XGBClassifier xgboost.core Booster catboost.core CatBoostClassifier
-		imblearn.pipeline Pipeline pandas.core.frame DataFrame pandas.core.indexes.base _new_Index pathlib PosixPath`)
+		imblearn.pipeline Pipeline pandas.core.frame DataFrame pandas.core.indexes.base _new_Index
+		numpy.random __RandomState_ctor pandas.core.indexes.numeric Int64Index scipy.sparse.csr csr_matrix pathlib PosixPath`)
 	for i := 0; i+1 < len(words); i += 2 {
 		if v := judge(words[i], words[i+1], source.FamilyTorch); v.grade > conditional {
 			t.Errorf("%s.%s is graded %d", words[i], words[i+1], v.grade)
