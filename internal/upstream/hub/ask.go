@@ -54,9 +54,9 @@ func (c *Client) askJSON(ctx context.Context, address string, tok Token, v any) 
 
 // patient is how long a question may take: as long as clients wait for an answer to a HEAD, or longer if the caller has said by
 // upstream.WithPatience that it can wait for the Hub's rate limit.
-func patient(ctx context.Context) time.Duration {
+func (c *Client) patient(ctx context.Context) time.Duration {
 	d, _ := upstream.Patience(ctx)
-	return askLimit + d
+	return c.askLimit + d
 }
 
 // together lets one caller ask and all who want the same wait for the answer. The question goes on when its caller leaves, for as long

@@ -30,7 +30,7 @@ func (c *Client) admit(ctx context.Context, tok Token, repo Repo, commit, path s
 	if until, ok := c.accepted.Get(key); ok && c.now().Before(until) {
 		return nil
 	}
-	_, err := together(ctx, c, "authorize/"+key, patient(ctx), func(ctx context.Context) (struct{}, error) {
+	_, err := together(ctx, c, "authorize/"+key, c.patient(ctx), func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, c.askAccess(ctx, tok, repo, commit, path)
 	})
 	if err != nil {

@@ -131,7 +131,8 @@ func TestRateLimitIsWaitedFor(t *testing.T) {
 			t.Errorf("question %d: %v", i, err)
 		}
 	}
-	h.Limit(1, 12*time.Second)
+	c.askLimit = 200 * time.Millisecond
+	h.Limit(1, 2*time.Second)
 	for i, repo := range []Repo{models("org/name"), {model.Datasets, "org/data"}} {
 		if _, err := c.Resolve(upstream.WithPatience(t.Context(), time.Minute), "", repo, "main"); err != nil {
 			t.Errorf("who can wait for a minute, question %d: %v", i, err)

@@ -74,6 +74,7 @@ type Client struct {
 	accepted  *lru.Cache[string, time.Time] // until when, by token and repository
 	asking    singleflight.Group
 	now       func() time.Time
+	askLimit  time.Duration
 }
 
 // New returns a Client.
@@ -88,7 +89,8 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		site: site, endpoint: site.Endpoint(), token: cfg.Token, branchTTL: cfg.BranchTTL, stale: cfg.Stale, log: cfg.Log, now: time.Now,
+		site: site, endpoint: site.Endpoint(), token: cfg.Token, branchTTL: cfg.BranchTTL, stale: cfg.Stale, log: cfg.Log,
+		now: time.Now, askLimit: askLimit,
 	}
 	if c.branchTTL == 0 {
 		c.branchTTL = defaultBranchTTL

@@ -150,7 +150,7 @@ func (c *Client) verified(ctx context.Context, tok Token, name string) *bool {
 	if o, ok := c.orgs.Get(name); ok && c.now().Before(o.until) {
 		return verdict(o.verified)
 	}
-	o, err := together(ctx, c, "organization/"+name, patient(ctx), func(ctx context.Context) (organization, error) {
+	o, err := together(ctx, c, "organization/"+name, c.patient(ctx), func(ctx context.Context) (organization, error) {
 		var overview struct {
 			Verified bool `json:"isVerified"`
 		}

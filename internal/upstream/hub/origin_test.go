@@ -210,7 +210,8 @@ func TestScanWaitsForWhatItNeedsToKnow(t *testing.T) {
 	h.AddOrganization("good", true, "")
 	r := h.AddModel("good/name", hubtest.Files{small: hubtest.Text("{}")})
 	c, _ := newClient(t, h)
-	h.Limit(1, 11*time.Second) // longer than who asks for a HEAD can wait
+	c.askLimit = 200 * time.Millisecond
+	h.Limit(1, 2*time.Second) // longer than who asks for a HEAD can wait
 	o := &Origin{Client: c, Repo: models("good/name"), Commit: r.Head()}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -74,7 +74,7 @@ func (c *Client) Resolve(ctx context.Context, tok Token, repo Repo, rev string) 
 	if known && now.Sub(last.Failed) < retryStale {
 		return c.revision(ctx, last, true), nil
 	}
-	limit := patient(ctx)
+	limit := c.patient(ctx)
 	if known {
 		limit = askLimitStale
 	}

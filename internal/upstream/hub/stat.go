@@ -46,7 +46,7 @@ func (c *Client) Stat(ctx context.Context, tok Token, repo Repo, commit, path st
 	fi, ok := c.knownFile(ctx, repo, commit, path)
 	if !ok {
 		var err error
-		fi, err = together(ctx, c, fileKey(repo, commit, path)+"/"+c.who(tok), patient(ctx), func(ctx context.Context) (FileInfo, error) {
+		fi, err = together(ctx, c, fileKey(repo, commit, path)+"/"+c.who(tok), c.patient(ctx), func(ctx context.Context) (FileInfo, error) {
 			return c.askFile(ctx, tok, repo, commit, path)
 		})
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
