@@ -176,8 +176,10 @@ func TestAGateThatIsKilledStartsCleanly(t *testing.T) {
 		got, err := attempt(t.Context(), "GET", address, "")
 		served <- err == nil && got.err == nil && got.status == http.StatusOK
 	}()
-	for w.Count(hubtest.CDN, "", "org/killed") == 0 && slow.Fired() == 0 {
-		time.Sleep(20 * time.Millisecond)
+	for deadline := time.Now().Add(20 * time.Second); slow.Fired() == 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the gate does not fetch")
+		}
 	}
 	time.Sleep(time.Second) // somewhere in the middle, of whatever it does
 	g.stop(syscall.SIGKILL)

@@ -18,6 +18,17 @@ import (
 
 func TestEveryClientWorksThroughTheGate(t *testing.T) {
 	on, _ := through(t, newWorld(t))
+	t.Cleanup(func() { // when all clients have ended
+		for _, r := range on.Requests() {
+			bytes := r.Host == hubtest.CDN || strings.Contains(r.Path, "/resolve") || strings.Contains(r.Path, "/info/lfs/")
+			if bytes && !strings.HasPrefix(r.Header.Get("User-Agent"), "modelgate/") {
+				t.Errorf("%s went around the gate for %s of the %s", r.Header.Get("User-Agent"), r.Path, r.Host)
+			}
+		}
+		if on.Count(hubtest.CDN, "", "") == 0 {
+			t.Error("nothing was fetched")
+		}
+	})
 	accept(t, on)
 }
 

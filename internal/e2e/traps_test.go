@@ -259,6 +259,36 @@ func TestNoOtherRouteGivesEvilBytes(t *testing.T) {
 	}
 }
 
+func TestObjectsOfLFSAreFetchedFromTheGate(t *testing.T) {
+	on, _ := through(t, newWorld(t))
+	for _, prefix := range []string{"", "/g/Default%20HUGGING_FACE"} {
+		for _, repo := range []struct{ id, path, file string }{{modelID, modelID, "model.safetensors"}, {modelID, modelID + ".git", "weights/one.safetensors"}} {
+			c := on.contents[repo.id][repo.file]
+			got := send(t, "POST", on.endpoint+prefix+"/"+repo.path+"/info/lfs/objects/batch",
+				fmt.Sprintf(`{"operation":"download","transfers":["basic"],"ref":{"name":"refs/heads/main"},"objects":[{"oid":%q,"size":%d}]}`, c.SHA256(), c.Size()),
+				"Content-Type", "application/vnd.git-lfs+json", "Accept", "application/vnd.git-lfs+json")
+			var batch struct {
+				Objects []struct {
+					Actions struct{ Download struct{ Href string } }
+				}
+			}
+			got.into(t, &batch)
+			if len(batch.Objects) != 1 || !strings.HasPrefix(batch.Objects[0].Actions.Download.Href, on.endpoint+prefix+"/") {
+				t.Errorf("%s%s: %d %s", prefix, repo.path, got.status, got.body)
+				continue
+			}
+			if file := ask(t, "GET", batch.Objects[0].Actions.Download.Href); file.status != http.StatusOK || hubtest.Bytes([]byte(file.body)).SHA256() != c.SHA256() {
+				t.Errorf("%s%s: object %d %.200s", prefix, repo.path, file.status, file.body)
+			}
+		}
+	}
+	upload := send(t, "POST", on.endpoint+"/"+modelID+".git/info/lfs/objects/batch", `{"operation":"upload","objects":[{"oid":"`+strings.Repeat("0", 64)+`","size":1}]}`,
+		"Content-Type", "application/vnd.git-lfs+json")
+	if upload.status < 400 || strings.Contains(upload.body, "href") {
+		t.Errorf("upload: %d %s", upload.status, upload.body)
+	}
+}
+
 func TestTheGateIsReadOnly(t *testing.T) {
 	on, _ := through(t, newWorld(t))
 	on.Forget()
