@@ -92,17 +92,18 @@ func TestAnotherNameChangesNothing(t *testing.T) {
 	}
 }
 
-// FuzzEngine scans arbitrary bytes with every format: nothing panics, nothing fails, and the same bytes get the same report.
-func FuzzEngine(f *testing.F) {
+// FuzzNamedFile scans arbitrary bytes under arbitrary names with every format: nothing panics, nothing fails, and the same file
+// gets the same report.
+func FuzzNamedFile(f *testing.F) {
 	for _, c := range scantest.All() {
-		for _, content := range c.Content() {
+		for name, content := range c.Content() {
 			if len(content) < 32<<10 { // leaves out the bomb, which would make every mutation slow
-				f.Add(content)
+				f.Add(name, content)
 			}
 		}
 	}
-	f.Fuzz(func(t *testing.T, content []byte) {
-		r := scanBytes(t, "file.bin", content)
+	f.Fuzz(func(t *testing.T, name string, content []byte) {
+		r := scanBytes(t, name, content)
 		for _, x := range r.Report.Findings {
 			if x.Threat == threat.MGFMT407 {
 				t.Errorf("a scanner failed in %q: %s", x.Member, x.Evidence)
@@ -111,7 +112,7 @@ func FuzzEngine(f *testing.F) {
 				t.Errorf("evidence of %d bytes", len(x.Evidence))
 			}
 		}
-		if diff := cmp.Diff(r, scanBytes(t, "file.bin", content)); diff != "" {
+		if diff := cmp.Diff(r, scanBytes(t, name, content)); diff != "" {
 			t.Errorf("two scans of the same bytes differ:\n%s", diff)
 		}
 	})
