@@ -10,10 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"modelgate/internal/hubtest"
 	"modelgate/internal/model"
 	"modelgate/internal/upstream"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // memory is a Memory that outlives clients.
 type memory struct {
