@@ -99,8 +99,9 @@ type array struct {
 	size int64 // of the file
 }
 
-func (a *array) find(id threat.ID, at int64, evidence, format string, args ...any) {
-	f := finding.New(id, at, fmt.Sprintf(format, args...))
+// find states that the array breaks the rules of its format.
+func (a *array) find(at int64, evidence, format string, args ...any) {
+	f := finding.New(threat.MGFMT400, at, fmt.Sprintf(format, args...))
 	f.Role, f.Evidence = finding.RoleStructure, source.Evidence(evidence)
 	a.s.Find(f)
 }
@@ -119,7 +120,7 @@ func (a *array) scan() (int64, error) {
 	start := c.Offset()
 	h, reason := parseHeader(text)
 	if reason != "" {
-		a.find(threat.MGFMT400, a.at, text, "The header %s.", reason)
+		a.find(a.at, text, "The header %s.", reason)
 		return a.size, rest(a.ctx, a.f, a.s, start, a.size, false)
 	}
 	switch h.dtype.kind {
@@ -128,12 +129,12 @@ func (a *array) scan() (int64, error) {
 		_, err := a.s.Member(a.ctx, source.Member{Name: "#pickle", Bytes: source.Section(a.f, start, a.size-start), Family: source.FamilyNumPy})
 		return a.size, err
 	case kindUnknown:
-		a.find(threat.MGFMT400, a.at, text, "The header has a dtype that NumPy does not write.")
+		a.find(a.at, text, "The header has a dtype that NumPy does not write.")
 		return a.size, rest(a.ctx, a.f, a.s, start, a.size, true)
 	}
 	length, ok := h.length()
 	if !ok || length > uint64(a.size-start) {
-		a.find(threat.MGFMT400, a.at, text, "The array's elements take more than the %d bytes that follow.", a.size-start)
+		a.find(a.at, text, "The array's elements take more than the %d bytes that follow.", a.size-start)
 		return a.size, rest(a.ctx, a.f, a.s, start, a.size, true)
 	}
 	return start + int64(length), nil
@@ -150,7 +151,7 @@ func (a *array) header(c *source.Cursor) (string, error) {
 		return "", err
 	}
 	if major < 1 || major > 3 || minor != 0 {
-		a.find(threat.MGFMT400, a.at, "", "Version %d.%d of the format does not exist.", major, minor)
+		a.find(a.at, "", "Version %d.%d of the format does not exist.", major, minor)
 	}
 	var n uint64
 	if major == 1 {
@@ -167,7 +168,7 @@ func (a *array) header(c *source.Cursor) (string, error) {
 		n = uint64(v)
 	}
 	if n > maxHeader {
-		a.find(threat.MGFMT400, a.at, "", "A header of %d bytes is longer than NumPy reads.", n)
+		a.find(a.at, "", "A header of %d bytes is longer than NumPy reads.", n)
 	}
 	const most = 1 << 20
 	b, err := c.Bytes(n, most)

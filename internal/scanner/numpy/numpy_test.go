@@ -156,11 +156,13 @@ func TestNPZ(t *testing.T) {
 		"arrays": {scantest.BuildZIP(entry("a.npy", npy("'<i4'", "(1,)", 4)), entry("b.npy", npy("'|O'", "()", 4))), nil, []string{"a.npy", "b.npy"}},
 		"a member that is no array": {
 			scantest.BuildZIP(entry("a.npy", npy("'<i4'", "(1,)", 4)), entry("b.npy", npy("'<i4'", "(1,)", 4)), entry("c", []byte("payload"))),
-			nil, []string{"a.npy", "b.npy", "c"},
+			nil,
+			[]string{"a.npy", "b.npy", "c"},
 		},
 		"one array under two names": {
 			scantest.BuildZIP(entry("a.npy", npy("'<i4'", "(1,)", 4)), entry("b.npy", npy("'<i4'", "(1,)", 4)), entry("a", []byte("payload"))),
-			[]string{"MG-FMT-403"}, []string{"a.npy", "b.npy", "a"},
+			[]string{"MG-FMT-403"},
+			[]string{"a.npy", "b.npy", "a"},
 		},
 	} {
 		f := scantest.NewFile(row.zip)

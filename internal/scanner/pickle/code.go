@@ -103,13 +103,11 @@ func judgeCode(c *codeObject) codeVerdict {
 // judgeChain judges one name. A global name may be a built-in, or a module that the code's surroundings imported.
 func judgeChain(v *codeVerdict, ch chain) {
 	if ch.module != "" {
-		switch full := strings.Trim(ch.module+"."+ch.path, "."); {
-		case ch.path == "":
-			if isDangerousModule(ch.module) {
-				v.add(suspicious, full)
-			}
-		default:
-			v.add(judge(ch.module, ch.path, source.FamilyNone).grade, full)
+		switch {
+		case ch.path != "":
+			v.add(judge(ch.module, ch.path, source.FamilyNone).grade, ch.module+"."+ch.path)
+		case isDangerousModule(ch.module):
+			v.add(suspicious, ch.module)
 		}
 		return
 	}

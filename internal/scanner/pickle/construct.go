@@ -133,7 +133,7 @@ func (m *machine) call(callee, args value) value {
 	fn := m.meaning(callee)
 	g := m.global(callee)
 	if g == nil {
-		return m.callObject(callee, fn, args)
+		return m.callObject(fn, args)
 	}
 	switch g.grade {
 	case harmless:
@@ -153,7 +153,7 @@ func (m *machine) call(callee, args value) value {
 }
 
 // callObject judges the call of something that is no name.
-func (m *machine) callObject(callee, fn, args value) value {
+func (m *machine) callObject(fn, args value) value {
 	if fn.kind() == kCall {
 		return m.callResult(fn, args)
 	}

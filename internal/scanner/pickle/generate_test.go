@@ -40,9 +40,22 @@ func (g *generator) push(b ...byte) {
 }
 
 var someNames = [][2]string{
-	{"os", "system"}, {"posix", "system"}, {"builtins", "eval"}, {"__builtin__", "eval"}, {"collections", "OrderedDict"},
-	{"m", "a.b"}, {"logging", "os.system"}, {"copy_reg", "_reconstructor"}, {"nuclear\xc3\xa9", "x"}, {"a", "b"}, {"", "x"}, {"x", ""},
-	{"m\r", "n\r"}, {"m n", "o p"}, {"numpy", "dtype"}, {"os", "sys tem"},
+	{"os", "system"},
+	{"posix", "system"},
+	{"builtins", "eval"},
+	{"__builtin__", "eval"},
+	{"collections", "OrderedDict"},
+	{"m", "a.b"},
+	{"logging", "os.system"},
+	{"copy_reg", "_reconstructor"},
+	{"nuclear\xc3\xa9", "x"},
+	{"a", "b"},
+	{"", "x"},
+	{"x", ""},
+	{"m\r", "n\r"},
+	{"m n", "o p"},
+	{"numpy", "dtype"},
+	{"os", "sys tem"},
 }
 
 func (g *generator) op() {

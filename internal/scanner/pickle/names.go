@@ -158,7 +158,7 @@ func (m *machine) content(v value) (string, bool) {
 
 // imported judges a name and returns its value.
 func (m *machine) imported(module, name string) value {
-	m.scanner.imports++
+	m.imports++
 	if m.trace != nil {
 		m.trace(event{module: module, name: name, offset: m.at})
 	}

@@ -92,11 +92,15 @@ func numpyRows() []safe {
 		{"numpy.random._pickle numpy.random", roleMakes, 0, "__randomstate_ctor __RandomState_ctor __generator_ctor __bit_generator_ctor"},
 		{"numpy.random.mtrand numpy.random.mtrand.RandomState numpy.random", roleCreated, 0, "RandomState"},
 		{"numpy.random._generator numpy.random", roleCreated, 0, "Generator"},
-		{"numpy.random._mt19937 numpy.random._pcg64 numpy.random._philox numpy.random._sfc64 numpy.random", roleCreated, 0,
-			"MT19937 PCG64 PCG64DXSM Philox SFC64"},
+		{
+			"numpy.random._mt19937 numpy.random._pcg64 numpy.random._philox numpy.random._sfc64 numpy.random", roleCreated, 0,
+			"MT19937 PCG64 PCG64DXSM Philox SFC64",
+		},
 		{"numpy.random.bit_generator numpy.random", roleCreated, 0, "SeedSequence SeedlessSeedSequence __pyx_unpickle_SeedSequence __pyx_unpickle_SeedlessSeedSequence"},
-		{"numpy.polynomial.polynomial numpy.polynomial.chebyshev numpy.polynomial.legendre numpy.polynomial.hermite numpy.polynomial.laguerre",
-			roleClass, 0, "Polynomial Chebyshev Legendre Hermite Laguerre"},
+		{
+			"numpy.polynomial.polynomial numpy.polynomial.chebyshev numpy.polynomial.legendre numpy.polynomial.hermite numpy.polynomial.laguerre",
+			roleClass, 0, "Polynomial Chebyshev Legendre Hermite Laguerre",
+		},
 		{"numpy.lib.polynomial numpy.lib._polynomial_impl numpy", roleClass, 0, "poly1d"},
 		{"numpy.lib.index_tricks numpy.lib._index_tricks_impl", roleClass, 0, "nd_grid MGridClass OGridClass"},
 		{"numpy numpy.core._multiarray_umath numpy._core._multiarray_umath numpy.core.umath numpy._core.umath numpy.core.fromnumeric " +
@@ -109,8 +113,10 @@ func numpyRows() []safe {
 			cumprod diff around round round_ nan_to_num ravel reshape squeeze transpose concatenate hypot deg2rad rad2deg degrees
 			radians percentile quantile ptp any all zeros ones full empty zeros_like ones_like array asarray identity eye dot`},
 		{"joblib.numpy_pickle sklearn.externals.joblib.numpy_pickle", roleCreated, checkArrayWrapper, "NumpyArrayWrapper"},
-		{"joblib.numpy_pickle_compat joblib.numpy_pickle sklearn.externals.joblib.numpy_pickle_compat sklearn.externals.joblib.numpy_pickle",
-			roleCreated, checkFileWrapper, "NDArrayWrapper ZNDArrayWrapper"},
+		{
+			"joblib.numpy_pickle_compat joblib.numpy_pickle sklearn.externals.joblib.numpy_pickle_compat sklearn.externals.joblib.numpy_pickle",
+			roleCreated, checkFileWrapper, "NDArrayWrapper ZNDArrayWrapper",
+		},
 	}
 }
 
@@ -156,10 +162,14 @@ func torchRows() []safe {
 
 func libraryRows() []safe {
 	return []safe{
-		{"sklearn.tree._tree sklearn.tree.tree sklearn.tree._splitter sklearn.tree._criterion sklearn.ensemble._gradient_boosting", roleCreated, 0,
-			`Tree BestSplitter RandomSplitter BestSparseSplitter RandomSparseSplitter Gini Entropy MSE MAE FriedmanMSE Poisson`},
-		{"sklearn.neighbors._kd_tree sklearn.neighbors._ball_tree sklearn.neighbors.kd_tree sklearn.neighbors.ball_tree", roleCreated, 0,
-			"KDTree BallTree KDTree64 KDTree32 BallTree64 BallTree32"},
+		{
+			"sklearn.tree._tree sklearn.tree.tree sklearn.tree._splitter sklearn.tree._criterion sklearn.ensemble._gradient_boosting", roleCreated, 0,
+			`Tree BestSplitter RandomSplitter BestSparseSplitter RandomSparseSplitter Gini Entropy MSE MAE FriedmanMSE Poisson`,
+		},
+		{
+			"sklearn.neighbors._kd_tree sklearn.neighbors._ball_tree sklearn.neighbors.kd_tree sklearn.neighbors.ball_tree", roleCreated, 0,
+			"KDTree BallTree KDTree64 KDTree32 BallTree64 BallTree32",
+		},
 		{"sklearn.neighbors._dist_metrics sklearn.neighbors.dist_metrics sklearn.metrics._dist_metrics", roleCreated, 0, `EuclideanDistance
 			ManhattanDistance ChebyshevDistance MinkowskiDistance SEuclideanDistance MahalanobisDistance HammingDistance CanberraDistance
 			BrayCurtisDistance JaccardDistance MatchingDistance DiceDistance KulsinskiDistance RogersTanimotoDistance RussellRaoDistance
@@ -184,14 +194,20 @@ func libraryRows() []safe {
 		{"sklearn.metrics.pairwise", roleImport, 0, `rbf_kernel linear_kernel polynomial_kernel sigmoid_kernel cosine_similarity laplacian_kernel chi2_kernel
 			additive_chi2_kernel euclidean_distances manhattan_distances cosine_distances haversine_distances pairwise_distances nan_euclidean_distances
 			pairwise_kernels`},
-		{"sklearn.feature_selection sklearn.feature_selection._univariate_selection sklearn.feature_selection.univariate_selection " +
-			"sklearn.feature_selection._mutual_info sklearn.feature_selection.mutual_info_", roleImport, 0,
-			"f_classif f_regression f_oneway chi2 r_regression mutual_info_classif mutual_info_regression"},
-		{"sklearn.preprocessing sklearn.preprocessing._data sklearn.preprocessing.data", roleImport, 0,
-			"scale minmax_scale maxabs_scale robust_scale normalize binarize power_transform quantile_transform add_dummy_feature"},
+		{
+			"sklearn.feature_selection sklearn.feature_selection._univariate_selection sklearn.feature_selection.univariate_selection " +
+				"sklearn.feature_selection._mutual_info sklearn.feature_selection.mutual_info_", roleImport, 0,
+			"f_classif f_regression f_oneway chi2 r_regression mutual_info_classif mutual_info_regression",
+		},
+		{
+			"sklearn.preprocessing sklearn.preprocessing._data sklearn.preprocessing.data", roleImport, 0,
+			"scale minmax_scale maxabs_scale robust_scale normalize binarize power_transform quantile_transform add_dummy_feature",
+		},
 		{"sklearn.utils.deprecation", roleCreated, 0, "DeprecationDict"},
-		{"scipy.sparse scipy.sparse.csr scipy.sparse.csc scipy.sparse.coo scipy.sparse.dok scipy.sparse.lil scipy.sparse.bsr scipy.sparse.dia", roleCreated, 0,
-			"csr_matrix csc_matrix coo_matrix dok_matrix lil_matrix bsr_matrix dia_matrix csr_array csc_array coo_array"},
+		{
+			"scipy.sparse scipy.sparse.csr scipy.sparse.csc scipy.sparse.coo scipy.sparse.dok scipy.sparse.lil scipy.sparse.bsr scipy.sparse.dia", roleCreated, 0,
+			"csr_matrix csc_matrix coo_matrix dok_matrix lil_matrix bsr_matrix dia_matrix csr_array csc_array coo_array",
+		},
 		{"scipy.spatial._ckdtree scipy.spatial.ckdtree scipy.spatial.kdtree scipy.spatial._kdtree scipy.spatial", roleCreated, 0, "cKDTree KDTree cKDTreeNode"},
 		{"scipy.stats._distn_infrastructure", roleCreated, 0, "rv_frozen rv_continuous_frozen rv_discrete_frozen"},
 		{"scipy.interpolate.interpolate scipy.interpolate._interpolate", roleImport, 0, `interp1d._call_linear interp1d._call_linear_np
@@ -224,12 +240,16 @@ func libraryRows() []safe {
 		{"pandas.core.indexes.frozen", roleCreated | roleFill, 0, "FrozenList FrozenNDArray"},
 		{"lightgbm.basic", roleCreated, 0, "Booster"},
 		{"tokenizers", roleCreated, 0, "Tokenizer AddedToken Encoding"},
-		{"tokenizers.models tokenizers.decoders tokenizers.normalizers tokenizers.pre_tokenizers tokenizers.processors", roleCreated, 0,
-			"BPE WordPiece WordLevel Unigram Model Decoder Normalizer PreTokenizer PostProcessor"},
+		{
+			"tokenizers.models tokenizers.decoders tokenizers.normalizers tokenizers.pre_tokenizers tokenizers.processors", roleCreated, 0,
+			"BPE WordPiece WordLevel Unigram Model Decoder Normalizer PreTokenizer PostProcessor",
+		},
 		{"omegaconf.base omegaconf", roleCreated, 0, "Metadata ContainerMetadata Node"},
 		{"omegaconf.listconfig", roleCreated, 0, "ListConfig"},
-		{"transformers.tokenization_utils_base transformers.feature_extraction_utils transformers.image_processing_utils", roleCreated | roleFill, 0,
-			"BatchEncoding BatchFeature"},
+		{
+			"transformers.tokenization_utils_base transformers.feature_extraction_utils transformers.image_processing_utils", roleCreated | roleFill, 0,
+			"BatchEncoding BatchFeature",
+		},
 	}
 }
 

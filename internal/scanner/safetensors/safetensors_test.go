@@ -176,7 +176,8 @@ func TestIndex(t *testing.T) {
 	}{
 		"an index": {
 			`{"metadata":{"total_size":1},"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors","c":"model-00001-of-00002.safetensors"}}`,
-			nil, []string{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"},
+			nil,
+			[]string{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"},
 		},
 		"an index of pickles":          {`{"weight_map":{"a":"pytorch_model-1.bin"}}`, nil, []string{"pytorch_model-1.bin"}},
 		"a shard outside the model":    {`{"weight_map":{"a":"../../../etc/passwd"}}`, []string{"MG-PATH-100"}, []string{"../../../etc/passwd"}},

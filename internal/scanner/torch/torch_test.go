@@ -89,8 +89,10 @@ func TestEvilCheckpoints(t *testing.T) {
 			scantest.Checkpoint([]byte(pickle), tensors()), accounted()[:1], nil, "archive/data/1",
 		},
 		"a storage of another size is read": {
-			scantest.Checkpoint([]byte(pickle), tensors()), []source.Storage{{Key: "0", Size: 400}, {Key: "1", Size: 63}},
-			[]string{"PAIT-PYTCH-101"}, "archive/data/1",
+			scantest.Checkpoint([]byte(pickle), tensors()),
+			[]source.Storage{{Key: "0", Size: 400}, {Key: "1", Size: 63}},
+			[]string{"PAIT-PYTCH-101"},
+			"archive/data/1",
 		},
 		"a deflated storage is read": {
 			scantest.Checkpoint([]byte(pickle), nil, scantest.ZIPEntry{Name: "archive/data/0", Content: tensors()[0], Deflate: true}),
@@ -281,15 +283,18 @@ func TestLegacyTar(t *testing.T) {
 			func(m map[string][]byte) {
 				m["storages"] = append([]byte(pickled("K\x01")), pickled("cposix\nsystem\n")+"12345678"...)
 			},
-			[]string{"MG-FMT-400"}, []string{"pickle", "storages#0", "storages#1", "storages#1", "tensors#0", "tensors#1"},
+			[]string{"MG-FMT-400"},
+			[]string{"pickle", "storages#0", "storages#1", "storages#1", "tensors#0", "tensors#1"},
 		},
 		"a storage that breaks off": {
 			func(m map[string][]byte) { m["storages"] = m["storages"][:len(m["storages"])-8] },
-			[]string{"MG-FMT-400"}, []string{"pickle", "storages#0", "storages#1", "storages#1", "tensors#0", "tensors#1"},
+			[]string{"MG-FMT-400"},
+			[]string{"pickle", "storages#0", "storages#1", "storages#1", "tensors#0", "tensors#1"},
 		},
 		"an unknown opcode": {
 			func(m map[string][]byte) { m["tensors"] = []byte("\x80\x02\xffcposix\nsystem\n.") },
-			[]string{"MG-FMT-400"}, []string{"pickle", "storages#0", "storages#1", "storages#2", "tensors#0"},
+			[]string{"MG-FMT-400"},
+			[]string{"pickle", "storages#0", "storages#1", "storages#2", "tensors#0"},
 		},
 	} {
 		m := legacyTar()

@@ -108,12 +108,10 @@ func Key(name string) string {
 // forms returns the name in each form that a loader may give it, without duplicates.
 func forms(name string) []string {
 	out := []string{slashes(name)}
-	add := func(s string) string {
-		s = slashes(s)
-		if s != out[len(out)-1] {
+	add := func(s string) {
+		if s = slashes(s); s != out[len(out)-1] {
 			out = append(out, s)
 		}
-		return s
 	}
 	if strings.Contains(name, `\u`) {
 		add(unescapeJSON(name))

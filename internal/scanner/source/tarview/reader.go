@@ -221,9 +221,7 @@ func (t *Reader) merge(e *Entry, own map[string]string, head []byte) error {
 		e.Link = v
 	}
 	if v := get("size"); v != "" {
-		if err := t.resize(e, v); err != nil {
-			return err
-		}
+		t.resize(e, v)
 	}
 	if !e.Regular() {
 		return t.bodiless(e)
@@ -241,11 +239,11 @@ func (t *Reader) merge(e *Entry, own map[string]string, head []byte) error {
 
 // resize takes the size of a PAX record. The header can hold sizes up to 8 GiB, so a smaller one that differs makes readers
 // disagree on where the next entry is.
-func (t *Reader) resize(e *Entry, value string) error {
+func (t *Reader) resize(e *Entry, value string) {
 	size, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || size < 0 {
 		t.find(threat.MGFMT400, e.At, e.Name, "The size of a PAX record is no number.")
-		return nil
+		return
 	}
 	const most = 1 << 33
 	if size != e.Size && (size < most || e.Size != 0) {
@@ -253,7 +251,6 @@ func (t *Reader) resize(e *Entry, value string) error {
 		e.other = min(e.Size, max(0, t.size-e.Data))
 	}
 	e.Size = size
-	return nil
 }
 
 // bodiless moves behind an entry that has no bytes, whatever size it states: links, directories and devices. Some readers
