@@ -16,17 +16,14 @@ import (
 	"strings"
 	"time"
 
-	"modelgate/internal/gate"
-	"modelgate/internal/model"
 	"modelgate/internal/upstream"
-	"modelgate/internal/upstream/hub"
 )
 
 // Bounds of the API.
 const (
 	maxAPIBody   = 256 << 20 // of an answer
 	maxAPIError  = 1 << 20   // of an answer that is an error
-	maxAPIPost   = 8 << 20   // of a request
+	maxAPIPost   = 1 << 20   // of a request
 	wholeAnswer  = 64 << 10  // shorter answers are sent with their length
 	unknownLimit = 10 * time.Second
 	knownLimit   = 60 * time.Second
@@ -291,105 +288,7 @@ func (w *lateWriter) Write(p []byte) (int, error) {
 	return w.to.Write(p)
 }
 
-// verdictEntry is what the Hub's list of scanners gets in addition: the verdict on the version, if it stands.
-func (d *Door) verdictEntry(x *exchange) []byte {
-	if x.repo.ID == "" || x.rev == "" {
-		return nil
-	}
-	rev, err := d.revision(x, x.rev)
-	if err != nil {
-		return nil
-	}
-	v, ok := d.Gate.Known(x.Context(), d.request(x, rev, ""))
-	if !ok {
-		return nil
-	}
-	entry := struct {
-		Status     string `json:"status"`
-		Message    string `json:"message"`
-		ReportLink string `json:"reportLink"`
-	}{Status: statusOf(v), Message: v.Message, ReportLink: d.base(x) + "/ui/scans/" + v.Scan.String()}
-	if entry.Message == "" {
-		entry.Message = v.Warning
-	}
-	text, err := json.Marshal(entry)
-	if err != nil {
-		return nil
-	}
-	return text
-}
-
-// statusOf says an outcome in the Hub's words.
-func statusOf(v gate.Verdict) string {
-	switch v.Outcome {
-	case model.Allowed:
-		if v.Warning != "" {
-			return "caution"
-		}
-		return "safe"
-	case model.Blocked:
-		return "unsafe"
-	case model.Errored:
-		return "error"
-	default:
-		return "queued"
-	}
-}
-
-// goodFor is how long an answer is given again without asking the Hub: the listing of a commit, without what the Hub learns of it
-// later, never changes; what is known of an organization hardly does.
-func (d *Door) goodFor(x *exchange) time.Duration {
-	switch {
-	case x.Method != http.MethodGet:
-		return 0
-	case x.verb == "tree" && isCommit(x.rev) && !truthy(x.URL.Query()["expand"]):
-		return 365 * 24 * time.Hour
-	case x.repo.ID == "" && worthKeeping(x):
-		return time.Hour
-	default:
-		return 0
-	}
-}
-
-// worthKeeping tells whether an answer helps clients later: what they ask before they ask for files. It is the same for everybody who
-// may see the repository; what an organization looks like to its members is kept for nobody.
-func worthKeeping(x *exchange) bool {
-	switch {
-	case x.Method != http.MethodGet:
-		return false
-	case x.repo.ID != "":
-		return slices.Contains([]string{"", "revision", "tree", "refs"}, x.verb)
-	default:
-		return (x.verb == "organizations" || x.verb == "users") && strings.HasSuffix(x.rest, "/overview") && x.token == ""
-	}
-}
-
-// mayKnow tells whether this caller may have what another one has asked for.
-func (d *Door) mayKnow(x *exchange) bool {
-	if x.repo.ID == "" {
-		return x.token == ""
-	}
-	name := x.rev
-	if name == "" {
-		name = "main"
-	}
-	rev, err := d.revision(x, name)
-	return err == nil && d.authorize(x, rev, "") == nil
-}
-
-// replay answers with what the Hub said before.
-func (d *Door) replay(x *exchange, a keptAnswer) error {
-	d.apiHeader(x, a.header)
-	x.out.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
-	x.out.WriteHeader(http.StatusOK)
-	_, _ = x.out.Write(a.body)
-	return nil
-}
-
 // truthy reads the booleans of queries: Python's True, JavaScript's true, 1.
 func truthy(values []string) bool {
 	return slices.ContainsFunc(values, func(s string) bool { return s == "1" || strings.EqualFold(s, "true") })
 }
-
-// repoOf names the repository of a version.
-func repoOf(v model.Version) hub.Repo { return hub.Repo{Kind: v.Kind, ID: v.Name} }

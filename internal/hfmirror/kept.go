@@ -2,6 +2,9 @@ package hfmirror
 
 import (
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,4 +66,54 @@ func keptHeader(from http.Header) http.Header {
 		}
 	}
 	return h
+}
+
+// goodFor is how long an answer is given again without asking the Hub: the listing of a commit, without what the Hub learns of it
+// later, never changes; what is known of an organization hardly does.
+func (d *Door) goodFor(x *exchange) time.Duration {
+	switch {
+	case x.Method != http.MethodGet:
+		return 0
+	case x.verb == "tree" && isCommit(x.rev) && !truthy(x.URL.Query()["expand"]):
+		return 365 * 24 * time.Hour
+	case x.repo.ID == "" && worthKeeping(x):
+		return time.Hour
+	default:
+		return 0
+	}
+}
+
+// worthKeeping tells whether an answer helps clients later: what they ask before they ask for files. It is the same for everybody who
+// may see the repository; what an organization looks like to its members is kept for nobody.
+func worthKeeping(x *exchange) bool {
+	switch {
+	case x.Method != http.MethodGet:
+		return false
+	case x.repo.ID != "":
+		return slices.Contains([]string{"", "revision", "tree", "refs"}, x.verb)
+	default:
+		return (x.verb == "organizations" || x.verb == "users") && strings.HasSuffix(x.rest, "/overview") && x.token == ""
+	}
+}
+
+// mayKnow tells whether this caller may have what another one has asked for.
+func (d *Door) mayKnow(x *exchange) bool {
+	if x.repo.ID == "" {
+		return x.token == ""
+	}
+	name := x.rev
+	if name == "" {
+		name = "main"
+	}
+	rev, err := d.revision(x, name)
+	return err == nil && d.authorize(x, rev, "") == nil
+}
+
+// replay answers with what the Hub said before.
+func (d *Door) replay(x *exchange, a keptAnswer) error {
+	d.apiHeader(x, a.header)
+	x.out.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	x.out.WriteHeader(http.StatusOK)
+	_, _ = x.out.Write(a.body)
+	return nil
 }

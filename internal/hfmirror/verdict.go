@@ -1,6 +1,7 @@
 package hfmirror
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -89,4 +90,49 @@ func (d *Door) blockMetadata(x *exchange) error {
 	}
 	x.scan, x.outcome = v.Scan, v.Outcome
 	return refusal{Verdict: v}
+}
+
+// verdictEntry is what the Hub's list of scanners gets in addition: the verdict on the version, if it stands.
+func (d *Door) verdictEntry(x *exchange) []byte {
+	if x.repo.ID == "" || x.rev == "" {
+		return nil
+	}
+	rev, err := d.revision(x, x.rev)
+	if err != nil {
+		return nil
+	}
+	v, ok := d.Gate.Known(x.Context(), d.request(x, rev, ""))
+	if !ok {
+		return nil
+	}
+	entry := struct {
+		Status     string `json:"status"`
+		Message    string `json:"message"`
+		ReportLink string `json:"reportLink"`
+	}{Status: statusOf(v), Message: v.Message, ReportLink: d.base(x) + "/ui/scans/" + v.Scan.String()}
+	if entry.Message == "" {
+		entry.Message = v.Warning
+	}
+	text, err := json.Marshal(entry)
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// statusOf says an outcome in the Hub's words.
+func statusOf(v gate.Verdict) string {
+	switch v.Outcome {
+	case model.Allowed:
+		if v.Warning != "" {
+			return "caution"
+		}
+		return "safe"
+	case model.Blocked:
+		return "unsafe"
+	case model.Errored:
+		return "error"
+	default:
+		return "queued"
+	}
 }
