@@ -30,14 +30,6 @@ type Response struct {
 	Hops []Hop
 }
 
-// First is the header of the answer to the address that was asked for, whether it redirected or not.
-func (r *Response) First() http.Header {
-	if len(r.Hops) > 0 {
-		return r.Hops[0].Header
-	}
-	return r.Header
-}
-
 // Follow says which redirects are followed.
 type Follow func(to *url.URL) error
 

@@ -65,8 +65,8 @@ func TestRedirectsKeepRangeAndHops(t *testing.T) {
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, _ := io.ReadAll(res.Body)
-	if string(text) != "bytes=1-2" || len(res.Hops) != 1 || res.First().Get("X-Linked-Size") != "7" {
-		t.Errorf("%q, %d hops, %v", text, len(res.Hops), res.First())
+	if string(text) != "bytes=1-2" || len(res.Hops) != 1 || res.Hops[0].Header.Get("X-Linked-Size") != "7" {
+		t.Errorf("%q, %+v", text, res.Hops)
 	}
 }
 

@@ -77,7 +77,7 @@ func (c *Client) open(ctx context.Context, p place, off, n int64) (io.ReadCloser
 		if res.StatusCode >= http.StatusBadRequest {
 			return nil, "", fmt.Errorf("open %s of %s: %w", p.path, p.repo, refusal(res.Response))
 		}
-		if got := res.First().Get("X-Repo-Commit"); got != p.commit {
+		if got := commitOf(res); got != p.commit {
 			_ = res.Body.Close()
 			return nil, "", fmt.Errorf("open %s of %s: a file of commit %q: %w", p.path, p.repo, got, errAnswer)
 		}
@@ -87,6 +87,16 @@ func (c *Client) open(ctx context.Context, p place, off, n int64) (io.ReadCloser
 		}
 		return body, res.Request.URL.String(), nil
 	}
+}
+
+// commitOf is the commit that an answer about a file is of: what the first answer says that is not of a repository's new name.
+func commitOf(res *upstream.Response) string {
+	for _, hop := range res.Hops {
+		if commit := hop.Header.Get("X-Repo-Commit"); commit != "" {
+			return commit
+		}
+	}
+	return res.Header.Get("X-Repo-Commit")
 }
 
 // size is the size of a file if it is known, else -1.

@@ -153,6 +153,29 @@ func TestRenamedRepository(t *testing.T) {
 	}
 }
 
+// TestRepositoryThatIsRenamedMeanwhile goes on under the name that was resolved.
+func TestRepositoryThatIsRenamedMeanwhile(t *testing.T) {
+	h := hubtest.New(t)
+	h.AddUser("ann", "hf_ann")
+	files := hubtest.Files{"a.txt": hubtest.Text("1"), "w.bin": hubtest.LFS([]byte("weights"))}
+	r := h.AddModel("org/old", files).Private().Reader("ann")
+	c, _ := newClient(t, h)
+	commit := resolved(t, c, "hf_ann", "org/old")
+	r.Rename("org/new")
+	for path, content := range files {
+		if err := c.Authorize(t.Context(), "hf_ann", models("org/old"), commit, path); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		if fi, err := c.Stat(t.Context(), "hf_ann", models("org/old"), commit, path); err != nil || fi.Size != content.Size() {
+			t.Errorf("%s: %+v, %v", path, fi, err)
+		}
+		if got, err := read(c.Open(t.Context(), "hf_ann", models("org/old"), commit, path, 0, -1)); err != nil || string(got) != string(contentOf(content)) {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
+		c.accepted.Purge()
+	}
+}
+
 func TestVisibility(t *testing.T) {
 	h := hubtest.New(t)
 	h.AddUser("ann", "hf_ann")
