@@ -75,3 +75,11 @@ type param struct {
 	name  string
 	value *expr // its default, or nil
 }
+
+// expr returns an expression of a statement; nil if the template broke off before it.
+func (s *stmt) expr(i int) *expr {
+	if i < len(s.exprs) {
+		return s.exprs[i]
+	}
+	return nil
+}

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -102,8 +103,8 @@ func (j *judge) callGlobal(e *expr, name string, args evaluated) value {
 			s = &space{fields: map[string]value{}}
 			j.spaces[e] = s
 		}
-		for k, v := range args.named {
-			s.fields[k] = j.grow(s.fields[k], v)
+		for _, k := range slices.Sorted(maps.Keys(args.named)) {
+			s.fields[k] = j.grow(s.fields[k], args.named[k])
 		}
 		return value{{kind: aSpace, space: s}}
 	case "dict":
@@ -315,8 +316,8 @@ func (j *judge) boxMethod(e *expr, b *box, method string, args evaluated) value 
 				add(v.contents())
 			}
 		}
-		for _, v := range args.named {
-			add(v)
+		for _, name := range slices.Sorted(maps.Keys(args.named)) {
+			add(args.named[name])
 		}
 		return b.all().plus(unknown())
 	case "items":

@@ -122,18 +122,18 @@ func (j *judge) stmt(s *stmt, wanted bool) value {
 	case stText:
 		return str(s.text)
 	case stOutput:
-		return j.eval(s.exprs[0])
+		return j.eval(s.expr(0))
 	case stFor:
 		return j.forLoop(s, wanted)
 	case stIf:
-		j.eval(s.exprs[0])
+		j.eval(s.expr(0))
 		return slices.Clone(j.body(s.body, wanted)).plus(j.body(s.orelse, wanted))
 	case stSet:
-		j.assign(s.targets, j.eval(s.exprs[0]))
+		j.assign(s.targets, j.eval(s.expr(0)))
 	case stBlockSet:
 		text := j.body(s.body, true)
-		if s.exprs[0] != nil {
-			text = j.filtered(s.exprs[0], text)
+		if s.expr(0) != nil {
+			text = j.filtered(s.expr(0), text)
 		}
 		j.assign(s.targets, text)
 	case stMacro:
@@ -141,7 +141,7 @@ func (j *judge) stmt(s *stmt, wanted bool) value {
 	case stCall:
 		return j.callBlock(s)
 	case stFilter:
-		return j.filtered(s.exprs[0], j.body(s.body, true))
+		return j.filtered(s.expr(0), j.body(s.body, true))
 	case stBody:
 		j.blocks[s.name] = true
 		for i, e := range s.exprs {
@@ -211,7 +211,7 @@ func inner(v value) value {
 }
 
 func (j *judge) forLoop(s *stmt, wanted bool) value {
-	iter := j.eval(s.exprs[0])
+	iter := j.eval(s.expr(0))
 	j.assign(s.targets, iter.contents())
 	around := j.loops
 	j.loops *= min(max(1, rounds(iter)), maxLoops+1)
@@ -219,7 +219,7 @@ func (j *judge) forLoop(s *stmt, wanted bool) value {
 		j.out.suspicious(s.at, "for", fmt.Sprintf("%d rounds", j.loops), "Loops over constants go round more than a million times, so rendering may never end.")
 		j.loops = maxLoops + 1
 	}
-	j.eval(s.exprs[1])
+	j.eval(s.expr(1))
 	text := j.body(s.body, wanted)
 	j.loops = around
 	rest := j.body(s.orelse, wanted)
@@ -270,7 +270,7 @@ func (j *judge) callBlock(s *stmt) value {
 	}
 	text := j.body(s.body, true)
 	j.vars["caller()"] = j.grow(j.vars["caller()"], text)
-	return j.eval(s.exprs[0])
+	return j.eval(s.expr(0))
 }
 
 // attribute judges the name of an attribute wherever it is looked up. As a subscript a name may be the key of data, so

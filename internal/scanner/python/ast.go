@@ -95,3 +95,19 @@ type alias struct {
 	name, as string
 	at       int64
 }
+
+// expr returns an expression of a statement; nil if the source broke off before it.
+func (s *stmt) expr(i int) *node {
+	if i < len(s.exprs) {
+		return s.exprs[i]
+	}
+	return nil
+}
+
+// kid returns a part of an expression; nil if the source broke off before it.
+func (n *node) kid(i int) *node {
+	if i < len(n.kids) {
+		return n.kids[i]
+	}
+	return nil
+}

@@ -1,6 +1,8 @@
 package python
 
 import (
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -31,7 +33,7 @@ func (w *walker) arguments(args []arg) arguments {
 // call notes a call and returns what it may give.
 func (w *walker) call(e *node) value {
 	w.charge(1)
-	callee := w.eval(e.kids[0])
+	callee := w.eval(e.kid(0))
 	args := w.arguments(e.args)
 	var out value
 	for _, c := range callee {
@@ -50,8 +52,8 @@ func (w *walker) call(e *node) value {
 	for _, v := range args.positional {
 		w.handed(e.at, v)
 	}
-	for _, v := range args.named {
-		w.handed(e.at, v)
+	for _, name := range slices.Sorted(maps.Keys(args.named)) {
+		w.handed(e.at, args.named[name])
 	}
 	return out
 }

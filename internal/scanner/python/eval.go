@@ -50,20 +50,20 @@ func (w *walker) eval(e *node) value {
 	case kCall:
 		return w.call(e)
 	case kBinary:
-		return w.operator(e, w.eval(e.kids[0]), w.eval(e.kids[1]))
+		return w.operator(e, w.eval(e.kid(0)), w.eval(e.kid(1)))
 	case kList:
 		return w.list(e)
 	case kComp:
 		return w.comprehension(e)
 	case kIf:
-		w.eval(e.kids[0])
-		return w.eval(e.kids[1]).plus(w.eval(e.kids[2]))
+		w.eval(e.kid(0))
+		return w.eval(e.kid(1)).plus(w.eval(e.kid(2)))
 	case kAssign:
-		v := w.eval(e.kids[0])
+		v := w.eval(e.kid(0))
 		w.bind(e.name, v)
 		return v
 	case kUnary:
-		v := w.eval(e.kids[0])
+		v := w.eval(e.kid(0))
 		if a, ok := v.one(); ok && a.kind == aNum && e.name == "-" {
 			return value{{kind: aNum, n: -a.n}}
 		}
@@ -72,7 +72,7 @@ func (w *walker) eval(e *node) value {
 		for _, p := range e.params {
 			w.eval(p.value)
 		}
-		return w.eval(e.kids[0])
+		return w.eval(e.kid(0))
 	default:
 		for _, k := range e.kids {
 			w.eval(k)
@@ -96,7 +96,10 @@ func (w *walker) name(name string) value {
 
 // attribute returns what an attribute may be: of a module, the name behind a dot.
 func (w *walker) attribute(e *node) value {
-	base := e.kids[0]
+	base := e.kid(0)
+	if base == nil {
+		return nil
+	}
 	of := w.eval(base)
 	if base.kind == kName {
 		if base.name == "self" || base.name == "cls" {
@@ -138,11 +141,11 @@ func short(name string) string { return name[max(0, len(name)-256):] }
 
 // index returns an element: of a list or string by number, of a namespace by name.
 func (w *walker) index(e *node) value {
-	of := w.eval(e.kids[0])
-	if s := e.kids[1]; s != nil && s.kind == kSlice {
+	of := w.eval(e.kid(0))
+	if s := e.kid(1); s != nil && s.kind == kSlice {
 		return w.slice(of, s)
 	}
-	key := w.eval(e.kids[1])
+	key := w.eval(e.kid(1))
 	var out value
 	for _, a := range of {
 		k, ok := key.one()
@@ -320,7 +323,7 @@ func (w *walker) folded(e *node, name string, over atom) value {
 			break
 		}
 		w.vars[name] = item
-		out.items = append(out.items, w.eval(e.kids[0]))
+		out.items = append(out.items, w.eval(e.kid(0)))
 	}
 	delete(w.vars, name)
 	if bound {

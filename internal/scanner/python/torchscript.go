@@ -82,7 +82,7 @@ func (t *opWalk) expr(e *node) {
 		return
 	}
 	if e.kind == kCall {
-		if name, ok := dottedName(e.kids[0]); ok {
+		if name, ok := dottedName(e.kid(0)); ok {
 			t.operator(e, name)
 		}
 	}
@@ -103,7 +103,7 @@ func (t *opWalk) expr(e *node) {
 // dottedName returns the text of a chain of attributes.
 func dottedName(e *node) (string, bool) {
 	var parts []string
-	for ; e != nil && e.kind == kAttr && len(parts) < 64; e = e.kids[0] {
+	for ; e != nil && e.kind == kAttr && len(parts) < 64; e = e.kid(0) {
 		parts = append(parts, e.name)
 	}
 	if e == nil || e.kind != kName {

@@ -228,9 +228,9 @@ func (w *walker) stmt(s *stmt) {
 		w.body(s.body)
 		w.class = outer
 	case sAssign:
-		v := w.eval(s.exprs[0])
-		for _, e := range s.exprs[1:] {
-			w.eval(e)
+		v := w.eval(s.expr(0))
+		for i := 1; i < len(s.exprs); i++ {
+			w.eval(s.exprs[i])
 		}
 		for _, t := range s.targets {
 			w.assign(t, v)
@@ -246,8 +246,10 @@ func (w *walker) stmt(s *stmt) {
 		}
 		w.block(s)
 	case sFor:
-		iter := w.eval(s.exprs[0])
-		w.assign(s.targets[0], iter.contents())
+		iter := w.eval(s.expr(0))
+		for _, t := range s.targets {
+			w.assign(t, iter.contents())
+		}
 		w.body(s.body)
 		w.body(s.orelse)
 	default:
@@ -268,10 +270,10 @@ func (w *walker) block(s *stmt) {
 
 // isMain tells whether a test is true in a program and false in a module that is imported.
 func isMain(e *node) bool {
-	if e == nil || e.kind != kBinary || e.name != "==" || len(e.kids) != 2 || e.kids[0] == nil || e.kids[1] == nil {
+	if e == nil || e.kind != kBinary || e.name != "==" || len(e.kids) != 2 || e.kid(0) == nil || e.kid(1) == nil {
 		return false
 	}
-	a, b := e.kids[0], e.kids[1]
+	a, b := e.kid(0), e.kid(1)
 	return a.kind == kName && a.name == "__name__" && b.kind == kString && b.text == "__main__" ||
 		b.kind == kName && b.name == "__name__" && a.kind == kString && a.text == "__main__"
 }
@@ -314,7 +316,7 @@ func (w *walker) plainDecorators(s *stmt) bool {
 	for _, d := range s.decorators {
 		e := d
 		if e.kind == kCall {
-			e = e.kids[0]
+			e = e.kid(0)
 		}
 		if e == nil || e.kind != kName && e.kind != kAttr {
 			return false
@@ -403,10 +405,10 @@ func (w *walker) assign(t *node, v value) {
 	case t.kind == kName:
 		w.bind(t.name, v)
 	case t.kind == kAttr:
-		if t.kids[0] != nil && t.kids[0].kind == kName {
-			w.bind(t.kids[0].name+"."+t.name, v)
+		if t.kid(0) != nil && t.kid(0).kind == kName {
+			w.bind(t.kid(0).name+"."+t.name, v)
 		}
-		of := w.eval(t.kids[0])
+		of := w.eval(t.kid(0))
 		for _, name := range of.refs() {
 			w.event(event{at: t.at, name: name + "." + t.name, role: isArgument, note: "assigned"})
 		}
@@ -420,7 +422,7 @@ func (w *walker) assign(t *node, v value) {
 			w.assign(k, part)
 		}
 	case t.kind == kStar:
-		w.assign(t.kids[0], v)
+		w.assign(t.kid(0), v)
 	default:
 		w.eval(t)
 	}
