@@ -178,7 +178,7 @@ func smallRequests(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	defer w.close()
-	if _, err := fetch(ctx, http.DefaultClient, w.gate.url+w.path+"config.json"); err != nil {
+	if _, err := fetch(ctx, &http.Client{Transport: transport()}, w.gate.url+w.path+"config.json"); err != nil {
 		return nil, err
 	}
 	w.hub.Forget()
