@@ -109,7 +109,7 @@ func (j *judge) doubtful(e event, evidence string) {
 func (j *judge) argument(e event) {
 	family := pynames.FamilyOf(e.name)
 	_, name := split(e.name)
-	callable := strings.ToLower(name[:1]) == name[:1]
+	callable := name != "" && strings.ToLower(name[:1]) == name[:1]
 	switch {
 	case e.note == "assigned":
 		if family == pynames.Hook {
