@@ -27,6 +27,7 @@ const (
 	wholeAnswer  = 64 << 10  // shorter answers are sent with their length
 	unknownLimit = 10 * time.Second
 	knownLimit   = 60 * time.Second
+	learnLimit   = 5 * time.Second // which an answer may be kept back for
 )
 
 // xetSentence is what a client reads that was led to Xet by a listing it had fetched from the Hub itself.
@@ -90,12 +91,16 @@ func (d *Door) forward(x *exchange) error {
 	}
 	ctx, cancel := context.WithTimeout(x.Context(), d.patience(x))
 	defer cancel()
+	defer d.learn(ctx, x)()
 	resp, err := d.Hub.Forward(ctx, d.onward(ctx, x), key)
-	if err != nil {
-		if answer, ok := d.kept.get(key); ok && errors.Is(err, upstream.ErrUnreachable) && d.mayKnow(x) {
+	if errors.Is(err, upstream.ErrUnreachable) {
+		if answer, ok := d.kept.get(key); ok && d.mayKnow(x) {
 			x.out.Header().Add("X-Hf-Warning", "modelgate; the Hub cannot be reached: this is its last known answer")
 			return d.replay(x, answer)
 		}
+		return d.answerAway(x, fmt.Errorf("forward %s: %w", x.verb, err))
+	}
+	if err != nil {
 		return fmt.Errorf("forward %s: %w", x.verb, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
@@ -111,6 +116,22 @@ func (d *Door) forward(x *exchange) error {
 		return err
 	}
 	return d.copyJSON(x, key, resp)
+}
+
+// learn finds out what a branch stands for while the Hub is asked about it, and returns what waits for that. A download begins with that
+// question and goes on with files of the commit, so this costs no request more, and the branch is known when the Hub is away.
+func (d *Door) learn(ctx context.Context, x *exchange) (wait func()) {
+	if x.Method != http.MethodGet || x.repo.ID == "" || x.verb != "revision" || x.rev == "" || isCommit(x.rev) {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx, cancel := context.WithTimeout(ctx, learnLimit)
+		defer cancel()
+		_, _ = d.Hub.Resolve(ctx, x.token, x.repo, x.rev) // the Hub's answer says it better
+	}()
+	return func() { <-done }
 }
 
 // patience is how long the Hub may take.

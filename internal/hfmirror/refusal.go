@@ -92,6 +92,8 @@ func own(err error) failure {
 		return failure{status: http.StatusBadGateway, message: "modelgate: the Hub cannot be reached, and what was asked for is not known here"}
 	case errors.Is(err, upstream.ErrRefused):
 		return failure{status: http.StatusBadGateway, message: "modelgate: the Hub pointed to an address that is not allowed by huggingface.redirect_hosts"}
+	case errors.Is(err, hub.ErrAnswer):
+		return failure{status: http.StatusBadGateway, message: "modelgate: the Hub's answer makes no sense"}
 	case errors.Is(err, blob.ErrMismatch):
 		return failure{status: http.StatusBadGateway, message: "modelgate: the bytes that the Hub gave are not those it announced"}
 	default:

@@ -147,7 +147,7 @@ func (d *Door) servePointer(x *exchange, p place) error {
 	if p.info.Digest.Algorithm() != model.SHA256 {
 		return fmt.Errorf("%s of %s is an LFS file without a SHA-256", x.path, x.version)
 	}
-	text := fmt.Sprintf("version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n", p.info.Digest.Hex(), p.info.Size)
+	text := pointer(p.info.File)
 	h := d.common(x)
 	h.Set("X-Repo-Commit", p.rev.Commit)
 	h.Set("Content-Type", "text/plain; charset=utf-8")

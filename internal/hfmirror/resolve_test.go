@@ -2,11 +2,15 @@ package hfmirror
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"modelgate/internal/gate"
 	"modelgate/internal/hubtest"
@@ -264,6 +268,42 @@ func TestWhenTheHubIsAway(t *testing.T) {
 	a = s.ask("GET", "/api/models/org/other")
 	a.is(t, 502)
 	mustContain(t, string(a.body), "cannot be reached", `"error"`)
+}
+
+func TestWhatIsKnownOfARepositoryIsToldWhenTheHubIsAway(t *testing.T) {
+	s := newStand(t)
+	repo := s.hub.AddModel("org/name", hubtest.Files{"a.json": hubtest.Text("{}"), "dir/w.bin": hubtest.LFS(pattern(1000))})
+	s.hub.AddModel("org/secret", hubtest.Files{"a.json": hubtest.Text("{}")}).Private()
+	s.ask("GET", "/api/models/org/name/revision/main").is(t, 200)
+	batch := `{"operation":"download","objects":[]}` // which makes the files known, as a scan would
+	s.send("POST", "/org/name/info/lfs/objects/batch", strings.NewReader(batch)).is(t, 200)
+	direct := s.ask("GET", "/api/models/org/name/tree/"+repo.Head()+"?limit=100&recursive=1")
+	var want, got []treeEntry
+	if err := json.Unmarshal(direct.body, &want); err != nil {
+		t.Fatal(err)
+	}
+	want = slices.DeleteFunc(want, func(e treeEntry) bool { return e.Type != "file" })
+	s.hub.Stop(hubtest.Main)
+	a := s.ask("GET", "/api/models/org/name/tree/"+repo.Head()+"?recursive=True&expand=False")
+	a.is(t, 200, "X-Hf-Warning", awayWarning)
+	if err := json.Unmarshal(a.body, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	a = s.ask("GET", "/api/models/org/name/revision/"+repo.Head())
+	a.is(t, 200, "X-Hf-Warning", awayWarning)
+	var info repoInfo
+	if err := json.Unmarshal(a.body, &info); err != nil || info.SHA != repo.Head() || len(info.Siblings) != 2 || info.ID != "org/name" {
+		t.Errorf("%v %s", err, a.body)
+	}
+	for _, path := range []string{
+		"/api/models/org/name/tree/" + repo.Head(), "/api/models/org/name/tree/" + repo.Head() + "/dir?recursive=1",
+		"/api/models/org/secret",
+	} {
+		s.ask("GET", path).is(t, 502)
+	}
 }
 
 func TestRawFilesAreThoseOfGit(t *testing.T) {

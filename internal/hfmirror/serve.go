@@ -30,6 +30,10 @@ func (d *Door) get(x *exchange, p place) error {
 		d.record(x, p)
 		return err
 	}
+	// The scan has listed the files. What it did not list was not judged, whatever the Hub said of it before.
+	if p.info, err = d.Hub.Stat(x.Context(), x.token, p.rev.Repo, p.rev.Commit, x.path); err != nil {
+		return fmt.Errorf("look at %s of %s again: %w", x.path, x.version, err)
+	}
 	blocks := d.Gate.Blocks(x.Context(), p.info.File)
 	if whole, ok := d.small.get(p.info.Digest, p.info.Size); ok && len(blocks) == 0 {
 		d.sendWhole(x, p, v, whole)
