@@ -308,6 +308,9 @@ func (p *parser) subscript() (*expr, error) {
 			}
 		}
 		if !p.take(tokOp, ":") {
+			if i == 0 && slice.kids[0] == nil {
+				return nil, p.fault("expected a subscript")
+			}
 			if i == 0 {
 				return slice.kids[0], nil
 			}

@@ -214,6 +214,7 @@ func TestHostileTemplatesEnd(t *testing.T) {
 		"a long elif":              "{% if x %}" + strings.Repeat("{% elif x %}", 50_000) + "{% endif %}",
 		"doubling":                 "{% set a = '____' %}" + strings.Repeat("{% set a = a ~ a %}", 2000) + "{{ x|attr(a) }}",
 		"many alternatives":        strings.Repeat("{% set a = (a ~ 'x') if x else (a ~ 'y') %}", 500) + "{{ x[a] }}",
+		"a subscript of a comma":   "{{ x[,] }}",
 		"conditions in conditions": "{{ 1" + strings.Repeat(" if x else 1", 150) + "|attr(y) }}",
 	} {
 		if r := scanned(t, text, source.FamilyTemplate); r.Level() < threat.Suspicious {

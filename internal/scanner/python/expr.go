@@ -331,6 +331,9 @@ func (p *parser) subscript() (*node, error) {
 			}
 		}
 		if !p.take(":") {
+			if i == 0 && slice.kids[0] == nil {
+				return nil, p.fault("expected a subscript")
+			}
 			if i == 0 {
 				return slice.kids[0], nil
 			}

@@ -112,17 +112,18 @@ func TestSourceBeyondMeasureIsNotRead(t *testing.T) {
 // TestHostileSourcesEnd holds sources that are made to cost much.
 func TestHostileSourcesEnd(t *testing.T) {
 	for name, text := range map[string]string{
-		"deep brackets":       strings.Repeat("(", 200_000),
-		"deep blocks":         blocks(400),
-		"a chain of calls":    "x" + strings.Repeat("()", 100_000) + "\n",
-		"a chain of sums":     "x" + strings.Repeat(" + 'a'", 100_000) + "\n",
-		"many nots":           "x = " + strings.Repeat("not ", 100_000) + "x\n",
-		"deep f-strings":      strings.Repeat("f'{", 1000),
-		"a string too long":   "x = 'a' * 999999999\nexec(x)\n",
-		"exec in exec":        strings.Repeat("exec(", 140) + "x" + strings.Repeat(")", 140) + "\nexec(y.decode())\n)",
-		"doubling":            "x = 'aaaa'\n" + strings.Repeat("x = x + x\n", 3000) + "exec(x)\n)",
-		"many decoders":       "import base64\nx = 'YWFhYWFhYWE='\n" + strings.Repeat("x = base64.b64decode(x * 9999)\n", 3000) + ")",
-		"comprehension bombs": "x = [[[a * 100 for a in range(9)] for b in 'aaaaaaaaaa'] for c in 'aaaaaaaaaa']\n" + "y = [c for c in 'a' * 60000]\n" + strings.Repeat("z = [[d for d in y] for e in y]\n", 3) + ")",
+		"deep brackets":          strings.Repeat("(", 200_000),
+		"deep blocks":            blocks(400),
+		"a chain of calls":       "x" + strings.Repeat("()", 100_000) + "\n",
+		"a chain of sums":        "x" + strings.Repeat(" + 'a'", 100_000) + "\n",
+		"many nots":              "x = " + strings.Repeat("not ", 100_000) + "x\n",
+		"deep f-strings":         strings.Repeat("f'{", 1000),
+		"a string too long":      "x = 'a' * 999999999\nexec(x)\n",
+		"a subscript of a comma": "x[,]\n",
+		"exec in exec":           strings.Repeat("exec(", 140) + "x" + strings.Repeat(")", 140) + "\nexec(y.decode())\n)",
+		"doubling":               "x = 'aaaa'\n" + strings.Repeat("x = x + x\n", 3000) + "exec(x)\n)",
+		"many decoders":          "import base64\nx = 'YWFhYWFhYWE='\n" + strings.Repeat("x = base64.b64decode(x * 9999)\n", 3000) + ")",
+		"comprehension bombs":    "x = [[[a * 100 for a in range(9)] for b in 'aaaaaaaaaa'] for c in 'aaaaaaaaaa']\n" + "y = [c for c in 'a' * 60000]\n" + strings.Repeat("z = [[d for d in y] for e in y]\n", 3) + ")",
 	} {
 		if r := scanned(t, text, "x.py", ""); r.Level() < threat.Suspicious {
 			t.Errorf("%s: %v", name, r.Findings)
