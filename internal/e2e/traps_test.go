@@ -1,10 +1,15 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -143,6 +148,9 @@ func TestBytesAreServedAsAClientOfTheHubExpects(t *testing.T) {
 				{"one byte", "GET", "bytes=0-0", 206, string(whole[:1]), "bytes 0-0/" + size, "1"},
 				{"rest", "GET", "bytes=7-", 206, string(whole[7:]), "bytes 7-" + fmt.Sprint(content.Size()-1) + "/" + size, fmt.Sprint(content.Size() - 7)},
 				{"middle", "GET", "bytes=3-9", 206, string(whole[3:10]), "bytes 3-9/" + size, "7"},
+				{"last five", "GET", "bytes=-5", 206, string(whole[len(whole)-5:]), fmt.Sprintf("bytes %d-%d/%s", len(whole)-5, len(whole)-1, size), "5"},
+				{"two ranges", "GET", "bytes=0-1,5-6", 200, string(whole), "", size},
+				{"a range that is none", "GET", "bytes=a-b", 200, string(whole), "", size},
 				{"past the end", "GET", "bytes=" + size + "-", 416, "*", "bytes */" + size, "*"},
 			}...)
 		}
@@ -179,7 +187,7 @@ func TestBytesAreServedAsAClientOfTheHubExpects(t *testing.T) {
 }
 
 func TestTheTokenGoesToTheHubAndNowhereElse(t *testing.T) {
-	on, _ := through(t, newWorld(t))
+	on, g := through(t, newWorld(t))
 	secret := "/org/private/resolve/main/model.safetensors"
 	alice, bob := []string{"Authorization", "Bearer " + aliceToken}, []string{"Authorization", "Bearer " + bobToken}
 	if got := ask(t, "GET", on.endpoint+secret, alice...); got.status != http.StatusOK {
@@ -211,8 +219,30 @@ func TestTheTokenGoesToTheHubAndNowhereElse(t *testing.T) {
 	if got := ask(t, "GET", on.endpoint+gated, bob...); got.status != http.StatusForbidden || got.header.Get("X-Error-Code") != "GatedRepo" {
 		t.Errorf("a stranger: %d %v", got.status, got.header)
 	}
-	if got := ask(t, "GET", on.endpoint+gated); got.status != http.StatusUnauthorized || got.header.Get("X-Error-Code") != "GatedRepo" {
-		t.Errorf("anonymous: %d %v", got.status, got.header)
+	for _, headers := range [][]string{nil, {"If-None-Match", `"` + on.contents["org/gated"]["model.safetensors"].SHA256() + `"`}, {"Range", "bytes=0-0"}} {
+		for _, method := range []string{"GET", "HEAD"} {
+			if got := ask(t, method, on.endpoint+gated, headers...); got.status != http.StatusUnauthorized || got.header.Get("X-Error-Code") != "GatedRepo" {
+				t.Errorf("%s with %v, anonymous: %d %v", method, headers, got.status, got.header)
+			}
+		}
+	}
+	// Nor is it written down.
+	if strings.Contains(g.log.String(), aliceToken) || strings.Contains(g.log.String(), bobToken) {
+		t.Error("a token is in the log")
+	}
+	g.stop(syscall.SIGTERM)
+	err := filepath.WalkDir(g.data, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if bytes.Contains(b, []byte(aliceToken)) || bytes.Contains(b, []byte(bobToken)) {
+			t.Errorf("a token is in %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

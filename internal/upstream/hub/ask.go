@@ -43,9 +43,9 @@ func (c *Client) askJSON(ctx context.Context, address string, tok Token, v any) 
 	bounded := &io.LimitedReader{R: res.Body, N: maxAnswer}
 	if err := json.NewDecoder(bounded).Decode(v); err != nil {
 		if bounded.N <= 0 {
-			return nil, fmt.Errorf("more than %d bytes of JSON: %w", maxAnswer, errAnswer)
+			return nil, fmt.Errorf("more than %d bytes of JSON: %w", maxAnswer, ErrAnswer)
 		}
-		return nil, fmt.Errorf("read JSON: %w: %w", errAnswer, err)
+		return nil, fmt.Errorf("read JSON: %w: %w", ErrAnswer, err)
 	}
 	// A connection is used again if its answer was read to the end.
 	_, _ = io.CopyN(io.Discard, bounded, 4<<10)

@@ -59,7 +59,7 @@ func (c *Client) askAccess(ctx context.Context, tok Token, repo Repo, commit, pa
 		_ = res.Body.Close()
 		// Something that is not the Hub may answer 200 to everything: a page to log in at, for one.
 		if path != "" && commitOf(res) != commit || strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
-			return fmt.Errorf("a yes that is not the hub's: %w", errAnswer)
+			return fmt.Errorf("a yes that is not the hub's: %w", ErrAnswer)
 		}
 		return nil
 	}

@@ -111,7 +111,7 @@ func TestPagesThatAnswerEverythingLetNobodyIn(t *testing.T) {
 	h.Inject(hubtest.Fault{Status: 200, Body: []byte("<html>please log in</html>")})
 	c, _ := newClient(t, h)
 	for _, path := range []string{"", "a"} {
-		if err := c.Authorize(t.Context(), "", models("org/private"), r.Head(), path); !errors.Is(err, errAnswer) {
+		if err := c.Authorize(t.Context(), "", models("org/private"), r.Head(), path); !errors.Is(err, ErrAnswer) {
 			t.Errorf("%q: %v", path, err)
 		}
 	}

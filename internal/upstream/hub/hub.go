@@ -32,8 +32,8 @@ import (
 // ErrUnreachable is wrapped when the Hub gave no answer, and nothing is remembered that would do instead.
 var ErrUnreachable = upstream.ErrUnreachable
 
-// errAnswer is wrapped when the Hub's answer makes no sense.
-var errAnswer = errors.New("the hub's answer makes no sense")
+// ErrAnswer is wrapped when the Hub's answer makes no sense.
+var ErrAnswer = errors.New("the hub's answer makes no sense")
 
 // Time limits and sizes.
 const (

@@ -98,7 +98,7 @@ func TestForwardedBombsAreNotRead(t *testing.T) {
 	r := h.AddModel("org/name", hubtest.Files{"a.txt": hubtest.Text("1")})
 	h.Inject(hubtest.Fault{Path: "/revision/", Header: http.Header{"Content-Encoding": {"gzip"}}, Body: packed.Bytes()})
 	c, _ := newClient(t, h)
-	if _, err := c.Resolve(t.Context(), "", models("org/name"), r.Head()); !errors.Is(err, errAnswer) {
+	if _, err := c.Resolve(t.Context(), "", models("org/name"), r.Head()); !errors.Is(err, ErrAnswer) {
 		t.Error(err)
 	}
 }

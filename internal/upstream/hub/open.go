@@ -79,7 +79,7 @@ func (c *Client) open(ctx context.Context, p place, off, n int64) (io.ReadCloser
 		}
 		if got := commitOf(res); got != p.commit {
 			_ = res.Body.Close()
-			return nil, "", fmt.Errorf("open %s of %s: a file of commit %q: %w", p.path, p.repo, got, errAnswer)
+			return nil, "", fmt.Errorf("open %s of %s: a file of commit %q: %w", p.path, p.repo, got, ErrAnswer)
 		}
 		body, err := ranged(res, off, n, c.size(ctx, p))
 		if err != nil {
@@ -151,23 +151,23 @@ type limited struct {
 // bytes in it, but something else: a page that says please wait, for one.
 func checkRange(res *upstream.Response, off, n, size int64) error {
 	if e := res.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return fmt.Errorf("bytes that are encoded as %q: %w", e, errAnswer)
+		return fmt.Errorf("bytes that are encoded as %q: %w", e, ErrAnswer)
 	}
 	wanted := off > 0 || n >= 0
 	switch {
 	case res.StatusCode == http.StatusOK && size >= 0 && res.ContentLength >= 0 && res.ContentLength != size:
-		return fmt.Errorf("%d bytes for a file of %d: %w", res.ContentLength, size, errAnswer)
+		return fmt.Errorf("%d bytes for a file of %d: %w", res.ContentLength, size, ErrAnswer)
 	case res.StatusCode == http.StatusOK:
 		return nil
 	case res.StatusCode != http.StatusPartialContent || !wanted:
-		return fmt.Errorf("%s: %w", res.Status, errAnswer)
+		return fmt.Errorf("%s: %w", res.Status, ErrAnswer)
 	}
 	first, last, total, err := contentRange(res.Header.Get("Content-Range"))
 	if err != nil {
 		return err
 	}
 	if size >= 0 && total >= 0 && total != size {
-		return fmt.Errorf("a range of %d bytes for a file of %d: %w", total, size, errAnswer)
+		return fmt.Errorf("a range of %d bytes for a file of %d: %w", total, size, ErrAnswer)
 	}
 	end := off + n - 1
 	if n < 0 {

@@ -154,7 +154,7 @@ func TestFilesOfAnotherCommitAreRefused(t *testing.T) {
 	r, _ := some(h)
 	h.Inject(hubtest.Fault{Path: "/resolve/", Header: http.Header{"X-Repo-Commit": {strings.Repeat("b", 40)}}})
 	c, _ := newClient(t, h)
-	if _, err := c.Open(t.Context(), "", models("org/name"), r.Head(), "config.json", 0, -1); !errors.Is(err, errAnswer) {
+	if _, err := c.Open(t.Context(), "", models("org/name"), r.Head(), "config.json", 0, -1); !errors.Is(err, ErrAnswer) {
 		t.Error(err)
 	}
 }

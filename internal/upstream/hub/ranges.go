@@ -143,7 +143,7 @@ func (b *rangeBody) Close() error {
 }
 
 // errMoved is a redirect where there should be none.
-var errMoved = fmt.Errorf("redirect of an address that worked: %w", errAnswer)
+var errMoved = fmt.Errorf("redirect of an address that worked: %w", ErrAnswer)
 
 func withoutRedirects(ctx context.Context) context.Context {
 	return upstream.WithFollow(ctx, func(*url.URL) error { return errMoved })

@@ -148,10 +148,10 @@ func (c *Client) askRevision(ctx context.Context, tok Token, repo Repo, rev stri
 	}
 	now := Repo{Kind: repo.Kind, ID: in.ID}
 	if err := now.check(); err != nil {
-		return refFact{}, fmt.Errorf("%w: %w", errAnswer, err)
+		return refFact{}, fmt.Errorf("%w: %w", ErrAnswer, err)
 	}
 	if !isCommit(in.SHA) || isCommit(rev) && in.SHA != rev {
-		return refFact{}, fmt.Errorf("%q as the commit of %s: %w", in.SHA, rev, errAnswer)
+		return refFact{}, fmt.Errorf("%q as the commit of %s: %w", in.SHA, rev, ErrAnswer)
 	}
 	c.rememberRepo(ctx, now, repo, in.private())
 	if _, ok := recall[commitFact](ctx, c.facts, commitKey(now, in.SHA)); !ok {

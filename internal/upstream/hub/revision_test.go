@@ -232,7 +232,7 @@ func TestCommitMustBeTheOneAskedFor(t *testing.T) {
 	r := h.AddModel("org/name", hubtest.Files{"a.txt": hubtest.Text("1")})
 	h.Inject(hubtest.Fault{Path: "/revision/", Status: 200, Body: []byte(`{"id": "org/name", "private": false, "sha": "` + strings.Repeat("b", 40) + `"}`)})
 	c, _ := newClient(t, h)
-	if got, err := c.Resolve(t.Context(), "", models("org/name"), r.Head()); !errors.Is(err, errAnswer) {
+	if got, err := c.Resolve(t.Context(), "", models("org/name"), r.Head()); !errors.Is(err, ErrAnswer) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

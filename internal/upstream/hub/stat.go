@@ -62,20 +62,33 @@ func (c *Client) Stat(ctx context.Context, tok Token, repo Repo, commit, path st
 	return fi, nil
 }
 
-// knownFile is what is remembered of a file. What HEAD said goes first: it says more than the tree.
+// knownFile is what is remembered of a file. What HEAD said goes first, since it says more than the tree, as long as they agree.
 func (c *Client) knownFile(ctx context.Context, repo Repo, commit, path string) (FileInfo, bool) {
 	if v, ok := c.facts.recent.Get(fileKey(repo, commit, path)); ok {
 		fi, ok := v.(FileInfo)
+		if t, listed := c.trees.get(treeKey(repo, commit)); ok && listed {
+			return t.confirm(fi, path), true
+		}
 		return fi, ok
 	}
 	if t := c.knownTree(ctx, repo, commit); t != nil {
-		f, ok := t.find(path)
-		if !ok {
-			return FileInfo{Missing: true}, true
-		}
-		return FileInfo{File: f, LFS: f.Digest.Algorithm() == model.SHA256, ETag: f.Digest.Hex()}, true
+		return t.confirm(FileInfo{Missing: true}, path), true
 	}
 	return recall[FileInfo](ctx, c.facts, fileKey(repo, commit, path))
+}
+
+// confirm holds what HEAD said of a file to the tree, which is what was scanned: where they differ the tree goes first, so that bytes
+// that HEAD alone knows of are never taken for judged ones.
+func (t *tree) confirm(said FileInfo, path string) FileInfo {
+	f, ok := t.find(path)
+	switch {
+	case !ok:
+		return FileInfo{Missing: true}
+	case said.Digest == f.Digest && said.Size == f.Size && !said.Missing:
+		return said
+	default:
+		return FileInfo{File: f, LFS: f.Digest.Algorithm() == model.SHA256, ETag: f.Digest.Hex()}
+	}
 }
 
 // askFile asks by HEAD and remembers the answer.
@@ -117,7 +130,7 @@ func fileInfo(res *upstream.Response, commit, path string) (FileInfo, error) {
 		return ""
 	}
 	if got := get("X-Repo-Commit"); got != "" && got != commit {
-		return FileInfo{}, fmt.Errorf("a file of commit %q: %w", got, errAnswer)
+		return FileInfo{}, fmt.Errorf("a file of commit %q: %w", got, ErrAnswer)
 	}
 	tag := get("X-Linked-Etag")
 	if tag == "" {
@@ -131,18 +144,18 @@ func fileInfo(res *upstream.Response, commit, path string) (FileInfo, error) {
 	}
 	var err error
 	if fi.Digest, err = model.NewDigest(algorithm, tag); err != nil {
-		return FileInfo{}, fmt.Errorf("digest in ETag: %w: %w", errAnswer, err)
+		return FileInfo{}, fmt.Errorf("digest in ETag: %w: %w", ErrAnswer, err)
 	}
 	final := res.StatusCode < http.StatusMultipleChoices
 	switch linked := get("X-Linked-Size"); {
 	case linked != "":
 		if fi.Size, err = strconv.ParseInt(linked, 10, 64); err != nil || fi.Size < 0 {
-			return FileInfo{}, fmt.Errorf("size %q: %w", linked, errAnswer)
+			return FileInfo{}, fmt.Errorf("size %q: %w", linked, ErrAnswer)
 		}
 	case final && res.ContentLength >= 0:
 		fi.Size = res.ContentLength
 	default:
-		return FileInfo{}, fmt.Errorf("no size: %w", errAnswer)
+		return FileInfo{}, fmt.Errorf("no size: %w", ErrAnswer)
 	}
 	if final { // type and name of a redirect are those of its own body
 		fi.ContentType, fi.Disposition = res.Header.Get("Content-Type"), res.Header.Get("Content-Disposition")

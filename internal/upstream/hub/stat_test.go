@@ -100,7 +100,7 @@ func TestHeadsThatMakeNoSense(t *testing.T) {
 		commit := resolved(t, c, "", "org/name")
 		f.Method = "HEAD"
 		h.Inject(f)
-		if fi, err := c.Stat(t.Context(), "", models("org/name"), commit, "model.safetensors"); !errors.Is(err, errAnswer) {
+		if fi, err := c.Stat(t.Context(), "", models("org/name"), commit, "model.safetensors"); !errors.Is(err, ErrAnswer) {
 			t.Errorf("%s: %+v, %v", why, fi, err)
 		}
 	}

@@ -167,7 +167,7 @@ func (c *Client) askTree(ctx context.Context, tok Token, repo Repo, commit strin
 			return sorted(files)
 		}
 		if len(page) == 0 || next == address {
-			return nil, fmt.Errorf("pages that lead nowhere: %w", errAnswer)
+			return nil, fmt.Errorf("pages that lead nowhere: %w", ErrAnswer)
 		}
 		address = next
 	}
@@ -179,7 +179,7 @@ func sorted(files []model.File) ([]model.File, error) {
 	slices.SortFunc(files, func(a, b model.File) int { return strings.Compare(a.Path, b.Path) })
 	for i := 1; i < len(files); i++ {
 		if files[i].Path == files[i-1].Path {
-			return nil, fmt.Errorf("path %q twice: %w", files[i].Path, errAnswer)
+			return nil, fmt.Errorf("path %q twice: %w", files[i].Path, ErrAnswer)
 		}
 	}
 	return slices.Clip(files), nil
@@ -196,7 +196,7 @@ func (c *Client) nextPage(header http.Header, first string) (string, error) {
 			}
 			u, err := url.Parse(target[1:])
 			if err != nil {
-				return "", fmt.Errorf("address of the next page: %w", errAnswer)
+				return "", fmt.Errorf("address of the next page: %w", ErrAnswer)
 			}
 			base, err := url.Parse(first)
 			if err != nil {
@@ -206,7 +206,7 @@ func (c *Client) nextPage(header http.Header, first string) (string, error) {
 			// Of a repository that was renamed meanwhile the pages are at its new id.
 			listing := base.EscapedPath()[strings.LastIndex(base.EscapedPath(), "/tree/"):]
 			if !c.site.IsOwn(u) || u.User != nil || !strings.HasSuffix(u.EscapedPath(), listing) {
-				return "", fmt.Errorf("next page at %s%s: %w", u.Host, u.EscapedPath(), errAnswer)
+				return "", fmt.Errorf("next page at %s%s: %w", u.Host, u.EscapedPath(), ErrAnswer)
 			}
 			return u.String(), nil
 		}
@@ -239,10 +239,10 @@ func (n node) file() (model.File, error) {
 		f.Digest, err = model.NewDigest(model.GitSHA, n.OID)
 	}
 	if err != nil {
-		return f, fmt.Errorf("%s: %w: %w", n.Path, errAnswer, err)
+		return f, fmt.Errorf("%s: %w: %w", n.Path, ErrAnswer, err)
 	}
 	if f.Size < 0 {
-		return f, fmt.Errorf("%s has %d bytes: %w", n.Path, f.Size, errAnswer)
+		return f, fmt.Errorf("%s has %d bytes: %w", n.Path, f.Size, ErrAnswer)
 	}
 	return f, nil
 }

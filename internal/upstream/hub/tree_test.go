@@ -161,7 +161,7 @@ func TestPagesFromElsewhereAreNotAskedFor(t *testing.T) {
 	commit := resolved(t, c, "hf_ann", "org/name")
 	h.Inject(hubtest.Fault{Host: hubtest.CDN, Body: []byte("[]")})
 	h.Inject(hubtest.Fault{Path: "/tree/", LinkHost: h.CDNURL})
-	if got, err := c.Files(t.Context(), "hf_ann", models("org/name"), commit); !errors.Is(err, errAnswer) {
+	if got, err := c.Files(t.Context(), "hf_ann", models("org/name"), commit); !errors.Is(err, ErrAnswer) {
 		t.Errorf("%d files, %v", len(got), err)
 	}
 	if n := h.Count(hubtest.CDN, "", ""); n > 0 {
