@@ -122,13 +122,33 @@ func (f *File) Tail() ([]byte, error) {
 			return f.Head()
 		}
 		start := max(0, size-TailSize)
-		tail, err := readUpTo(f.Reader, start, TailSize)
-		if err != nil {
+		tail := make([]byte, size-start) // in one piece, which is one request where bytes are far away
+		n, err := f.Reader.ReadAt(tail, start)
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("read tail of %s: %w", f.Path, err)
 		}
-		f.tail, f.tailAt = tail, start
+		f.tail, f.tailAt = tail[:n:n], start
 	}
 	return f.tail, nil
+}
+
+// Text returns the whole file, for formats that are text. More than limit bytes are ErrBudget.
+func (f *File) Text(limit int64) (string, error) {
+	size, err := f.Size()
+	if err != nil {
+		return "", fmt.Errorf("size of %s: %w", f.Path, err)
+	}
+	if size > limit {
+		return "", fmt.Errorf("a text of %d bytes: %w", size, ErrBudget)
+	}
+	text, err := readUpTo(f.Reader, 0, size)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", f.Path, err)
+	}
+	if int64(len(text)) < size {
+		return "", Malformedf(int64(len(text)), "the file ends before its stated size")
+	}
+	return string(text), nil
 }
 
 // readUpTo reads n bytes at off, or what there is of them. Most members of archives are small, so it begins with a small buffer.
