@@ -1,12 +1,21 @@
 package e2e
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
+	"math/big"
+	"net"
 	"net/http"
-	"os/exec"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"modelgate/internal/hubtest"
 	"modelgate/internal/testenv"
@@ -141,8 +150,8 @@ func TestBytesThatDoNotFitAreFetchedAgain(t *testing.T) {
 
 func TestAFullDiskLosesNothingAndOpensNothing(t *testing.T) {
 	w := newWorld(t)
-	big := hubtest.Safetensors(40<<20, 91)
-	w.add("org/too-big", hubtest.Files{"model.safetensors": big}, w.AddModel)
+	large := hubtest.Safetensors(40<<20, 91)
+	w.add("org/too-big", hubtest.Files{"model.safetensors": large}, w.AddModel)
 	// The gate sees a file system of 16 MiB where its data are: a mount that nobody else has.
 	unshare := testenv.Tool(t, "unshare")
 	script := `mount -t tmpfs -o size=16m tmpfs "$MODELGATE_DATA_DIR" && cd "$MODELGATE_DATA_DIR" && exec "$@"`
@@ -155,7 +164,7 @@ func TestAFullDiskLosesNothingAndOpensNothing(t *testing.T) {
 	}
 	for range 2 { // what does not fit is read on past the disk
 		got := ask(t, "GET", on.fileURL("org/too-big", "model.safetensors"))
-		if got.status != http.StatusOK || got.err != nil || hubtest.Bytes([]byte(got.body)).SHA256() != big.SHA256() {
+		if got.status != http.StatusOK || got.err != nil || hubtest.Bytes([]byte(got.body)).SHA256() != large.SHA256() {
 			t.Errorf("a file that does not fit: %d, %d bytes, %v", got.status, len(got.body), got.err)
 		}
 	}
@@ -180,11 +189,7 @@ func TestTheGateSpeaksTLS(t *testing.T) {
 	w := newWorld(t)
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	out, err := exec.Command(testenv.Tool(t, "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-		"-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert).CombinedOutput()
-	if err != nil {
-		t.Fatalf("make certificate: %v\n%s", err, out)
-	}
+	selfSigned(t, cert, key)
 	g := prepareGateway(t, w.URL, "MODELGATE_TLS_CERT="+cert, "MODELGATE_TLS_KEY="+key)
 	g.url = strings.Replace(g.url, "http://", "https://", 1)
 	g.start(t)
@@ -198,6 +203,33 @@ func TestTheGateSpeaksTLS(t *testing.T) {
 		}
 		if text := fmt.Sprint(got["evil"]); !strings.Contains(text, "Blocked by modelgate") {
 			t.Errorf("%s: %s", env, text)
+		}
+	}
+}
+
+// selfSigned writes a certificate for 127.0.0.1 that is its own authority, and its key.
+func selfSigned(t *testing.T, cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "modelgate test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), BasicConstraintsValid: true, IsCA: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: pkcs8}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

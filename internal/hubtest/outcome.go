@@ -132,9 +132,9 @@ func (h *Hub) commitOf(w http.ResponseWriter, repo *Repo, rev string) *commit {
 }
 
 // noEntry answers EntryNotFound. It names the commit, so that clients can remember the absence.
-func noEntry(w http.ResponseWriter, c *commit, path string) {
+func noEntry(w http.ResponseWriter, c *commit) {
 	w.Header().Set("X-Repo-Commit", c.id)
-	refuse(w, http.StatusNotFound, "EntryNotFound", "Entry not found: "+printable(path))
+	refuse(w, http.StatusNotFound, "EntryNotFound", "Entry not found")
 }
 
 // printable leaves of a text what a header may hold.

@@ -51,7 +51,7 @@ func (h *Hub) serveResolve(w http.ResponseWriter, r *http.Request, p string) {
 	}
 	f := c.files[unescape(name)]
 	if f == nil {
-		noEntry(w, c, unescape(name))
+		noEntry(w, c)
 		return
 	}
 	if raw {
@@ -128,7 +128,7 @@ func (h *Hub) serveResolveCache(w http.ResponseWriter, r *http.Request, p string
 		name := unescape(strings.Join(segs[i+1:], "/"))
 		f := c.files[name]
 		if f == nil || f.lfs {
-			noEntry(w, c, name)
+			noEntry(w, c)
 			return
 		}
 		head := w.Header()

@@ -31,7 +31,7 @@ func (h *Hub) serveTree(w http.ResponseWriter, r *http.Request, repo *Repo, c *c
 		}
 	}
 	if !known {
-		noEntry(w, c, folder)
+		noEntry(w, c)
 		return
 	}
 	size := h.opts.PageSize
@@ -147,7 +147,7 @@ func (h *Hub) serveSafetensors(w http.ResponseWriter, r *http.Request, repo *Rep
 	}
 	f := c.files[name]
 	if f == nil {
-		noEntry(w, c, name)
+		noEntry(w, c)
 		return
 	}
 	headers := map[string]json.RawMessage{}
