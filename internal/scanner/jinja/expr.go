@@ -82,7 +82,8 @@ func (p *parser) operator(kind tokenKind, ops ...string) func() string {
 	}
 }
 
-func (p *parser) or() (*expr, error)  { return p.binary(p.and, exBinary, p.operator(tokName, "or")) }
+func (p *parser) or() (*expr, error) { return p.binary(p.and, exBinary, p.operator(tokName, "or")) }
+
 func (p *parser) and() (*expr, error) { return p.binary(p.not, exBinary, p.operator(tokName, "and")) }
 
 func (p *parser) not() (*expr, error) {

@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"modelgate/internal/finding"
@@ -45,7 +44,7 @@ func probeGGUF(f *source.File) (bool, error) {
 	if strings.Contains(f.Path, "chat_template") {
 		return true, nil
 	}
-	text, err := read(f)
+	text, err := f.Text(maxSize)
 	if err != nil || !strings.Contains(text, "{{") && !strings.Contains(text, "{%") {
 		return false, err
 	}
@@ -53,30 +52,10 @@ func probeGGUF(f *source.File) (bool, error) {
 	return err == nil, nil
 }
 
-// read returns the whole template.
-func read(f *source.File) (string, error) {
-	size, err := f.Size()
-	if err != nil {
-		return "", fmt.Errorf("size of %s: %w", f.Path, err)
-	}
-	if size > maxSize {
-		return "", fmt.Errorf("a template of %d bytes: %w", size, source.ErrBudget)
-	}
-	buf := make([]byte, size)
-	n, err := f.ReadAt(buf, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	if int64(n) < size {
-		return "", source.Malformedf(int64(n), "the file ends before its stated size")
-	}
-	return string(buf), nil
-}
-
 // Scan parses and judges a template.
 func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	s.Format("jinja")
-	text, err := read(f)
+	text, err := f.Text(maxSize)
 	if err != nil {
 		return err
 	}

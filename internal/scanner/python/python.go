@@ -12,9 +12,6 @@ package python
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -34,7 +31,7 @@ func Probe(f *source.File) (bool, error) {
 // Scan judges a file.
 func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	s.Format("python")
-	text, err := read(f)
+	text, err := f.Text(maxSize)
 	if err != nil {
 		return err
 	}
@@ -66,26 +63,6 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 		s.Find(f)
 	}
 	return nil
-}
-
-// read returns the whole file.
-func read(f *source.File) (string, error) {
-	size, err := f.Size()
-	if err != nil {
-		return "", fmt.Errorf("size of %s: %w", f.Path, err)
-	}
-	if size > maxSize {
-		return "", fmt.Errorf("source of %d bytes: %w", size, source.ErrBudget)
-	}
-	buf := make([]byte, size)
-	n, err := f.ReadAt(buf, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	if int64(n) < size {
-		return "", source.Malformedf(int64(n), "the file ends before its stated size")
-	}
-	return string(buf), nil
 }
 
 // decode makes UTF-8 of a source in the encoding that it declares in one of its first two lines. An encoding in which

@@ -14,9 +14,7 @@ package yaml
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/goccy/go-yaml/lexer"
@@ -42,7 +40,7 @@ func Probe(f *source.File) (bool, error) {
 	if !strings.HasPrefix(f.Path, "__metadata__.") {
 		return false, nil
 	}
-	text, err := read(f)
+	text, err := f.Text(maxSize)
 	return err == nil && mentions(text), err
 }
 
@@ -56,29 +54,9 @@ func mentions(text string) bool {
 	return false
 }
 
-// read returns the whole text.
-func read(f *source.File) (string, error) {
-	size, err := f.Size()
-	if err != nil {
-		return "", fmt.Errorf("size of %s: %w", f.Path, err)
-	}
-	if size > maxSize {
-		return "", fmt.Errorf("a configuration of %d bytes: %w", size, source.ErrBudget)
-	}
-	buf := make([]byte, size)
-	n, err := f.ReadAt(buf, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	if int64(n) < size {
-		return "", source.Malformedf(int64(n), "the file ends before its stated size")
-	}
-	return string(buf), nil
-}
-
 // Scan judges every tag and every target.
 func Scan(ctx context.Context, f *source.File, s source.Sink) error {
-	text, err := read(f)
+	text, err := f.Text(maxSize)
 	if err != nil {
 		return err
 	}
