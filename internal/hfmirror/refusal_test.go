@@ -261,8 +261,8 @@ func TestWrongBytesAreNeverServedWhole(t *testing.T) {
 			t.Errorf("%d bytes, %v", len(a.body), a.err)
 		}
 		s.ask("GET", "/org/name/resolve/main/w.bin").is(t, 403)
-		if len(s.gate.quarantined) != 1 || !strings.HasPrefix(s.gate.quarantined[0], "w.bin: ") {
-			t.Errorf("quarantined %q", s.gate.quarantined)
+		if len(s.gate.inQuarantine()) != 1 || !strings.HasPrefix(s.gate.inQuarantine()[0], "w.bin: ") {
+			t.Errorf("quarantined %q", s.gate.inQuarantine())
 		}
 	})
 	t.Run("a small file", func(t *testing.T) {
@@ -272,8 +272,8 @@ func TestWrongBytesAreNeverServedWhole(t *testing.T) {
 		s.hub.Inject(hubtest.Fault{Method: "GET", Path: "a.txt", Serve: hubtest.Text("evil")})
 		a := s.ask("GET", "/org/name/resolve/main/a.txt")
 		a.is(t, 403, "X-Modelgate-Scan", s.gate.scan.String())
-		if len(s.gate.quarantined) != 1 || strings.Contains(string(a.body), "evil") {
-			t.Errorf("quarantined %q: %s", s.gate.quarantined, a.body)
+		if len(s.gate.inQuarantine()) != 1 || strings.Contains(string(a.body), "evil") {
+			t.Errorf("quarantined %q: %s", s.gate.inQuarantine(), a.body)
 		}
 	})
 	t.Run("other bytes than scanners were given", func(t *testing.T) {
@@ -284,8 +284,8 @@ func TestWrongBytesAreNeverServedWhole(t *testing.T) {
 		if a.err == nil && a.StatusCode == 200 || len(a.body) >= len(content) {
 			t.Errorf("%d, %d bytes, %v", a.StatusCode, len(a.body), a.err)
 		}
-		if len(s.gate.quarantined) != 1 {
-			t.Errorf("quarantined %q", s.gate.quarantined)
+		if len(s.gate.inQuarantine()) != 1 {
+			t.Errorf("quarantined %q", s.gate.inQuarantine())
 		}
 	})
 }

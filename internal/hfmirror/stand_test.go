@@ -249,6 +249,12 @@ func (g *fakeGate) ScanOutcome(_ context.Context, scan uuid.UUID) (model.Version
 
 func (g *fakeGate) Blocks(context.Context, model.File) []finding.Block { return g.blocks }
 
+func (g *fakeGate) inQuarantine() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]string(nil), g.quarantined...)
+}
+
 func (g *fakeGate) requests() []gate.Request {
 	g.mu.Lock()
 	defer g.mu.Unlock()
