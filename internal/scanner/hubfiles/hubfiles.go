@@ -137,7 +137,7 @@ func (j *judge) visit(n *node, depth int) error {
 			f.Role, f.Evidence = finding.RoleStructure, source.Evidence(m.key)
 			j.sink.Find(f)
 		}
-		if err := j.member(n, m); err != nil {
+		if err := j.member(m); err != nil {
 			return err
 		}
 		if err := j.visit(m.value, depth+1); err != nil {

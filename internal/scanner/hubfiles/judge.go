@@ -11,7 +11,7 @@ import (
 )
 
 // member judges one key of an object.
-func (j *judge) member(of *node, m member) error {
+func (j *judge) member(m member) error {
 	v := m.value
 	if v == nil {
 		return nil
@@ -75,12 +75,11 @@ func (j *judge) class(at int64, name string) {
 	if name == "" {
 		return
 	}
-	repo, local, foreign := strings.Cut(name, "--")
-	if foreign {
+	if repo, _, foreign := strings.Cut(name, "--"); foreign {
 		j.sink.Refer(finding.Reference{Kind: finding.RefRepo, Target: repo, Offset: at})
 		return
 	}
-	local = name
+	local := name
 	if i := strings.LastIndexByte(local, '.'); i > 0 {
 		local = local[:i]
 	}

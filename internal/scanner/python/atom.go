@@ -168,26 +168,28 @@ func (p *parser) braces(e *node) (*node, error) {
 				set.kids = append([]*node{key}, set.kids...)
 				return set, err
 			}
-			e.kind = kComp
-			if e, err = p.comprehension(e); err == nil {
-				err = p.expect("}")
-			}
-			return e, err
+			return p.closeComprehension(e)
 		}
 		value, err := p.expression()
 		if value != nil {
 			e.kids = append(e.kids, key, value)
 		}
 		if err == nil && p.comprehends() {
-			e.kind = kComp
-			if e, err = p.comprehension(e); err == nil {
-				err = p.expect("}")
-			}
-			return e, err
+			return p.closeComprehension(e)
 		}
 		if err != nil {
 			return e, err
 		}
 	}
 	return e, nil
+}
+
+// closeComprehension reads what makes a comprehension of the elements so far, and its closing brace.
+func (p *parser) closeComprehension(e *node) (*node, error) {
+	e.kind = kComp
+	e, err := p.comprehension(e)
+	if err == nil {
+		err = p.expect("}")
+	}
+	return e, err
 }

@@ -162,7 +162,7 @@ func (w *walker) nested(text string, at int64, expression bool) value {
 		return nil
 	}
 	w.charge(len(text) * 8)
-	tree, err := parse(strings.TrimLeft(text, " \t"), 0)
+	tree, err := parse(strings.TrimLeft(text, " \t"))
 	if err != nil {
 		w.event(event{at: at, role: isHidden})
 	}

@@ -145,39 +145,54 @@ func (w *walker) index(e *node) value {
 		return w.slice(of, s)
 	}
 	key := w.eval(e.kid(1))
+	k, single := key.one()
+	if !single {
+		k = atom{}
+	}
 	var out value
 	for _, a := range of {
-		k, ok := key.one()
 		switch {
-		case a.kind == aRef && ok && k.kind == aStr && namespaces[a.s]:
+		case (a.kind == aRef || a.kind == aObject) && k.kind == aStr && single && namespaces[a.s]:
 			out = out.plus(w.lookup(a.s, k.s))
 		case a.kind == aRef && namespaces[a.s]:
 			w.event(event{at: e.at, name: "builtins.getattr", dynamic: true})
-		case a.kind == aObject && ok && k.kind == aStr && namespaces[a.s]:
-			out = out.plus(w.lookup(a.s, k.s))
-		case a.kind == aList && ok && k.kind == aNum:
-			if n := k.n; n < 0 {
-				k.n += int64(len(a.items))
-			}
-			if k.n >= 0 && k.n < int64(len(a.items)) {
-				out = out.plus(a.items[k.n])
-			}
+		case single && k.kind == aNum:
+			out = out.plus(element(a, k.n))
 		case a.kind == aList:
-			for _, item := range a.items[:min(len(a.items), maxRefs)] {
-				out = out.plus(item)
-			}
-		case (a.kind == aStr || a.kind == aBytes) && ok && k.kind == aNum:
-			if k.n < 0 {
-				k.n += int64(len(a.s))
-			}
-			if k.n >= 0 && k.n < int64(len(a.s)) {
-				if a.kind == aBytes {
-					out = out.plus(value{{kind: aNum, n: int64(a.s[k.n])}})
-				} else {
-					out = out.plus(str(a.s[k.n : k.n+1]))
-				}
-			}
+			out = out.plus(elements(a))
 		}
+	}
+	return out
+}
+
+// element returns the n-th element of a list or string, counted from its end if n is negative.
+func element(a atom, n int64) value {
+	size := int64(len(a.s))
+	if a.kind == aList {
+		size = int64(len(a.items))
+	}
+	if n < 0 {
+		n += size
+	}
+	switch {
+	case n < 0 || n >= size:
+		return nil
+	case a.kind == aList:
+		return a.items[n]
+	case a.kind == aBytes:
+		return value{{kind: aNum, n: int64(a.s[n])}}
+	case a.kind == aStr:
+		return str(a.s[n : n+1])
+	default:
+		return nil
+	}
+}
+
+// elements returns what any element of a list may be.
+func elements(a atom) value {
+	var out value
+	for _, item := range a.items[:min(len(a.items), maxRefs)] {
+		out = out.plus(item)
 	}
 	return out
 }

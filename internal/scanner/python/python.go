@@ -40,7 +40,7 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	}
 	j := &judge{sink: s}
 	text = j.decode(text)
-	tree, err := parse(text, 0)
+	tree, err := parse(text)
 	if f.Family == source.FamilyTorchScript {
 		j.torchScript(tree, err)
 		return ctx.Err()

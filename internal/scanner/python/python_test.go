@@ -150,7 +150,7 @@ func TestStandardLibraryIsRead(t *testing.T) {
 		t.Fatalf("only %d files", len(files))
 	}
 	for name, text := range files {
-		if _, err := parse(text, 0); err != nil {
+		if _, err := parse(text); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -173,7 +173,7 @@ func FuzzScan(f *testing.F) {
 		if diff := cmp.Diff(first.Threats(), again.Threats()); diff != "" {
 			t.Errorf("two scans differ: %s", diff)
 		}
-		if _, err := parse(text, 0); err != nil && first.Level() < threat.Suspicious {
+		if _, err := parse(text); err != nil && first.Level() < threat.Suspicious {
 			t.Errorf("a source that cannot be read is clean: %v", err)
 		}
 	})

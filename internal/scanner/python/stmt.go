@@ -5,11 +5,11 @@ import "slices"
 // maxFaults is how many statements that cannot be read are skipped before the rest of a source is given up.
 const maxFaults = 20
 
-// parse returns the tree of a source whose first byte has the given offset. Statements that cannot be read are skipped; the
+// parse returns the tree of a source. Statements that cannot be read are skipped; the
 // first fault is returned beside what was read.
-func parse(text string, base int64) ([]*stmt, error) {
-	tokens, lexErr := lex(text, base)
-	p := &parser{tokens: tokens, end: base + int64(len(text))}
+func parse(text string) ([]*stmt, error) {
+	tokens, lexErr := lex(text, 0)
+	p := &parser{tokens: tokens, end: int64(len(text))}
 	var first error
 	faults := 0
 	var out []*stmt

@@ -159,10 +159,10 @@ func (p *parser) until(text string) error {
 		if err != nil {
 			return err
 		}
-		switch {
-		case c == text[matched]:
+		switch c {
+		case text[matched]:
 			matched++
-		case c == text[0]: // "-->" may follow more dashes
+		case text[0]: // "-->" may follow more dashes
 			if matched != 2 || text[1] != c {
 				matched = 1
 			}
