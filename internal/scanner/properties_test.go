@@ -2,6 +2,7 @@ package scanner_test
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -89,6 +90,29 @@ func TestAnotherNameChangesNothing(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestWorkersChangeNothing scans one version of many files alone and in parallel.
+func TestWorkersChangeNothing(t *testing.T) {
+	v := version{}
+	for i, c := range scantest.PickleCases() {
+		for name, content := range c.Content() {
+			v[fmt.Sprintf("%d/%s", i, name)] = content
+		}
+	}
+	var reports []finding.Report
+	for _, workers := range []int{1, 8} {
+		in := v.input()
+		in.Workers = workers
+		r, err := scanner.New(source.DefaultLimits()).Scan(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports = append(reports, r)
+	}
+	if diff := cmp.Diff(reports[0], reports[1]); diff != "" {
+		t.Errorf("reports differ (-alone +in parallel):\n%s", diff)
 	}
 }
 
