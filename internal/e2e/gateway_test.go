@@ -62,8 +62,10 @@ type gateway struct {
 	data string
 	env  []string
 	wrap []string // a program, with its arguments, that runs the gateway
-	cmd  *exec.Cmd
 	log  *output
+
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when cmd has ended
 }
 
 // output is what a program has written so far.
@@ -129,23 +131,27 @@ func (g *gateway) start(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	g.cmd = cmd
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.url+"/readyz", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := plainHTTP.Do(req)
-		if err != nil {
-			continue
-		}
-		_ = resp.Body.Close()
-		if resp.StatusCode == http.StatusOK {
+	ended := make(chan struct{})
+	g.cmd, g.ended = cmd, ended
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // stop ends it, by a signal
+	}()
+	deadline := time.After(30 * time.Second)
+	for {
+		got, err := attempt(t.Context(), http.MethodGet, g.url+"/readyz", "")
+		if err == nil && got.status == http.StatusOK {
 			return
 		}
+		select {
+		case <-time.After(30 * time.Millisecond):
+			continue
+		case <-ended:
+		case <-deadline:
+			g.stop(syscall.SIGKILL)
+		}
+		t.Fatalf("the gateway did not become ready:\n%s", tail(g.log.String(), 12_000))
 	}
-	g.stop(syscall.SIGKILL)
-	t.Fatalf("the gateway did not become ready:\n%s", tail(g.log.String(), 12_000))
 }
 
 // stop sends the program a signal and waits for its end, which it is given twenty seconds for.
@@ -153,17 +159,12 @@ func (g *gateway) stop(how syscall.Signal) {
 	if g.cmd == nil {
 		return
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = g.cmd.Wait() // a signal ends it
-	}()
-	_ = g.cmd.Process.Signal(how)
+	_ = g.cmd.Process.Signal(how) // it may have ended by itself
 	select {
-	case <-ended:
+	case <-g.ended:
 	case <-time.After(20 * time.Second):
 		_ = g.cmd.Process.Kill()
-		<-ended
+		<-g.ended
 	}
 	g.cmd = nil
 }
