@@ -82,13 +82,7 @@ func (h *Hub) serveAPI(w http.ResponseWriter, r *http.Request, p string) {
 // serveRepo answers /api/<kind>/<p>.
 func (h *Hub) serveRepo(w http.ResponseWriter, r *http.Request, kind model.Kind, p string) {
 	segs := strings.Split(p, "/")
-	at := len(segs)
-	for i := 1; i <= 2 && i < len(segs); i++ {
-		if slices.Contains(verbs, segs[i]) {
-			at = i
-			break
-		}
-	}
+	at := h.idEnds(kind, segs)
 	if at > 2 {
 		refuse(w, http.StatusNotFound, "", "Sorry, we can't find the page you are looking for.")
 		return
@@ -107,6 +101,22 @@ func (h *Hub) serveRepo(w http.ResponseWriter, r *http.Request, kind model.Kind,
 		return
 	}
 	h.serveVerb(w, r, repo, verb, args)
+}
+
+// idEnds tells how many segments are a repository's id: up to a verb, or all. A repository of two segments that is there goes first,
+// since its name may be a verb too.
+func (h *Hub) idEnds(kind model.Kind, segs []string) int {
+	if len(segs) >= 2 {
+		if repo, _ := h.find(kind, segs[0]+"/"+segs[1]); repo != nil {
+			return 2
+		}
+	}
+	for i := 1; i <= 2 && i < len(segs); i++ {
+		if slices.Contains(verbs, segs[i]) {
+			return i
+		}
+	}
+	return len(segs)
 }
 
 // serveVerb answers what is asked of a repository that the asker may see.
