@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"modelgate/internal/hubtest"
+	"modelgate/internal/testenv"
 )
 
 // weights are bytes that no other test's models have, large enough to be read by range when scanned.
@@ -89,7 +90,8 @@ func TestBadDaysUpstream(t *testing.T) {
 
 func TestTheHubGoesAwayAndComesBack(t *testing.T) {
 	w := newWorld(t)
-	on, _ := through(t, w, "MODELGATE_HUGGINGFACE_BRANCH_TTL=1ms")
+	on, g := through(t, w, "MODELGATE_HUGGINGFACE_BRANCH_TTL=1ms")
+	scan := ask(t, "GET", on.fileURL(evilID, "pytorch_model.bin")).header.Get("X-Modelgate-Scan")
 	main := on.fileURL(modelID, "config.json")
 	pinned := on.endpoint + "/" + modelID + "/resolve/" + on.model.Head() + "/config.json"
 	for _, address := range []string{main, pinned} {
@@ -99,14 +101,33 @@ func TestTheHubGoesAwayAndComesBack(t *testing.T) {
 	}
 	w.Stop(hubtest.Main)
 	w.Stop(hubtest.CDN)
-	if got := ask(t, "GET", pinned); got.status != http.StatusOK || got.header.Get("X-HF-Warning") != "" {
-		t.Errorf("a pinned commit: %d %v", got.status, got.header)
+	for _, when := range []string{"at once", "after a restart"} {
+		if when == "after a restart" {
+			g.stop(syscall.SIGTERM)
+			g.start(t)
+		}
+		if got := ask(t, "GET", pinned); got.status != http.StatusOK || got.header.Get("X-HF-Warning") != "" {
+			t.Errorf("a pinned commit, %s: %d %v", when, got.status, got.header)
+		}
+		if got := ask(t, "GET", main); got.status != http.StatusOK || !strings.HasPrefix(got.header.Get("X-HF-Warning"), "modelgate; ") {
+			t.Errorf("a branch, %s: %d %v", when, got.status, got.header)
+		}
+		if got := ask(t, "GET", on.fileURL("tiny", "config.json")); got.status != http.StatusBadGateway || got.header.Get("X-Error-Message") == "" {
+			t.Errorf("what is not known, %s: %d %v", when, got.status, got.header)
+		}
+		if got := ask(t, "GET", on.fileURL(evilID, "pytorch_model.bin")); got.status != http.StatusForbidden || got.header.Get("X-Modelgate-Scan") != scan {
+			t.Errorf("the evil model, %s: %d %v", when, got.status, got.header)
+		}
 	}
-	if got := ask(t, "GET", main); got.status != http.StatusOK || !strings.HasPrefix(got.header.Get("X-HF-Warning"), "modelgate; ") {
-		t.Errorf("a branch: %d %v", got.status, got.header)
-	}
-	if got := ask(t, "GET", on.fileURL("tiny", "config.json")); got.status != http.StatusBadGateway || got.header.Get("X-Error-Message") == "" {
-		t.Errorf("what is not known: %d %v", got.status, got.header)
+	var cached map[string]any // a user's whole snapshot, of what the gate has seen of it
+	newClient(t, on.endpoint).python(t, testenv.Hub24, "download.py", &cached, []labelled{
+		{"pinned", arguments{"repo_id": modelID, "filename": "config.json", "revision": on.model.Head()}},
+		{"main", arguments{"repo_id": modelID, "filename": "config.json"}},
+	})
+	for label, got := range cached {
+		if got != on.contents[modelID]["config.json"].SHA256() {
+			t.Errorf("%s: %v", label, got)
+		}
 	}
 	if err := w.Resume(hubtest.Main); err != nil {
 		t.Fatal(err)

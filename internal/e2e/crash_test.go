@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -67,4 +69,55 @@ func TestWhatWasToldBeforeAKillIsOnRecordAfterIt(t *testing.T) {
 			t.Errorf("%s: %d %.200s", id, got.status, got.header.Get("X-Error-Message"))
 		}
 	}
+}
+
+func TestClientsResumeWhatAKillCut(t *testing.T) {
+	w := newWorld(t)
+	on, g := through(t, w)
+	for i, env := range hubs {
+		id := fmt.Sprintf("org/cut%d", i)
+		content := hubtest.Safetensors(12<<20, uint64(900+i))
+		w.add(id, hubtest.Files{"model.safetensors": content}, w.AddModel)
+		slow := w.Inject(hubtest.Fault{Host: hubtest.CDN, Path: id, Rate: 6 << 20})
+		c := newClient(t, on.endpoint, "HF_HUB_DOWNLOAD_TIMEOUT=3")
+		killed := make(chan bool)
+		go func() {
+			defer close(killed)
+			for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+				if partly(filepath.Join(c.home, "hf")) {
+					g.stop(syscall.SIGKILL)
+					killed <- true
+					return
+				}
+			}
+		}()
+		var got map[string]string
+		input := []labelled{{"file", arguments{"repo_id": id, "filename": "model.safetensors"}}}
+		c.python(t, env, "download.py", &got, input)
+		if !<-killed || got["file"] == content.SHA256() {
+			t.Errorf("%s: the kill came too late: %v", env, got)
+		}
+		slow.Remove()
+		if g.cmd == nil {
+			g.start(t)
+		}
+		c.python(t, env, "download.py", &got, input)
+		if got["file"] != content.SHA256() {
+			t.Errorf("%s: %v", env, got)
+		}
+	}
+}
+
+// partly tells whether a download has begun in a user's cache: some bytes of it are there.
+func partly(cache string) bool {
+	found, err := filepath.Glob(filepath.Join(cache, "hub", "*", "blobs", "*.incomplete"))
+	if err != nil {
+		return false
+	}
+	for _, f := range found {
+		if st, err := os.Stat(f); err == nil && st.Size() > 1<<20 {
+			return true
+		}
+	}
+	return false
 }
