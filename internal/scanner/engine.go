@@ -175,6 +175,11 @@ func (e *Engine) file(ctx context.Context, in Input, f model.File, whole *source
 		}
 	}
 	content, err := in.Open(ctx, f)
+	if errors.Is(err, source.ErrChanged) {
+		named.Report = finding.FileReport{Digest: f.Digest, Size: f.Size, Formats: []string{NotModel}, Coverage: finding.Analysed, Scanner: e.version}
+		named.Context = []finding.Finding{changed()}
+		return named, nil
+	}
 	if err != nil {
 		return named, fmt.Errorf("open: %w", err)
 	}
@@ -237,29 +242,28 @@ func (e *Engine) bytes(ctx context.Context, f model.File, content source.Content
 		}
 	}
 	s := newScan(e, f.Path, whole.For(size))
-	if err := s.stream(ctx, reader); err != nil {
+	err = s.stream(ctx, reader)
+	switch {
+	case errors.Is(err, source.ErrChanged):
+		out.mismatch = append(out.mismatch, changed())
+	case err != nil:
 		return judged{}, err
 	}
 	out.report = s.finish(f.Digest, size)
-	if b, ok := content.(interface{ Blocks() map[int64][32]byte }); ok {
-		out.report.Blocks = blocks(b.Blocks(), size)
+	if b, ok := content.(interface{ Blocks() []finding.Block }); ok {
+		out.report.Blocks = b.Blocks()
 	}
 	out.lasting = len(out.mismatch) == 0 && !s.fleeting
 	return out, nil
+}
+
+// changed says that a file did not give what was announced, or not the same bytes twice.
+func changed() finding.Finding {
+	return mismatch("The bytes that came are not those that were announced, or other bytes came the second time.")
 }
 
 func mismatch(description string) finding.Finding {
 	f := finding.New(threat.MGFMT408, -1, description)
 	f.Role = finding.RoleStructure
 	return f
-}
-
-// blocks puts remembered hashes in the order of the file.
-func blocks(sums map[int64][32]byte, size int64) []finding.Block {
-	out := make([]finding.Block, 0, len(sums))
-	for off, sum := range sums {
-		out = append(out, finding.Block{Offset: off, Size: min(source.BlockSize, size-off), SHA256: hex.EncodeToString(sum[:])})
-	}
-	slices.SortFunc(out, func(a, b finding.Block) int { return cmp.Compare(a.Offset, b.Offset) })
-	return out
 }

@@ -125,8 +125,8 @@ func (w *shapeWalk) str() error {
 		}
 		escaped = c == '\\' && !escaped
 	}
-	var s string
-	if limit == 0 || json.Unmarshal(kept, &s) != nil {
+	s, ok := unquote(kept)
+	if !ok {
 		return nil
 	}
 	if !w.named {
@@ -135,6 +135,12 @@ func (w *shapeWalk) str() error {
 		w.keys[w.key] = s[:min(len(s), maxValueHead)]
 	}
 	return nil
+}
+
+// unquote decodes a string of JSON.
+func unquote(quoted []byte) (s string, ok bool) {
+	ok = json.Unmarshal(quoted, &s) == nil
+	return s, ok
 }
 
 // jsonFormats are known by the keys of their outermost object.

@@ -1,14 +1,20 @@
 package source
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"hash/maphash"
 	"io"
-	"maps"
+	"slices"
 	"sync"
+
+	"modelgate/internal/finding"
 )
 
 // BlockSize is the unit in which Ranges fetches, keeps and remembers bytes. Blocks start at multiples of it; only the last
@@ -33,8 +39,9 @@ type RangeFetcher interface {
 // small file is fetched at once, the first request for the end of a file brings the whole of what File.Tail asks for, and
 // who reads on from block to block gets twice as many each time.
 //
-// It remembers the SHA-256 of every block that it was given, so that a later download of the whole file can be held to
-// what was scanned; a block that is fetched again and is not what it was is an error that wraps ErrChanged.
+// It remembers the SHA-256 of what it was given, in runs of blocks that came one after the other, so that a later download of
+// the whole file can be held to what was scanned; a block that is fetched again and is not what it was is an error that
+// wraps ErrChanged.
 //
 // Ranges is safe for concurrent use: no block is fetched twice at the same time.
 type Ranges struct {
@@ -45,9 +52,11 @@ type Ranges struct {
 	mu       sync.Mutex
 	blocks   map[int64]*list.Element // of *block by number
 	recent   *list.List              // most recently used first
-	sums     map[int64][32]byte      // by offset
-	next     int64                   // number of the block after those fetched last
-	ahead    int64                   // blocks to fetch if next is wanted
+	seed     maphash.Seed
+	seen     map[int64]uint64 // hash of each block that came, by number
+	runs     []*run
+	next     int64 // number of the block after those fetched last
+	ahead    int64 // blocks to fetch if next is wanted
 	requests int64
 	fetched  int64
 }
@@ -57,6 +66,15 @@ type block struct {
 	bytes  []byte
 }
 
+// run is a sequence of blocks that came in order, and the hash of all of them.
+type run struct {
+	off, size int64
+	sum       hash.Hash
+}
+
+// maxRun bounds a run, in bytes: whoever is given the whole file later waits for the comparison of each.
+const maxRun = 4 << 20
+
 // ErrChanged is wrapped when a remote file does not give the same bytes twice.
 var ErrChanged = errors.New("remote file changed while it was read")
 
@@ -65,7 +83,7 @@ var ErrChanged = errors.New("remote file changed while it was read")
 func NewRanges(ctx context.Context, fetcher RangeFetcher, size int64) *Ranges {
 	return &Ranges{
 		ctx: ctx, fetcher: fetcher, size: max(0, size), blocks: map[int64]*list.Element{}, recent: list.New(),
-		sums: map[int64][32]byte{}, next: -1,
+		seed: maphash.MakeSeed(), seen: map[int64]uint64{}, next: -1,
 	}
 }
 
@@ -183,11 +201,15 @@ var errShortRange = errors.New("answer is shorter than the range")
 
 // keep remembers the hash of a block and puts it into memory in place of the one that was used least recently.
 func (r *Ranges) keep(b *block) error {
-	sum := sha256.Sum256(b.bytes)
-	if before, ok := r.sums[b.number*BlockSize]; ok && before != sum {
+	sum := maphash.Bytes(r.seed, b.bytes)
+	before, again := r.seen[b.number]
+	if again && before != sum {
 		return fmt.Errorf("block at %d: %w", b.number*BlockSize, ErrChanged)
 	}
-	r.sums[b.number*BlockSize] = sum
+	if !again {
+		r.seen[b.number] = sum
+		r.extend(b)
+	}
 	if e, ok := r.blocks[b.number]; ok {
 		e.Value = b
 		r.recent.MoveToFront(e)
@@ -203,12 +225,28 @@ func (r *Ranges) keep(b *block) error {
 	return nil
 }
 
-// Blocks returns the SHA-256 of each block that was fetched, by its offset. A block has BlockSize bytes, or those that remain
-// up to the end of the file.
-func (r *Ranges) Blocks() map[int64][32]byte {
+// extend adds a block that came for the first time to the run that ends where it begins, or begins one.
+func (r *Ranges) extend(b *block) {
+	off := b.number * BlockSize
+	i := len(r.runs) - 1
+	if i < 0 || r.runs[i].off+r.runs[i].size != off || r.runs[i].size >= maxRun {
+		r.runs = append(r.runs, &run{off: off, sum: sha256.New()})
+		i++
+	}
+	r.runs[i].sum.Write(b.bytes)
+	r.runs[i].size += int64(len(b.bytes))
+}
+
+// Blocks returns what was fetched, in the order of the file and without overlaps, with the SHA-256 of each piece.
+func (r *Ranges) Blocks() []finding.Block {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return maps.Clone(r.sums)
+	out := make([]finding.Block, 0, len(r.runs))
+	for _, run := range r.runs {
+		out = append(out, finding.Block{Offset: run.off, Size: run.size, SHA256: hex.EncodeToString(run.sum.Sum(nil))})
+	}
+	slices.SortFunc(out, func(a, b finding.Block) int { return cmp.Compare(a.Offset, b.Offset) })
+	return out
 }
 
 // Cost tells how many requests were made and how many bytes came.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"modelgate/internal/finding"
 	"modelgate/internal/scanner/source"
 )
 
@@ -127,12 +131,32 @@ func TestRangesRememberTheHashOfEachBlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := r.Blocks()
-	want := map[int64][32]byte{
-		0:       sha256.Sum256(content[:source.BlockSize]),
-		2 << 20: sha256.Sum256(content[2<<20:]),
+	want := []finding.Block{sum(content, 0, source.BlockSize), sum(content, 2<<20, 5)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
-	if len(got) != len(want) || got[0] != want[0] || got[2<<20] != want[2<<20] {
-		t.Errorf("blocks %v, want those at 0 and %d", got, 2<<20)
+}
+
+// sum is what is to be remembered of n bytes at off.
+func sum(content []byte, off, n int64) finding.Block {
+	s := sha256.Sum256(content[off : off+n])
+	return finding.Block{Offset: off, Size: n, SHA256: hex.EncodeToString(s[:])}
+}
+
+func TestRangesRememberAWholeFileInFewPieces(t *testing.T) {
+	content := pattern(9<<20 + 5)
+	r := source.NewRanges(t.Context(), &remote{content: content}, int64(len(content)))
+	for off := int64(0); off < int64(len(content)); off += 1 << 20 {
+		if _, err := r.ReadAt(make([]byte, min(1<<20, int64(len(content))-off)), off); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.ReadAt(make([]byte, 10), 100); err != nil { // again, which adds nothing
+		t.Fatal(err)
+	}
+	want := []finding.Block{sum(content, 0, 4<<20), sum(content, 4<<20, 4<<20), sum(content, 8<<20, 1<<20+5)}
+	if diff := cmp.Diff(want, r.Blocks()); diff != "" {
+		t.Error(diff)
 	}
 }
 
