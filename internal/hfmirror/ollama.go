@@ -133,7 +133,9 @@ func (d *Door) serveBlob(x *exchange) error {
 	if x.Method == http.MethodHead {
 		return d.head(x, p)
 	}
-	return d.get(x, p)
+	h := d.hold(x)
+	defer h.end()
+	return d.get(x, p, h)
 }
 
 // serveDerived answers with what the Hub made of a repository for ollama: the chat template, parameters, the licence. It is no

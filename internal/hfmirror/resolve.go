@@ -1,6 +1,8 @@
 package hfmirror
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -8,6 +10,7 @@ import (
 	"strings"
 
 	"modelgate/internal/model"
+	"modelgate/internal/upstream"
 	"modelgate/internal/upstream/hub"
 )
 
@@ -19,7 +22,12 @@ type place struct {
 
 // serveFile answers HEAD and GET of a file. HEAD needs the Hub's metadata only and never waits for a verdict.
 func (d *Door) serveFile(x *exchange) error {
+	h := d.hold(x)
+	defer h.end()
 	p, err := d.find(x)
+	if x.Method != http.MethodHead && limited(err) {
+		p, err = d.findPatiently(x, h)
+	}
 	if err != nil {
 		return err
 	}
@@ -29,7 +37,33 @@ func (d *Door) serveFile(x *exchange) error {
 	if x.Method == http.MethodHead {
 		return d.head(x, p)
 	}
-	return d.get(x, p)
+	return d.get(x, p, h)
+}
+
+// limited tells whether an error says that the Hub's quota is used up.
+func limited(err error) bool {
+	var refused *hub.Error
+	return errors.As(err, &refused) && refused.Status == http.StatusTooManyRequests
+}
+
+// findPatiently is find for whoever can wait until the Hub's quota is renewed, as long as for a verdict.
+func (d *Door) findPatiently(x *exchange, h *hold) (p place, err error) {
+	request := x.Request
+	defer func() { x.Request = request }()
+	ctx, cancel := context.WithCancel(upstream.WithPatience(request.Context(), d.Hold))
+	defer cancel()
+	x.Request = request.WithContext(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p, err = d.find(x)
+	}()
+	if held := h.wait(done); held != nil {
+		cancel()
+		<-done
+		return place{}, fmt.Errorf("wait for the Hub's quota: %w", held)
+	}
+	return p, err
 }
 
 // find learns which file of which commit is meant, and whether this caller may know of it.

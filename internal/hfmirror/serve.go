@@ -21,9 +21,7 @@ import (
 const quarantineWithin = 30 * time.Second
 
 // get answers GET of a file: the verdict, then the bytes that were judged.
-func (d *Door) get(x *exchange, p place) error {
-	h := d.hold(x)
-	defer h.end()
+func (d *Door) get(x *exchange, p place, h *hold) error {
 	req := d.request(x, p.rev, x.path)
 	v, err := d.judge(x, req, h)
 	if err != nil {
