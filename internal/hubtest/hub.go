@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"modelgate/internal/model"
@@ -99,7 +99,7 @@ func Start(opts Options) (*Hub, error) {
 		return nil, err
 	}
 	if h.cdn, err = listen(opts.Content, h.around(CDN, http.HandlerFunc(h.serveCDN))); err != nil {
-		h.main.stop()
+		h.main.close()
 		return nil, err
 	}
 	h.URL, h.CDNURL = "http://"+h.main.addr, "http://"+h.cdn.addr
@@ -108,8 +108,8 @@ func Start(opts Options) (*Hub, error) {
 
 // Close stops both servers and cuts every connection.
 func (h *Hub) Close() {
-	h.main.stop()
-	h.cdn.stop()
+	h.main.close()
+	h.cdn.close()
 }
 
 // Stop takes a server away: connections are cut, new ones refused. Start it again with Resume.
@@ -215,16 +215,17 @@ type server struct {
 	addr    string
 	handler http.Handler
 
-	mu  sync.Mutex
-	srv *http.Server
-	end chan struct{}
+	mu   sync.Mutex
+	srv  *http.Server
+	end  chan struct{}
+	held int // socket that holds the address while nobody listens, or -1
 }
 
 func listen(addr string, handler http.Handler) (*server, error) {
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
-	s := &server{addr: addr, handler: handler}
+	s := &server{addr: addr, handler: handler, held: -1}
 	if err := s.start(); err != nil {
 		return nil, err
 	}
@@ -237,11 +238,12 @@ func (s *server) start() error {
 	if s.srv != nil {
 		return nil
 	}
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", s.addr)
+	l, err := shared().Listen(context.Background(), "tcp", s.addr)
 	if err != nil {
 		return fmt.Errorf("listen as stand-in hub: %w", err)
 	}
 	s.addr = l.Addr().String()
+	s.free()
 	srv := &http.Server{Handler: s.handler, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
 	end := make(chan struct{})
 	s.srv, s.end = srv, end
@@ -252,13 +254,30 @@ func (s *server) start() error {
 	return nil
 }
 
+// stop makes the address refuse connections. The address stays ours meanwhile, so that nobody else answers there.
 func (s *server) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.srv == nil {
 		return
 	}
+	s.held = hold(s.addr)
 	_ = s.srv.Close()
 	<-s.end
 	s.srv = nil
+}
+
+// close gives the address back.
+func (s *server) close() {
+	s.stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free()
+}
+
+func (s *server) free() {
+	if s.held >= 0 {
+		_ = syscall.Close(s.held)
+	}
+	s.held = -1
 }
