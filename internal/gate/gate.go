@@ -55,6 +55,8 @@ type Request struct {
 	GroupUUID uuid.UUID
 	// Path is the file that is about to be served. Versions that are judged file by file need it.
 	Path string
+	// Digest is that of the bytes that are about to be served, if it is known: a verdict is one on the bytes that were judged.
+	Digest model.Digest
 	// ByFile makes the version be judged file by file: datasets and spaces.
 	ByFile            bool
 	Origin            Origin
@@ -353,6 +355,15 @@ func (g *Gate) recorded(ctx context.Context, req Request, group ruledGroup, k ke
 	if !ok || s.CreatedAt.Before(since) {
 		return record{}, false, nil
 	}
+	if !byFile {
+		rows, _, err := g.store.Files(ctx, s.UUID, store.FileFilter{Recursive: true, OnlyFiles: true})
+		if err != nil {
+			return record{}, false, fmt.Errorf("read the files of scan %s: %w", s.UUID, err)
+		}
+		for _, row := range rows {
+			s.Files = append(s.Files, row.ScanFile)
+		}
+	}
 	r := recordOf(s)
 	g.cache.PutVerdict(ctx, key, r.encode())
 	return r, true, nil
@@ -365,9 +376,11 @@ func (g *Gate) recordedFile(path string) func(context.Context, store.VerdictKey)
 		if err != nil || !ok {
 			return model.Scan{}, false, err
 		}
-		if _, ok, err = g.store.FileOf(ctx, s.UUID, path); err != nil || !ok {
+		file, ok, err := g.store.FileOf(ctx, s.UUID, path)
+		if err != nil || !ok {
 			return model.Scan{}, false, err
 		}
+		s.Files = []model.ScanFile{file}
 		if s.Evaluations, err = g.store.ViolationsOf(ctx, s.UUID, path); err != nil {
 			return model.Scan{}, false, err
 		}

@@ -427,6 +427,28 @@ func TestQuarantineBlocksAVersionThatPassed(t *testing.T) {
 	}
 }
 
+func TestAVerdictIsOneOnTheBytesThatWereJudged(t *testing.T) {
+	dir := t.TempDir()
+	h := open(t, dir, func(c *Config) { c.OnErrorAllow = true })
+	o := newOrigin(map[string]string{"config.json": good})
+	ask := func(h house, path, content string) model.Outcome {
+		req := request(o, path)
+		req.Digest = fileOf(path, content).Digest
+		return check(t, h, req).Outcome
+	}
+	for name, at := range map[string]house{"fresh": h, "after a restart": open(t, dir, nil)} {
+		if got := ask(at, "config.json", good); got != model.Allowed {
+			t.Errorf("%s, the file that was judged: %s", name, got)
+		}
+		if got := ask(at, "config.json", evil); got != model.Errored {
+			t.Errorf("%s, other bytes under its name: %s", name, got)
+		}
+		if got := ask(at, "hidden.bin", evil); got != model.Errored {
+			t.Errorf("%s, a file that was not listed: %s", name, got)
+		}
+	}
+}
+
 func TestOrderedScansAreRecordedEachTime(t *testing.T) {
 	h := open(t, t.TempDir(), nil)
 	o := newOrigin(map[string]string{"config.json": good, "model.bin": evil})

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"modelgate/internal/finding"
 	"modelgate/internal/model"
 	"modelgate/internal/threat"
@@ -38,11 +36,11 @@ func (g *Gate) Quarantine(ctx context.Context, req Request, reason string) error
 	k := g.keys(req, group)
 	g.cache.ForgetVerdict(ctx, k.version)
 	g.cache.ForgetVerdict(ctx, k.file)
-	g.log("version quarantined: "+req.Version.String()+": "+req.Path+": "+reason, uuid.Nil, nil)
 	sc := scanning{gate: g, req: req, group: group, keys: k}
 	if err := sc.announce(ctx, req.ByFile); err != nil {
 		return err
 	}
+	g.log("version quarantined: "+req.Version.String()+": "+req.Path+": "+reason, sc.scan.UUID, nil)
 	if err := sc.record(ctx); err != nil {
 		return err
 	}

@@ -23,6 +23,8 @@ type record struct {
 	Files map[string][]FailedRule `json:"files,omitempty"`
 	// Reason is why a scan ended as ERROR.
 	Reason string `json:"reason,omitempty"`
+	// Listing are the digests of the files that were judged, by path: no other bytes have this verdict.
+	Listing map[string]model.Digest `json:"listing,omitempty"`
 }
 
 func (r record) encode() []byte {
@@ -50,6 +52,12 @@ func decodeRecord(text []byte) (record, bool) {
 // recordOf condenses a settled scan.
 func recordOf(s model.Scan) record {
 	r := record{Scan: s.UUID, Group: s.GroupName, Outcome: s.Outcome, Reason: s.ErrorMessage, Whole: s.Outcome == model.Errored}
+	if len(s.Files) > 0 {
+		r.Listing = make(map[string]model.Digest, len(s.Files))
+		for _, f := range s.Files {
+			r.Listing[f.Path] = f.Digest
+		}
+	}
 	for _, e := range s.Evaluations {
 		if e.Result == model.Passed {
 			continue
@@ -92,6 +100,11 @@ func (r *record) addFiles(e model.Evaluation) {
 // verdict is what the record says to a request.
 func (g *Gate) verdict(req Request, r record) Verdict {
 	v := Verdict{Scan: r.Scan, Version: req.Version, Group: r.Group, Outcome: r.Outcome, Failed: r.Failed}
+	if r.Outcome != model.Errored && req.Digest != "" && r.Listing[req.Path] != req.Digest {
+		v.Outcome, v.Failed = model.Errored, nil
+		v.Message = fmt.Sprintf("Blocked by modelgate: %s of %s is not what was judged; scan %s", req.Path, req.Version, r.Scan)
+		return v
+	}
 	switch r.Outcome {
 	case model.Blocked:
 		if g.enforceFile && !r.Whole && req.Path != "" {

@@ -23,6 +23,7 @@ const quarantineWithin = 30 * time.Second
 // get answers GET of a file: the verdict, then the bytes that were judged.
 func (d *Door) get(x *exchange, p place, h *hold) error {
 	req := d.request(x, p.rev, x.path)
+	req.Digest = p.info.Digest
 	v, err := d.judge(x, req, h)
 	if err != nil {
 		d.record(x, p)
