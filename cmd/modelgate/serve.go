@@ -76,7 +76,8 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, t termina
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: stdlog.New(warnings{log}, "", 0),
+		ConnContext: withConnection,
+		ErrorLog:    stdlog.New(warnings{log}, "", 0),
 	}
 	welcome(t.out, cfg, listener.Addr())
 	failed := make(chan error, 1)
@@ -107,7 +108,7 @@ func (a *app) handler() (http.Handler, error) {
 		Hub: a.hub, Gate: a.gate, Blobs: a.blobs, Origin: a.origin,
 		Record: a.store.RecordDownload, Log: a.log,
 		Endpoint: a.config.HuggingFace.Endpoint, PublicURL: a.config.PublicURL,
-		BlockMetadata: a.config.HuggingFace.BlockMetadata, Hold: a.config.Scan.Hold.Std(), Registerer: a.metrics,
+		BlockMetadata: a.config.HuggingFace.BlockMetadata, Hold: a.config.Scan.Hold.Std(), Bulk: cork, Registerer: a.metrics,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the Hub's door: %w", err)

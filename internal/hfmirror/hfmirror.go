@@ -103,6 +103,9 @@ type Config struct {
 	// Patience is how long the Hub may take to answer an API request; 0 is 10 s for routes that are not known, 60 s for others.
 	Patience time.Duration
 
+	// Bulk is told before many bytes of a file leave; what it returns is called when they have left. nil tells nobody.
+	Bulk func(ctx context.Context) (done func())
+
 	Registerer prometheus.Registerer // nil: no metrics
 }
 

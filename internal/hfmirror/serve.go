@@ -152,6 +152,9 @@ func (d *Door) send(x *exchange, p place, v gate.Verdict, c *content) error {
 		d.small.put(p.info.Digest, whole)
 		d.sendWhole(x, p, v, whole)
 	case file != nil:
+		if d.Bulk != nil {
+			defer d.Bulk(x.Context())()
+		}
 		d.bytesHeader(x, p, v)
 		http.ServeContent(x.out, x.Request, "", time.Time{}, file)
 	default:

@@ -257,7 +257,7 @@ func (s Scan) Summary() (failed, passed, total int) {
 	return failed, passed, len(s.Evaluations)
 }
 
-// Download is one request for bytes that the gate answered.
+// Download is a request for bytes that the gate answered, or several of the same client for the same bytes within a moment.
 type Download struct {
 	Time    time.Time `json:"time"`
 	Version Version   `json:"version"`
@@ -267,8 +267,10 @@ type Download struct {
 	Outcome Outcome   `json:"outcome"` // ALLOWED, or BLOCKED for a refusal
 	Client  string    `json:"client"`  // user agent, cut to 200 bytes
 	Who     string    `json:"who"`     // account or remote address
-	Bytes   int64     `json:"bytes"`   // sent
+	Bytes   int64     `json:"bytes"`   // sent, by all requests
 	Door    string    `json:"door"`
+	// Requests is how many requests this stands for; the time is that of the first.
+	Requests int `json:"requests"`
 }
 
 // VersionUUID names the content of a version under the name of its model: the same bytes under one name have one UUID, whatever

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -134,11 +135,38 @@ func TestTwoProcessesOpenOneRecord(t *testing.T) {
 	}
 }
 
+func TestRequestsOfAMomentForTheSameBytesBecomeOneRow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "record.db")
+	s := open(t, path)
+	for range 16 {
+		s.RecordDownload(model.Download{Path: "model.bin", Who: "one", Bytes: 10})
+	}
+	s.RecordDownload(model.Download{Path: "model.bin", Who: "another", Bytes: 10})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	defer s.Close()
+	rows, _, err := s.Downloads(t.Context(), store.DownloadFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests, bytes := map[string]int{}, map[string]int64{}
+	for _, d := range rows {
+		requests[d.Who] += d.Requests
+		bytes[d.Who] += d.Bytes
+	}
+	// The batch may have been written in between, so there may be more rows than two; nothing is lost.
+	if len(rows) >= 17 || requests["one"] != 16 || bytes["one"] != 160 || requests["another"] != 1 {
+		t.Errorf("%d rows, requests %v, bytes %v", len(rows), requests, bytes)
+	}
+}
+
 func TestCloseWritesWhatIsBuffered(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "record.db")
 	s := open(t, path)
-	for range 700 {
-		s.RecordDownload(model.Download{})
+	for i := range 700 {
+		s.RecordDownload(model.Download{Path: strconv.Itoa(i)})
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

@@ -41,15 +41,18 @@ func newDownloads(insert func([]model.Download) error) *downloads {
 	return d
 }
 
-// run gathers a batch and writes it, until the queue is closed. What cannot be written is dropped and counted.
+// run gathers a batch and writes it, until the queue is closed. Requests of one client for the same bytes within a batch become
+// one row: clients fetch a file in many ranges. What cannot be written is dropped and counted.
 func (d *downloads) run() {
 	defer close(d.done)
 	batch := make([]model.Download, 0, downloadBatch)
+	rows := map[model.Download]int{} // what makes downloads the same -> place in the batch
 	flush := func() {
 		if len(batch) > 0 && d.insert(batch) != nil {
 			d.dropped.Add(int64(len(batch)))
 		}
 		batch = batch[:0]
+		clear(rows)
 	}
 	tick := time.NewTicker(downloadDelay)
 	defer tick.Stop()
@@ -60,6 +63,14 @@ func (d *downloads) run() {
 				flush()
 				return
 			}
+			same := row
+			same.Time, same.Bytes, same.Requests = time.Time{}, 0, 0
+			if i, ok := rows[same]; ok {
+				batch[i].Requests += row.Requests
+				batch[i].Bytes += row.Bytes
+				continue
+			}
+			rows[same] = len(batch)
 			if batch = append(batch, row); len(batch) == downloadBatch {
 				flush()
 			}
@@ -99,6 +110,7 @@ func (s *Store) RecordDownload(d model.Download) {
 	if d.Time.IsZero() {
 		d.Time = now()
 	}
+	d.Requests = max(1, d.Requests)
 	d.Client = strings.ToValidUTF8(d.Client[:min(len(d.Client), maxClient)], "")
 	s.downloads.add(d)
 }
@@ -109,7 +121,7 @@ const maxClient = 200
 // DroppedDownloads counts the downloads that were not recorded since the start.
 func (s *Store) DroppedDownloads() int64 { return s.downloads.dropped.Load() }
 
-const downloadColumns = "at, source, kind, name, revision, path, digest, scan_uuid, outcome, client, who, bytes, door"
+const downloadColumns = "at, source, kind, name, revision, path, digest, scan_uuid, outcome, client, who, bytes, door, requests"
 
 func (s *Store) insertDownloads(batch []model.Download) error {
 	ctx, cancel := context.WithTimeout(context.Background(), downloadPatience)
@@ -138,14 +150,14 @@ const downloadsAtOnce = 20
 
 // insertDownloads is the statement that writes n downloads.
 func insertDownloads(n int) string {
-	row := "(" + placeholders(13) + ")"
+	row := "(" + placeholders(14) + ")"
 	return "INSERT INTO downloads (" + downloadColumns + ") VALUES " + row + strings.Repeat(", "+row, n-1)
 }
 
 func downloadRow(d model.Download) []any {
 	return []any{
 		stamp(d.Time), d.Version.Source, d.Version.Kind, d.Version.Name, d.Version.Revision, d.Path,
-		d.Digest, d.Scan, d.Outcome, d.Client, d.Who, d.Bytes, d.Door,
+		d.Digest, d.Scan, d.Outcome, d.Client, d.Who, d.Bytes, d.Door, d.Requests,
 	}
 }
 
@@ -174,7 +186,7 @@ func (s *Store) Downloads(ctx context.Context, f DownloadFilter) ([]model.Downlo
 	rows, err := rowsOf(ctx, s.reader, func(r *sql.Rows) (d model.Download, err error) {
 		var at int64
 		err = r.Scan(&at, &d.Version.Source, &d.Version.Kind, &d.Version.Name, &d.Version.Revision, &d.Path, &d.Digest, &d.Scan,
-			&d.Outcome, &d.Client, &d.Who, &d.Bytes, &d.Door)
+			&d.Outcome, &d.Client, &d.Who, &d.Bytes, &d.Door, &d.Requests)
 		d.Time = unstamp(at)
 		return d, err
 	}, "SELECT "+downloadColumns+" FROM downloads"+where+" ORDER BY at DESC, id DESC"+page(f.Limit, f.Skip), args...)

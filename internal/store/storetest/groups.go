@@ -194,6 +194,7 @@ func downloads(t *testing.T, s *store.Store) {
 	if err != nil || total != 1 {
 		t.Fatalf("%d downloads of the scan, %v", total, err)
 	}
+	want.Requests = 1
 	if diff := cmp.Diff(want, got[0]); diff != "" {
 		t.Errorf("download (-want +got):\n%s", diff)
 	}

@@ -197,7 +197,8 @@ CREATE TABLE downloads (
     client    TEXT    NOT NULL,
     who       TEXT    NOT NULL,
     bytes     INTEGER NOT NULL,
-    door      TEXT    NOT NULL
+    door      TEXT    NOT NULL,
+    requests  INTEGER NOT NULL
 );
 CREATE INDEX downloads_by_time ON downloads (at);
 CREATE INDEX downloads_by_model ON downloads (name, at);
