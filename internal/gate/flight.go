@@ -143,6 +143,9 @@ func (g *Gate) awaitOther(ctx context.Context, sc *scanning, key string, byFile 
 		if r, ok, err := g.recorded(ctx, sc.req, sc.group, sc.keys); err == nil && ok {
 			return r, false, nil
 		}
+		if large, err := g.byFile(ctx, sc.req); err == nil && large && !byFile {
+			return record{}, true, nil
+		}
 		lease, _ := g.cache.Lock(ctx, key, sc.scan.UUID.String(), lockTTL)
 		if lease == nil {
 			continue

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
@@ -513,5 +514,49 @@ func TestClosingTheGateSettlesWhatRuns(t *testing.T) {
 	}
 	if s, err := h.store.Scan(t.Context(), ticket.Scan); err != nil || s.Outcome != model.Errored {
 		t.Errorf("recorded as %s, %v", s.Outcome, err)
+	}
+}
+
+func TestGatewaysThatShareRedisMakeOneScan(t *testing.T) {
+	redis := miniredis.RunT(t)
+	dir := t.TempDir() // one record, as gateways at scale have one database
+	shared := func() house {
+		return open(t, dir, func(c *Config) {
+			cache, err := verdictcache.Open(context.Background(), verdictcache.Options{URL: "redis://" + redis.Addr()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = cache.Close() })
+			c.Cache = cache
+		})
+	}
+	for name, files := range map[string]map[string]string{
+		"a model":                        {"config.json": good},
+		"a repository of too many files": {"config.json": good + " ", "b": "b", "c": "c", "d": "d", "e": "e", "f": "f"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one, two := shared(), shared()
+			o := newOrigin(files)
+			o.wait = make(chan struct{})
+			req := request(o, "config.json")
+			req.Version.Name = "org/" + uuid.NewString()
+			first, err := one.Check(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			second, err := two.Check(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			close(o.wait)
+			for _, ticket := range []*Ticket{first, second} {
+				if v, err := ticket.Verdict(t.Context()); err != nil || v.Outcome != model.Allowed || v.Scan != first.Scan {
+					t.Errorf("%+v, %v; want scan %s", v, err, first.Scan)
+				}
+			}
+			if n := o.opened.Load(); n != 1 {
+				t.Errorf("%d files were read", n)
+			}
+		})
 	}
 }
