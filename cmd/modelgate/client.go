@@ -65,7 +65,7 @@ func connectAlone(ctx context.Context, g *globals, t terminal) (*client, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &client{http: &http.Client{Transport: inProcess{a.api()}}, base: "http://modelgate/aims", alone: a}, nil
+	return &client{http: &http.Client{Transport: inProcess{a.api(progress(g, t))}}, base: "http://modelgate/aims", alone: a}, nil
 }
 
 func (c *client) close() error {

@@ -124,6 +124,9 @@ func (c *scanCommand) scan(ctx context.Context, cl *client, g *globals, t termin
 	if err != nil {
 		return err
 	}
+	if cl.alone == nil && !g.Silent {
+		fmt.Fprintf(t.err, "scan %s\n", id)
+	}
 	outcome, err := c.await(ctx, cl, id)
 	if err != nil {
 		return err

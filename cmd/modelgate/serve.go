@@ -21,6 +21,7 @@ import (
 
 	"modelgate/internal/api"
 	"modelgate/internal/config"
+	"modelgate/internal/finding"
 	"modelgate/internal/gate"
 	"modelgate/internal/hfmirror"
 	"modelgate/internal/upstream/hub"
@@ -113,7 +114,7 @@ func (a *app) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the Hub's door: %w", err)
 	}
-	management := http.NewCrossOriginProtection().Handler(loopbackOnly(a.api()))
+	management := http.NewCrossOriginProtection().Handler(loopbackOnly(a.api(nil)))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeText(w, http.StatusOK, "ok "+version+"\n")
@@ -148,10 +149,11 @@ func (a *app) origin(tok hub.Token, repo hub.Repo, commit string) gate.Origin {
 	return &hub.Origin{Client: a.hub, Token: tok, Repo: repo, Commit: commit, Blobs: a.blobs}
 }
 
-// api is the door of the API.
-func (a *app) api() http.Handler {
+// api is the door of the API. Progress, if not nil, is told of files as they are judged.
+func (a *app) api(progress func(finding.NamedReport)) http.Handler {
 	return api.New(api.Config{
-		Store: a.store, Gate: a.gate, Hub: a.hub, Blobs: a.blobs, Log: a.log, PublicURL: a.config.PublicURL,
+		Progress: progress,
+		Store:    a.store, Gate: a.gate, Hub: a.hub, Blobs: a.blobs, Log: a.log, PublicURL: a.config.PublicURL,
 		Tenant: a.config.API.TenantID, StrictEnums: a.config.API.StrictEnums,
 	})
 }

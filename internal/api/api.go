@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"modelgate/internal/blob"
+	"modelgate/internal/finding"
 	"modelgate/internal/gate"
 	"modelgate/internal/store"
 	"modelgate/internal/upstream/hub"
@@ -30,6 +31,8 @@ type Config struct {
 	PublicURL   string // what links start with; "" is taken from the request
 	Tenant      string // tsg_id in answers
 	StrictEnums bool   // hide values that the published contract does not have
+	// Progress, if set, is told of the files of scans of the Hub as they are judged.
+	Progress func(finding.NamedReport)
 }
 
 // API answers requests under /aims, /oauth2 and /ui.
@@ -149,7 +152,7 @@ func (a *API) render(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, gate.ErrWrongSource):
 		p = problem(http.StatusBadRequest, "SOURCE_TYPE_MISMATCH", "%s", err)
 	case errors.As(err, &upstream):
-		p = problem(http.StatusBadRequest, "BAD_REQUEST", "the Hub says: %s", upstream.Message)
+		p = problem(http.StatusBadRequest, "BAD_REQUEST", "%s", hubSays(upstream))
 	case errors.Is(err, hub.ErrUnreachable):
 		w.Header().Set("Retry-After", "10")
 		p = problem(http.StatusServiceUnavailable, "UNAVAILABLE", "the Hub cannot be reached")
@@ -160,6 +163,16 @@ func (a *API) render(w http.ResponseWriter, r *http.Request, err error) {
 		p = problem(http.StatusInternalServerError, "INTERNAL_ERROR", "the gate failed")
 	}
 	writeJSON(w, p.Status, p)
+}
+
+// hubSays puts the Hub's refusal into words. It does not tell strangers apart what is absent and what is private.
+func hubSays(e *hub.Error) string {
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		return "the model does not exist on the Hub, or needs a token that may read it; the Hub says: " + e.Message
+	default:
+		return "the Hub says: " + e.Message
+	}
 }
 
 // writeJSON writes a value that always encodes.

@@ -134,7 +134,7 @@ func (a *API) scanHub(r *http.Request, order gate.Order, body ScanCreate) (uuid.
 	}
 	order.Version = model.Version{Source: model.HuggingFace, Kind: resolved.Repo.Kind, Name: resolved.Repo.ID, Revision: resolved.Commit}
 	order.ModelURI, order.ModelVersion = order.Version.URI(), resolved.Commit
-	order.RequestedRevision, order.Selected = revision, selected
+	order.RequestedRevision, order.Selected, order.Progress = revision, selected, a.Progress
 	order.Origin = &hub.Origin{Client: a.Hub, Repo: resolved.Repo, Commit: resolved.Commit, Blobs: a.Blobs}
 	ticket, err := a.Gate.Submit(r.Context(), order)
 	if err != nil {
