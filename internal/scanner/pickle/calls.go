@@ -79,6 +79,44 @@ func (c *call) note(m *machine, role finding.Role, arg value) {
 	}
 }
 
+// partialState judges BUILD on a partial, which takes its function from there: (function, arguments, keywords, attributes).
+func (m *machine) partialState(c *call, state value) {
+	var args []value
+	known := false
+	c.fn = unknown
+	if items, ok := m.nodes.items(state); ok && len(items) > 1 {
+		c.fn = m.meaning(items[0])
+		args, known = m.nodes.items(items[1])
+	}
+	fn := m.global(c.fn)
+	if known && fn != nil && m.bindable(fn, args) || c.owner == 0 {
+		return
+	}
+	evidence := c.expr + ".__setstate__(" + m.render(state) + ")"
+	grade := suspicious
+	if fn == nil || fn.grade == dangerous {
+		grade = dangerous
+	}
+	if g := &m.globals[c.owner-1]; !m.settled(g, grade, finding.RoleBuild) {
+		m.hit(g, hit{grade: grade, role: finding.RoleBuild, offset: m.at, evidence: evidence})
+	}
+	m.reached(c.fn, finding.RoleCall, func() string { return evidence })
+}
+
+// bindable tells whether a function is harmless with the arguments that a partial binds, and with whatever follows them.
+func (m *machine) bindable(g *global, args []value) bool {
+	switch {
+	case g.grade == harmless:
+		return true
+	case g.grade != conditional:
+		return false
+	case g.check == checkFactory && len(args) > 0:
+		return m.factory(args[0]) == harmless
+	default:
+		return g.check == checkContainer || g.check == checkFactory
+	}
+}
+
 // register takes down what a stream adds to the registry of extension codes.
 func (m *machine) register(items []value) {
 	if len(items) != 3 || len(m.extensions) >= mostGlobals {

@@ -69,6 +69,10 @@ func (m *machine) viaGetattr(g *global, callee, args value, items []value) value
 		if t := m.global(target); t != nil && t.grade == harmless { // a method that is on the list itself
 			return target
 		}
+		if owner := &m.globals[of.payload()]; of.kind() == kInstance && name == "_entropy" && owner.grade == harmless &&
+			strings.HasPrefix(owner.module, "scipy.stats.") {
+			return target // which SciPy's discrete distributions keep, vectorized
+		}
 	}
 	m.indirect(g, callee, args, target, false)
 	m.reached(target, finding.RoleAttribute, func() string { return m.renderCall(callee, args) })
@@ -123,7 +127,7 @@ func (m *machine) viaFunction(g *global, callee, args value, items []value, at i
 	}
 	target := m.meaning(items[at])
 	fn := m.global(target)
-	if g.indirection == viaPartial && fn != nil && (fn.grade == harmless || fn.check == checkContainer) {
+	if g.indirection == viaPartial && fn != nil && m.bindable(fn, items[1:]) {
 		return m.keep(call{how: "partial", fn: target, expr: m.renderCall(callee, args)}, callee)
 	}
 	switch {

@@ -26,7 +26,19 @@ const (
 	checkDType               // numpy.dtype(…)
 	checkArrayWrapper        // joblib's NumpyArrayWrapper: raw bytes follow its BUILD
 	checkFileWrapper         // joblib's NDArrayWrapper: names a file
+	checkGenerator           // numpy's __generator_ctor(name or bit generator, function)
+	checkBuffer              // numpy.ndarray(shape, dtype, buffer, …): not over bytes of the stream's choice
 )
+
+// acts tells whether the condition is on a function for which honest pickles have no other use than to call it.
+func (c check) acts() bool {
+	switch c {
+	case checkReconstructor, checkNewObj, checkEncode, checkUfunc, checkLoadBytes, checkRebuildType:
+		return true
+	default:
+		return false
+	}
+}
 
 // conditional judges a call that is harmless for some arguments.
 func (m *machine) conditional(g *global, callee, args value) value {
@@ -72,6 +84,8 @@ func (m *machine) condition(g *global, callee value, items []value, whole bool) 
 		return m.typeOf(items)
 	case checkContainer:
 		return self, m.elements(items)
+	case checkGenerator:
+		return self, m.generator(items)
 	default:
 		return self, harmless
 	}
@@ -191,10 +205,48 @@ func (m *machine) elements(items []value) grade {
 	if items[0].kind() == kBigInt || ok && n > mostElements {
 		m.bomb("a container is made of an enormous number of elements")
 	}
-	if g := m.instanceOf(items[0]); g != nil && (g.name == "range" || g.name == "enumerate" || g.name == "zip") {
-		return suspicious
+	for _, item := range items {
+		if g := m.instanceOf(item); g != nil && lazy[g.full()] {
+			return suspicious
+		}
 	}
 	return harmless
+}
+
+// lazy are classes whose objects may stand for any number of elements.
+var lazy = words("builtins.range builtins.enumerate builtins.zip builtins.reversed")
+
+// generator judges the functions by which NumPy's random generators are pickled: __bit_generator_ctor makes an object of the
+// class that it is given, the others call their second argument with the first.
+func (m *machine) generator(items []value) grade {
+	for i, item := range items {
+		v := m.meaning(item)
+		if v.isText() && i == 0 || v.kind() == kNone {
+			continue
+		}
+		if v.kind() != kGlobal && v.kind() != kInstance {
+			return suspicious
+		}
+		g := &m.globals[v.payload()]
+		if m.reached(v, finding.RoleCall, g.full); !strings.HasPrefix(g.module, "numpy.random") || g.grade > conditional {
+			return suspicious
+		}
+	}
+	return harmless
+}
+
+// overMemory tells whether an array is laid over bytes of the stream: with elements that are objects, these are addresses.
+func (m *machine) overMemory(args value) bool {
+	items, ok := m.nodes.items(args)
+	if !ok {
+		return true
+	}
+	for i, item := range items {
+		if i > 0 && item.kind() == kDict || i > 1 && item.kind() != kNone {
+			return true
+		}
+	}
+	return false
 }
 
 // instanceOf returns the class of an object, or nil.
@@ -231,7 +283,7 @@ func (m *machine) rebuildType(items []value) grade {
 	if fn == nil {
 		return dangerous
 	}
-	if fn.grade > conditional || !strings.HasPrefix(fn.module, "torch.") || fn.roles&roleCall == 0 {
+	if fn.grade != harmless || !strings.HasPrefix(fn.module, "torch.") || fn.roles&roleCall == 0 {
 		m.reached(items[0], finding.RoleCall, func() string { return "_rebuild_from_type_v2(" + m.render(items[0]) + ", …)" })
 		return dangerous
 	}

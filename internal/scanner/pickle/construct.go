@@ -24,6 +24,9 @@ func (m *machine) construct(op byte) {
 			if kwargs.kind() != kDict {
 				m.malformed(m.at, "keyword arguments are no dict")
 			}
+			if g := m.global(class); g != nil && g.check == checkBuffer && m.nodes.pairs(kwargs) > 0 {
+				args = m.nodes.tuple(kTuple, []value{args, kwargs}) // as copyreg.__newobj_ex__ has them
+			}
 			m.push(m.instantiate(class, args))
 		}
 	case opObj:
@@ -119,8 +122,11 @@ func (m *machine) hitCall(g *global, grade grade, callee, args value) {
 // made is the value of an object of a class that is known.
 func (m *machine) made(class, args value) value {
 	g := &m.globals[class.payload()]
-	if g.check == checkDType {
+	switch {
+	case g.check == checkDType:
 		return m.newDType(g, args)
+	case g.check == checkBuffer && m.overMemory(args):
+		m.hitNew(g, suspicious, class, args)
 	}
 	return makeValue(kInstance, class.payload())
 }
@@ -142,6 +148,7 @@ func (m *machine) call(callee, args value) value {
 		}
 		return m.made(fn, args)
 	case conditional:
+		g.calls++
 		return m.conditional(g, callee, args)
 	case indirect:
 		g.calls++
@@ -198,7 +205,11 @@ func (m *machine) build() {
 	case kDType:
 		m.setDType(v, state)
 	case kCall:
-		m.calls[v.payload()].note(m, finding.RoleBuild, state)
+		if c := &m.calls[v.payload()]; c.how == "partial" {
+			m.partialState(c, state)
+		} else {
+			c.note(m, finding.RoleBuild, state)
+		}
 	case kUnknown, kPersistent:
 		m.nameless(hit{
 			grade: unknownName, role: finding.RoleBuild, offset: m.at,

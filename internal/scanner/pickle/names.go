@@ -268,9 +268,10 @@ func (m *machine) onImport(g *global) {
 	}
 }
 
-// unused states an indirection that was imported and never called in a way that could be judged.
+// unused states an indirection that was imported and never called in a way that could be judged, or a function that is harmless
+// for some arguments only: somebody else calls it.
 func (s *scanner) unused(g *global) {
-	if g.grade == indirect && g.imports > 0 && g.calls == 0 && g.hit == 0 {
+	if (g.grade == indirect || g.grade == conditional && g.check.acts()) && g.imports > 0 && g.calls == 0 && g.hit == 0 {
 		s.hit(g, hit{grade: suspicious, role: finding.RoleImport, offset: g.offset, evidence: g.evidence()})
 	}
 }

@@ -224,7 +224,7 @@ var indirections = func() map[string]verdict {
 		builtins.min builtins.next builtins.iter functools.cmp_to_key functools.singledispatchmethod
 		builtins.staticmethod builtins.classmethod builtins.property weakref.ref weakref.WeakMethod weakref.proxy
 		contextlib.contextmanager contextlib.ExitStack asyncio.ensure_future dill._dill._create_weakref
-		numpy.apply_along_axis numpy.apply_over_axes numpy.vectorize numpy.frompyfunc numpy.piecewise numpy.fromfunction
+		numpy.apply_along_axis numpy.apply_over_axes numpy.frompyfunc numpy.piecewise numpy.fromfunction
 		dill._dill._create_weakproxy builtins.any builtins.all itertools.accumulate itertools.groupby`: viaFirst,
 		`threading.Timer builtins.issubclass`: viaSecond,
 		`threading.Thread concurrent.futures.ThreadPoolExecutor concurrent.futures.ProcessPoolExecutor

@@ -33,7 +33,8 @@ func standardRows() []safe {
 		{"copyreg", roleCall, checkReconstructor, "_reconstructor"},
 		{"copyreg", roleCall, checkNewObj, "__newobj__ __newobj_ex__"},
 		{"_codecs", roleCall, checkEncode, "encode"},
-		{"collections", roleCreated | roleFill, 0, "OrderedDict deque Counter UserDict UserList ChainMap"},
+		{"collections", roleCreated | roleFill, checkContainer, "OrderedDict deque Counter UserList"},
+		{"collections", roleCreated | roleFill, 0, "UserDict ChainMap"},
 		{"collections", roleCreated, 0, "UserString"},
 		{"collections", roleNew | roleCall | roleBuild | roleFill, checkFactory, "defaultdict"},
 		{"datetime", roleCreated, 0, "datetime date time timedelta timezone"},
@@ -43,7 +44,8 @@ func standardRows() []safe {
 		{"uuid", roleCreated, 0, "UUID SafeUUID"},
 		{"types", roleCreated, 0, "SimpleNamespace MappingProxyType NoneType GenericAlias"},
 		{"argparse", roleCreated, 0, "Namespace"},
-		{"array", roleCreated | roleFill, 0, "array _array_reconstructor"},
+		{"array", roleCreated | roleFill, checkContainer, "array"},
+		{"array", roleCall, 0, "_array_reconstructor"},
 		{"random", roleCreated, 0, "Random"},
 		{"re", roleCall | roleMember, 0, "_compile RegexFlag"},
 		{"sre_compile re._compiler", roleImport, 0, "compile"},
@@ -71,12 +73,12 @@ func numpyRows() []safe {
 		{"numpy.core.numeric numpy._core.numeric", roleCall, 0, "_frombuffer"},
 		{"numpy.core numpy._core numpy", roleCall, checkUfunc, "_ufunc_reconstruct"},
 		{"numpy.core numpy._core", roleMakes, checkDType, "_DType_reconstruct"},
-		{"numpy numpy.core.multiarray numpy._core.multiarray", roleCreated, 0, "ndarray matrix recarray record chararray"},
+		{"numpy numpy.core.multiarray numpy._core.multiarray", roleCreated, checkBuffer, "ndarray matrix recarray record chararray"},
 		{"numpy", roleCreated, checkDType, "dtype"},
 		{"numpy._core._internal numpy.core._internal", roleCall, checkDType, "_convert_to_stringdtype_kwargs"},
-		{"numpy.core.records numpy._core.records numpy.rec", roleCreated, 0, "recarray record"},
+		{"numpy.core.records numpy._core.records numpy.rec", roleCreated, checkBuffer, "recarray record"},
 		{"numpy.matrixlib.defmatrix", roleCreated, 0, "matrix"},
-		{"numpy.core.defchararray numpy._core.defchararray", roleCreated, 0, "chararray"},
+		{"numpy.core.defchararray numpy._core.defchararray numpy.char", roleCreated, checkBuffer, "chararray"},
 		{"numpy.dtypes", roleCreated, 0, `BoolDType Int8DType Int16DType Int32DType Int64DType UInt8DType UInt16DType UInt32DType UInt64DType
 			Float16DType Float32DType Float64DType LongDoubleDType Complex64DType Complex128DType CLongDoubleDType ByteDType UByteDType
 			ShortDType UShortDType IntDType UIntDType LongDType ULongDType LongLongDType ULongLongDType ObjectDType BytesDType StrDType
@@ -84,12 +86,12 @@ func numpyRows() []safe {
 		{"numpy", roleCreated, 0, `bool_ bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 float128 longdouble
 			complex64 complex128 complex256 clongdouble str_ bytes_ void object_ datetime64 timedelta64 intc uintc int_ uint longlong
 			ulonglong byte ubyte short ushort single double half float_ complex_ string_ unicode_ intp uintp generic number integer
-			floating inexact signedinteger unsignedinteger character flexible ndarray`},
+			floating inexact signedinteger unsignedinteger character flexible`},
 		{"numpy.ma.core numpy.ma", roleMakes, checkArray, "_mareconstruct"},
 		{"numpy.ma.core numpy.ma", roleCreated, 0, "MaskedArray MaskedConstant mvoid"},
 		{"numpy.ma.mrecords", roleMakes, checkArray, "_mrreconstruct"},
 		{"numpy.ma.mrecords", roleCreated, 0, "MaskedRecords"},
-		{"numpy.random._pickle numpy.random", roleMakes, 0, "__randomstate_ctor __RandomState_ctor __generator_ctor __bit_generator_ctor"},
+		{"numpy.random._pickle numpy.random", roleMakes, checkGenerator, "__randomstate_ctor __RandomState_ctor __generator_ctor __bit_generator_ctor"},
 		{"numpy.random.mtrand numpy.random.mtrand.RandomState numpy.random", roleCreated, 0, "RandomState"},
 		{"numpy.random._generator numpy.random", roleCreated, 0, "Generator"},
 		{
@@ -102,6 +104,7 @@ func numpyRows() []safe {
 			roleClass, 0, "Polynomial Chebyshev Legendre Hermite Laguerre",
 		},
 		{"numpy.lib.polynomial numpy.lib._polynomial_impl numpy", roleClass, 0, "poly1d"},
+		{"numpy.lib.function_base numpy.lib._function_base_impl numpy", roleClass, 0, "vectorize"},
 		{"numpy.lib.index_tricks numpy.lib._index_tricks_impl", roleClass, 0, "nd_grid MGridClass OGridClass"},
 		{"numpy numpy.core._multiarray_umath numpy._core._multiarray_umath numpy.core.umath numpy._core.umath numpy.core.fromnumeric " +
 			"numpy._core.fromnumeric numpy.lib.function_base numpy.lib._function_base_impl numpy.lib.nanfunctions numpy.lib._nanfunctions_impl " +
@@ -219,6 +222,7 @@ func libraryRows() []safe {
 		{"pandas._libs.internals", roleCall, 0, "_unpickle_block"},
 		{"pandas._libs.internals", roleCreated, 0, "BlockManager SharedBlock NumpyBlock Block BlockPlacement"},
 		{"pandas.core.indexes.base pandas.indexes.base pandas.core.index", roleCall, checkClassFirst, "_new_Index"},
+		{"pandas.core.indexes.interval", roleCall, checkClassFirst, "_new_IntervalIndex"},
 		{"pandas.core.indexes.datetimes pandas.tseries.index pandas.core.indexes.period", roleCall, checkClassFirst, "_new_DatetimeIndex _new_PeriodIndex"},
 		{"pandas._libs.tslibs.timestamps", roleCreated, 0, "Timestamp _unpickle_timestamp"},
 		{"pandas._libs.tslibs.timedeltas", roleCreated, 0, "Timedelta _timedelta_unpickle"},
@@ -238,7 +242,7 @@ func libraryRows() []safe {
 		{"pandas pandas.core.frame pandas.core.series", roleCreated, 0, "DataFrame Series Index Timestamp Timedelta Categorical"},
 		{"pandas.core.indexes.numeric pandas.indexes.numeric pandas.core.index pandas", roleCreated, 0, "Int64Index UInt64Index Float64Index NumericIndex"},
 		{"pandas.core.indexes.frozen", roleCreated | roleFill, 0, "FrozenList FrozenNDArray"},
-		{"lightgbm.basic", roleCreated, 0, "Booster"},
+		{"lightgbm.basic", roleClass, 0, "Booster"},
 		{"tokenizers", roleCreated, 0, "Tokenizer AddedToken Encoding"},
 		{
 			"tokenizers.models tokenizers.decoders tokenizers.normalizers tokenizers.pre_tokenizers tokenizers.processors", roleCreated, 0,
@@ -261,7 +265,7 @@ var safeNames = func() map[string]verdict {
 			for name := range strings.FieldsSeq(row.names) {
 				v := verdict{roles: row.roles, check: row.check}
 				switch row.check {
-				case checkNone, checkDType, checkArrayWrapper, checkFileWrapper:
+				case checkNone, checkDType, checkArrayWrapper, checkFileWrapper, checkBuffer:
 				default:
 					v.grade = conditional
 				}
