@@ -94,16 +94,17 @@ func (d *Door) forward(x *exchange) error {
 	defer d.learn(ctx, x)()
 	resp, err := d.Hub.Forward(ctx, d.onward(ctx, x), key)
 	if errors.Is(err, upstream.ErrUnreachable) {
-		if answer, ok := d.kept.get(key); ok && d.mayKnow(x) {
-			x.out.Header().Add("X-Hf-Warning", "modelgate; the Hub cannot be reached: this is its last known answer")
-			return d.replay(x, answer)
-		}
-		return d.answerAway(x, fmt.Errorf("forward %s: %w", x.verb, err))
+		return d.forwardAway(x, key, fmt.Errorf("forward %s: %w", x.verb, err))
 	}
 	if err != nil {
 		return fmt.Errorf("forward %s: %w", x.verb, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode >= http.StatusInternalServerError { // there, but not well
+		if err := d.forwardAway(x, key, errUnwell); !errors.Is(err, errUnwell) {
+			return err
+		}
+	}
 	if resp.StatusCode >= 300 {
 		return d.passError(x, resp)
 	}
@@ -116,6 +117,18 @@ func (d *Door) forward(x *exchange) error {
 		return err
 	}
 	return d.copyJSON(x, key, resp)
+}
+
+// errUnwell is a Hub that answers, but only that it cannot.
+var errUnwell = errors.New("the Hub fails")
+
+// forwardAway answers for a Hub that is away: what it last said, or what is known otherwise. It returns cause if there is neither.
+func (d *Door) forwardAway(x *exchange, key string, cause error) error {
+	if answer, ok := d.kept.get(key); ok && d.mayKnow(x) {
+		x.out.Header().Add("X-Hf-Warning", "modelgate; the Hub cannot be reached: this is its last known answer")
+		return d.replay(x, answer)
+	}
+	return d.answerAway(x, cause)
 }
 
 // learn finds out what a branch stands for while the Hub is asked about it, and returns what waits for that. A download begins with that
@@ -207,7 +220,7 @@ func (d *Door) apiHeader(x *exchange, from http.Header) {
 		h.Set("X-Request-Id", id)
 	}
 	h["X-Content-Type-Options"] = noSniff
-	kept, dropped := d.links.rewrite(from.Values("Link"), d.base(x)+x.prefix)
+	kept, dropped := d.links.rewrite(from.Values("Link"), d.base(x)+x.prefix, x.rest)
 	if len(kept) > 0 {
 		h["Link"] = []string{strings.Join(kept, ", ")}
 	}

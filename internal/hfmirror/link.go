@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"modelgate/internal/upstream"
 )
 
 // links turns the addresses in the Hub's Link headers into addresses of the gate. Clients follow them verbatim, with their
 // token: one that is left as it is leads around the gate.
 type links struct {
-	host string // of the Hub, in lower case
+	hub  *url.URL
 	path string // of the Hub, without a slash at the end
 }
 
@@ -18,14 +20,15 @@ func newLinks(endpoint string) (links, error) {
 	if err != nil || u.Host == "" {
 		return links{}, fmt.Errorf("hub door: %q is not the address of a Hub", endpoint)
 	}
-	return links{host: strings.ToLower(u.Host), path: strings.TrimRight(u.EscapedPath(), "/")}, nil
+	return links{hub: u, path: strings.TrimRight(u.EscapedPath(), "/")}, nil
 }
 
-// rewrite returns the values of Link headers with the Hub's address replaced by base, path and query byte for byte. What
-// belongs to Xet is left out without a word; dropped are the addresses of other hosts.
-func (l links) rewrite(values []string, base string) (kept, dropped []string) {
+// rewrite returns the values of Link headers with the Hub's address replaced by base, path and query byte for byte; at is the path that
+// was asked for, to which an address that is a query alone belongs. What belongs to Xet is left out without a word; dropped are the
+// addresses of other hosts.
+func (l links) rewrite(values []string, base, at string) (kept, dropped []string) {
 	for _, value := range values {
-		for _, link := range splitLinks(value) {
+		for _, link := range upstream.SplitLinks(value) {
 			target, params, ok := strings.Cut(strings.TrimPrefix(link, "<"), ">")
 			if !ok || !strings.HasPrefix(link, "<") || !printable(link) {
 				dropped = append(dropped, link)
@@ -35,6 +38,9 @@ func (l links) rewrite(values []string, base string) (kept, dropped []string) {
 				continue
 			}
 			path, ours := l.relative(target)
+			if strings.HasPrefix(target, "?") {
+				path, ours = at+target, true
+			}
 			if !ours {
 				dropped = append(dropped, target)
 				continue
@@ -50,7 +56,7 @@ func (l links) relative(target string) (string, bool) {
 	rest := target
 	if _, after, ok := strings.Cut(target, "://"); ok {
 		u, err := url.Parse(target)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !strings.EqualFold(u.Host, l.host) || u.User != nil {
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !upstream.SameServer(u, l.hub) || u.User != nil {
 			return "", false
 		}
 		at := strings.IndexAny(after, "/?")
@@ -67,32 +73,6 @@ func (l links) relative(target string) (string, bool) {
 func isXetLink(params string) bool {
 	p := strings.ToLower(params)
 	return strings.Contains(p, "xet-auth") || strings.Contains(p, "xet-reconstruction-info")
-}
-
-// splitLinks splits the value of a Link header at the commas that are neither within <> nor within quotes.
-func splitLinks(value string) []string {
-	var out []string
-	start, angle, quote := 0, false, false
-	for i := 0; i <= len(value); i++ {
-		if i == len(value) || value[i] == ',' && !angle && !quote {
-			if link := strings.TrimSpace(value[start:i]); link != "" {
-				out = append(out, link)
-			}
-			start = i + 1
-			continue
-		}
-		switch c := value[i]; {
-		case c == '"' && !angle:
-			quote = !quote
-		case c == '<' && !quote:
-			angle = true
-		case c == '>' && !quote:
-			angle = false
-		case c == '\\' && quote:
-			i++
-		}
-	}
-	return out
 }
 
 // base is the gate's address as this client used it, without the prefix of a group.

@@ -19,6 +19,9 @@ func TestLinksLeadToTheGate(t *testing.T) {
 			nil,
 		},
 		{"a relative one", "https://hub.test", `</api/models?p=2>; rel="next"`, []string{`<` + base + `/api/models?p=2>; rel="next"`}, nil},
+		{"a query alone", "https://hub.test", `<?p=2>;rel=next`, []string{`<` + base + `/api/models?p=2>;rel=next`}, nil},
+		{"another name of the same machine", "http://127.0.0.1:8", `<http://localhost:8/api/models?p=2>; rel="next"`, []string{`<` + base + `/api/models?p=2>; rel="next"`}, nil},
+		{"another port of the same machine", "http://127.0.0.1:8", `<http://localhost:9/api/x>; rel="next"`, nil, []string{"http://localhost:9/api/x"}},
 		{"an endpoint below a path", "https://hub.test/hf/", `<https://hub.test/hf/api/models?p=2>; rel="next"`, []string{`<` + base + `/api/models?p=2>; rel="next"`}, nil},
 		{"an endpoint spelled in capitals", "https://hub.test", `<https://HUB.TEST/api/models>; rel="next"`, []string{`<` + base + `/api/models>; rel="next"`}, nil},
 		{
@@ -43,7 +46,7 @@ func TestLinksLeadToTheGate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			kept, dropped := l.rewrite([]string{row.in}, base)
+			kept, dropped := l.rewrite([]string{row.in}, base, "/api/models")
 			if diff := cmp.Diff(row.kept, kept); diff != "" {
 				t.Error(diff)
 			}

@@ -107,6 +107,8 @@ func TestRanges(t *testing.T) {
 		{"the end", "w.bin", "bytes=-10", 206, 1<<20 - 10, 1 << 20, "bytes 1048566-1048575/1048576"},
 		{"more than there is", "w.bin", "bytes=1048570-9999999", 206, 1048570, 1 << 20, "bytes 1048570-1048575/1048576"},
 		{"past the end", "w.bin", "bytes=1048576-", 416, 0, 0, "bytes */1048576"},
+		{"the last no bytes", "w.bin", "bytes=-0", 416, 0, 0, "bytes */1048576"},
+		{"a unit in capitals", "w.bin", "Bytes=0-0", 206, 0, 1, "bytes 0-0/1048576"},
 		{"several ranges", "small.txt", "bytes=0-1,4-5", 200, 0, 10, ""},
 		{"backwards", "small.txt", "bytes=5-1", 200, 0, 10, ""},
 		{"another unit", "small.txt", "lines=0-1", 200, 0, 10, ""},
@@ -354,4 +356,24 @@ func TestWarningsAndDownloadsAreToldOfAllowedFiles(t *testing.T) {
 		t.Errorf("download %+v", d)
 	}
 	mustContain(t, s.log.String(), `"version":"org/name@`, `"scan":"`+s.gate.scan.String(), `"outcome":"ALLOWED"`, `"bytes":2`, `"status":200`)
+}
+
+// TestWhatIsKnownIsToldWhenTheHubFails lets the Hub answer, but with nothing but its own failure.
+func TestWhatIsKnownIsToldWhenTheHubFails(t *testing.T) {
+	for _, status := range []int{500, 502, 503} {
+		s := newStand(t)
+		repo := s.hub.AddModel("org/name", hubtest.Files{"a.json": hubtest.Text("{}")})
+		s.ask("GET", "/org/name/resolve/main/a.json").is(t, 200)
+		s.ask("GET", "/api/models/org/name/refs").is(t, 200)
+		batch := `{"operation":"download","objects":[]}` // which makes the files known, as a scan would
+		s.send("POST", "/org/name/info/lfs/objects/batch", strings.NewReader(batch)).is(t, 200)
+		s.hub.Inject(hubtest.Fault{Status: status, Body: []byte("no")})
+		for _, path := range []string{"/api/models/org/name", "/api/models/org/name/revision/" + repo.Head(), "/api/models/org/name/tree/" + repo.Head() + "?recursive=true"} {
+			s.ask("GET", path).is(t, 200, "X-Hf-Warning", awayWarning)
+		}
+		s.ask("GET", "/api/models/org/name/refs").is(t, 200)
+		s.ask("GET", "/org/name/resolve/"+repo.Head()+"/a.json").is(t, 200)
+		s.ask("GET", "/api/models/org/name/commits/main").is(t, status, "X-Hf-Warning", "")
+		s.ask("GET", "/api/models/org/other").is(t, status)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -204,13 +205,16 @@ func onlyOneRange(r *http.Request) {
 	if value == "" {
 		return
 	}
-	spec, ok := strings.CutPrefix(value, "bytes=")
+	unit, spec, ok := strings.Cut(value, "=")
 	from, to, dash := strings.Cut(strings.TrimSpace(spec), "-")
-	if ok && dash && readable(from, to) {
+	switch {
+	case !ok || !dash || !strings.EqualFold(strings.TrimSpace(unit), "bytes") || !readable(from, to):
+		r.Header.Del("Range")
+	case from == "" && strings.Trim(to, "0") == "": // the last no bytes: nothing can satisfy that (RFC 9110, 14.1.2)
+		r.Header.Set("Range", "bytes="+strconv.FormatInt(math.MaxInt64, 10)+"-")
+	default:
 		r.Header.Set("Range", "bytes="+from+"-"+to)
-		return
 	}
-	r.Header.Del("Range")
 }
 
 // readable tells whether the two ends of a range make sense.

@@ -61,6 +61,9 @@ func (c *Client) askAccess(ctx context.Context, tok Token, repo Repo, commit, pa
 		if path != "" && commitOf(res) != commit || strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
 			return fmt.Errorf("a yes that is not the hub's: %w", ErrAnswer)
 		}
+		if path != "" && c.effective(tok) == "" {
+			c.noteOpen(ctx, repo)
+		}
 		return nil
 	}
 	e := refusal(res.Response)
@@ -68,4 +71,13 @@ func (c *Client) askAccess(ctx context.Context, tok Token, repo Repo, commit, pa
 		return nil
 	}
 	return e
+}
+
+// noteOpen takes a repository for public of which the Hub has not said what it is, now that it has shown a file to nobody in particular.
+func (c *Client) noteOpen(ctx context.Context, repo Repo) {
+	fact, ok := recall[repoFact](ctx, c.facts, repoKey(repo))
+	if ok && fact.Unsaid {
+		fact.Private, fact.Unsaid = false, false
+		c.keep(remember(ctx, c.facts, repoKey(repo), fact))
+	}
 }

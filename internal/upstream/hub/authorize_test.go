@@ -129,3 +129,48 @@ func TestNobodyKnowsAnUnknownRepositoryToBePublic(t *testing.T) {
 		t.Errorf("a file that is missing from what may be read: %v", err)
 	}
 }
+
+func TestWhatTheHubShowsToNobodyInParticularIsPublic(t *testing.T) {
+	h := hubtest.New(t)
+	h.AddUser("ann", "hf_ann")
+	r := h.AddModel("org/name", hubtest.Files{"a": hubtest.Text("1")}).Info("private", nil).Info("gated", nil)
+	gated := h.AddModel("org/gated", hubtest.Files{"a": hubtest.Text("1")}).Gated(hubtest.Auto).Info("private", nil).Reader("ann")
+	for _, row := range []struct {
+		why   string
+		gate  Token // the gate's own
+		first Token // who asks first
+		repo  *hubtest.Repo
+		want  bool // whether it is private for who asks next, at the pinned commit
+		then  bool // and after nobody in particular was shown a file of it
+	}{
+		{"asked by nobody in particular", "", "", r, false, false},
+		{"asked with a token", "", "hf_ann", r, true, false},
+		{"asked with the gate's own token", "hf_ann", "", r, true, true},
+		{"gated, asked by nobody", "", "", gated, true, true},
+		{"gated, asked with a token", "", "hf_ann", gated, true, true},
+	} {
+		m := newMemory()
+		c, k := newClient(t, h, func(cfg *Config) { cfg.Memory, cfg.Token = m, row.gate })
+		check := func(who Token, want bool) {
+			t.Helper()
+			got, err := c.Resolve(t.Context(), who, models(row.repo.ID()), row.repo.Head())
+			if err != nil || got.Private != want {
+				t.Errorf("%s: %+v, %v, want private %v", row.why, got, err, want)
+			}
+		}
+		check(row.first, row.want)
+		_ = c.Authorize(t.Context(), "", models(row.repo.ID()), row.repo.Head(), "a")
+		check("hf_ann", row.then)
+		k.pass(time.Hour)
+		if _, err := c.Resolve(t.Context(), "hf_ann", models(row.repo.ID()), "main"); err != nil { // says nothing either
+			t.Error(row.why, err)
+		}
+		check("hf_ann", row.then)
+		c, _ = newClient(t, h, func(cfg *Config) { cfg.Memory, cfg.Token = m, row.gate })
+		h.Forget()
+		check("", row.then)
+		if err := c.Authorize(t.Context(), "", models(row.repo.ID()), row.repo.Head(), "a"); !row.then && (err != nil || asked(h) != 0) {
+			t.Errorf("%s: after a restart a pinned commit of what is public is asked for again, %v", row.why, err)
+		}
+	}
+}

@@ -21,11 +21,13 @@ type info struct {
 	Gated    any             `json:"gated"` // false, "auto", "manual"; missing where the kind has no such thing
 	CardData json.RawMessage `json:"cardData"`
 	Tags     []string        `json:"tags"`
+
+	anonymous bool // nobody's token was sent for it
 }
 
 // askInfo asks for a repository at a revision.
 func (c *Client) askInfo(ctx context.Context, tok Token, repo Repo, rev string) (info, error) {
-	in := info{}
+	in := info{anonymous: c.effective(tok) == ""}
 	if _, err := c.askJSON(ctx, c.api(repo, "revision", rev), tok, &in); err != nil {
 		return info{}, err
 	}
@@ -35,18 +37,26 @@ func (c *Client) askInfo(ctx context.Context, tok Token, repo Repo, rev string) 
 	return in, nil
 }
 
-// private tells whether the repository is not for everybody, or does not say so.
-func (in info) private() bool {
-	if in.Private == nil || *in.Private {
-		return true
-	}
-	switch g := in.Gated.(type) {
-	case nil:
-		return false
-	case bool:
-		return g
+// Visibilities of a repository, as far as an answer tells.
+type visibility int
+
+const (
+	restricted visibility = iota // private or gated
+	openToAll                    // for everybody
+	unsaid                       // somebody's token was accepted, and nothing said of others
+)
+
+// visibility tells who may read the repository. Where the answer does not say so, it is what everybody may read if it was given to
+// nobody in particular.
+func (in info) visibility() visibility {
+	gated, isBool := in.Gated.(bool)
+	switch {
+	case in.Private != nil && *in.Private, gated, in.Gated != nil && !isBool:
+		return restricted
+	case in.Private == nil && !in.anonymous:
+		return unsaid
 	default:
-		return true
+		return openToAll
 	}
 }
 

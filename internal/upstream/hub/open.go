@@ -77,7 +77,7 @@ func (c *Client) open(ctx context.Context, p place, off, n int64) (io.ReadCloser
 		if res.StatusCode >= http.StatusBadRequest {
 			return nil, "", fmt.Errorf("open %s of %s: %w", p.path, p.repo, refusal(res.Response))
 		}
-		if got := commitOf(res); got != p.commit {
+		if got := commitOf(res); got != p.commit && (got != "" || !rightSize(res, c.size(ctx, p))) {
 			_ = res.Body.Close()
 			return nil, "", fmt.Errorf("open %s of %s: a file of commit %q: %w", p.path, p.repo, got, ErrAnswer)
 		}
@@ -97,6 +97,20 @@ func commitOf(res *upstream.Response) string {
 		}
 	}
 	return res.Header.Get("X-Repo-Commit")
+}
+
+// rightSize tells whether an answer says to be of a file of that size. It stands in for the commit that an answer does not name: a page
+// that is given for everything has another size.
+func rightSize(res *upstream.Response, size int64) bool {
+	switch {
+	case size < 0:
+		return false
+	case res.StatusCode == http.StatusPartialContent:
+		_, _, total, err := contentRange(res.Header.Get("Content-Range"))
+		return err == nil && total == size
+	default:
+		return res.StatusCode == http.StatusOK && res.ContentLength == size
+	}
 }
 
 // size is the size of a file if it is known, else -1.

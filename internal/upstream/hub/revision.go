@@ -25,6 +25,8 @@ type repoFact struct {
 	Now     string   `json:"now"` // its present id
 	Private bool     `json:"private"`
 	Aliases []string `json:"aliases,omitempty"` // ids it had before, as callers used them
+	// Unsaid is set if it is private only because the Hub has not said what it is.
+	Unsaid bool `json:"unsaid,omitempty"`
 }
 
 // commitFact is what is known of a commit.
@@ -143,6 +145,7 @@ func (c *Client) revision(ctx context.Context, f refFact, stale bool) Revision {
 func (c *Client) askRevision(ctx context.Context, tok Token, repo Repo, rev string) (refFact, error) {
 	in, err := c.askInfo(ctx, tok, repo, rev)
 	if err != nil {
+		err = c.whatIsMissing(ctx, tok, repo, err)
 		c.noteRefusal(ctx, tok, repo, err)
 		return refFact{}, err
 	}
@@ -153,7 +156,7 @@ func (c *Client) askRevision(ctx context.Context, tok Token, repo Repo, rev stri
 	if !isCommit(in.SHA) || isCommit(rev) && in.SHA != rev {
 		return refFact{}, fmt.Errorf("%q as the commit of %s: %w", in.SHA, rev, ErrAnswer)
 	}
-	c.rememberRepo(ctx, now, repo, in.private())
+	c.rememberRepo(ctx, now, repo, in.visibility())
 	if _, ok := recall[commitFact](ctx, c.facts, commitKey(now, in.SHA)); !ok {
 		c.keep(remember(ctx, c.facts, commitKey(now, in.SHA), in.commit()))
 	}
@@ -162,6 +165,27 @@ func (c *Client) askRevision(ctx context.Context, tok Token, repo Repo, rev stri
 		c.keep(remember(ctx, c.facts, c.viewKey(ctx, tok, repo, rev), fact))
 	}
 	return fact, nil
+}
+
+// whatIsMissing finds out of a 404 that does not say so whether the repository is missing or its revision: clients tell them apart by
+// the code alone.
+func (c *Client) whatIsMissing(ctx context.Context, tok Token, repo Repo, err error) error {
+	var refused *Error
+	if !errors.As(err, &refused) || refused.Status != http.StatusNotFound || refused.Code != "" {
+		return err
+	}
+	_, err = c.askJSON(ctx, c.api(repo), tok, &info{})
+	var missing *Error
+	switch {
+	case err == nil:
+		refused.Code = "RevisionNotFound"
+	case errors.As(err, &missing) && missing.Status == http.StatusNotFound:
+		refused.Code = "RepoNotFound"
+	default:
+		return refused
+	}
+	refused.Header.Set("X-Error-Code", refused.Code)
+	return refused
 }
 
 // noteRefusal stops taking a repository for public when the Hub no longer shows it to somebody. That a token is nobody's says nothing.
@@ -183,18 +207,25 @@ func (c *Client) noteRefusal(ctx context.Context, tok Token, repo Repo, err erro
 }
 
 // rememberRepo notes a repository by its present name and, if it was asked for under another, by that.
-func (c *Client) rememberRepo(ctx context.Context, now, asked Repo, private bool) {
+// What is not said leaves it as it is known, or private if it is not.
+func (c *Client) rememberRepo(ctx context.Context, now, asked Repo, v visibility) {
 	known, ok := recall[repoFact](ctx, c.facts, repoKey(now))
-	fact := repoFact{Now: now.ID, Private: private, Aliases: known.Aliases}
+	fact := repoFact{Now: now.ID, Private: v == restricted, Aliases: known.Aliases}
+	switch {
+	case v == unsaid && ok:
+		fact.Private, fact.Unsaid = known.Private, known.Unsaid
+	case v == unsaid:
+		fact.Private, fact.Unsaid = true, true
+	}
 	// Names differ in case alone for the Hub's convenience: that is no renaming.
 	if !strings.EqualFold(now.ID, asked.ID) && !slices.Contains(fact.Aliases, asked.ID) && len(fact.Aliases) < maxAliases {
 		fact.Aliases = append(slices.Clone(fact.Aliases), asked.ID)
 	}
-	if !ok || known.Now != fact.Now || known.Private != fact.Private || len(known.Aliases) != len(fact.Aliases) {
+	if !ok || known.Now != fact.Now || known.Private != fact.Private || known.Unsaid != fact.Unsaid || len(known.Aliases) != len(fact.Aliases) {
 		c.keep(remember(ctx, c.facts, repoKey(now), fact))
 	}
 	if now != asked {
-		c.keep(remember(ctx, c.facts, repoKey(asked), repoFact{Now: now.ID, Private: private}))
+		c.keep(remember(ctx, c.facts, repoKey(asked), repoFact{Now: now.ID, Private: fact.Private}))
 	}
 }
 

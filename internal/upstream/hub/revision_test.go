@@ -3,6 +3,7 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -235,4 +236,25 @@ func TestCommitMustBeTheOneAskedFor(t *testing.T) {
 	if got, err := c.Resolve(t.Context(), "", models("org/name"), r.Head()); !errors.Is(err, ErrAnswer) {
 		t.Errorf("%+v, %v", got, err)
 	}
+}
+
+func TestWhatIsMissingIsFoundOut(t *testing.T) {
+	h := hubtest.New(t)
+	h.AddUser("ann", "hf_ann")
+	r := h.AddModel("org/name", hubtest.Files{"a": hubtest.Text("1")})
+	h.Inject(hubtest.Fault{Header: http.Header{"X-Error-Code": nil}})
+	c, _ := newClient(t, h)
+	resolved(t, c, "", "org/name")
+	_, err := c.Resolve(t.Context(), "", models("org/name"), "none")
+	wantError(t, "a branch", err, 404, "RevisionNotFound")
+	if got, err := c.Resolve(t.Context(), "", models("org/name"), r.Head()); err != nil || got.Private {
+		t.Errorf("a branch that is missing makes the repository private: %v", err)
+	}
+	_, err = c.Resolve(t.Context(), "hf_ann", models("org/none"), "main")
+	wantError(t, "a repository", err, 404, "RepoNotFound")
+	h.Inject(hubtest.Fault{Path: "/revision/", Status: 404})
+	h.Inject(hubtest.Fault{Path: "/api/models/org/odd", Status: 500})
+	h.Inject(hubtest.Fault{Path: "/revision/", Status: 404})
+	_, err = c.Resolve(t.Context(), "", models("org/odd"), "main")
+	wantError(t, "what can't be found out", err, 404, "")
 }

@@ -100,6 +100,9 @@ func (c *Client) askFile(ctx context.Context, tok Token, repo Repo, commit, path
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode >= http.StatusBadRequest {
 		e := refusal(res.Response)
+		if e.Status == http.StatusNotFound && e.Code == "" { // of what, it does not say
+			return c.askListing(ctx, tok, repo, commit, path, e)
+		}
 		if e.Code != "EntryNotFound" {
 			return FileInfo{}, e
 		}
@@ -109,10 +112,29 @@ func (c *Client) askFile(ctx context.Context, tok Token, repo Repo, commit, path
 		return fi, nil
 	}
 	fi, err := fileInfo(res, commit, path)
+	if errors.Is(err, errUntold) {
+		return c.askListing(ctx, tok, repo, commit, path, err)
+	}
 	if err != nil {
 		return FileInfo{}, err
 	}
 	c.keep(remember(ctx, c.facts, fileKey(repo, commit, path), fi))
+	return fi, nil
+}
+
+// errUntold is wrapped when an answer to HEAD says nothing of a file's hash or size that could be read.
+var errUntold = errors.New("hash or size of the file is not told")
+
+// askListing looks a file up in the listing of its commit, which says what an answer to HEAD has left open. The error is the one to
+// return if there is no listing either.
+func (c *Client) askListing(ctx context.Context, tok Token, repo Repo, commit, path string, untold error) (FileInfo, error) {
+	if _, err := c.Files(ctx, tok, repo, commit); err != nil {
+		return FileInfo{}, untold
+	}
+	fi, ok := c.knownFile(ctx, repo, commit, path)
+	if !ok {
+		return FileInfo{}, untold
+	}
 	return fi, nil
 }
 
@@ -144,18 +166,18 @@ func fileInfo(res *upstream.Response, commit, path string) (FileInfo, error) {
 	}
 	var err error
 	if fi.Digest, err = model.NewDigest(algorithm, tag); err != nil {
-		return FileInfo{}, fmt.Errorf("digest in ETag: %w: %w", ErrAnswer, err)
+		return FileInfo{}, fmt.Errorf("digest in ETag: %w: %w: %w", errUntold, ErrAnswer, err)
 	}
 	final := res.StatusCode < http.StatusMultipleChoices
 	switch linked := get("X-Linked-Size"); {
 	case linked != "":
 		if fi.Size, err = strconv.ParseInt(linked, 10, 64); err != nil || fi.Size < 0 {
-			return FileInfo{}, fmt.Errorf("size %q: %w", linked, ErrAnswer)
+			return FileInfo{}, fmt.Errorf("size %q: %w: %w", linked, errUntold, ErrAnswer)
 		}
 	case final && res.ContentLength >= 0:
 		fi.Size = res.ContentLength
 	default:
-		return FileInfo{}, fmt.Errorf("no size: %w", ErrAnswer)
+		return FileInfo{}, fmt.Errorf("no size: %w: %w", errUntold, ErrAnswer)
 	}
 	if final { // type and name of a redirect are those of its own body
 		fi.ContentType, fi.Disposition = res.Header.Get("Content-Type"), res.Header.Get("Content-Disposition")

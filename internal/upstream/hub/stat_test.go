@@ -88,20 +88,72 @@ func TestStatFromTheTree(t *testing.T) {
 }
 
 func TestHeadsThatMakeNoSense(t *testing.T) {
-	for why, f := range map[string]hubtest.Fault{
-		"another commit": {Header: http.Header{"X-Repo-Commit": {strings.Repeat("b", 40)}}},
-		"no hash":        {Path: "/resolve", Header: http.Header{"X-Linked-Etag": {`"main"`}}},
-		"no size":        {Header: http.Header{"X-Linked-Size": {"many"}}},
-		"minus size":     {Header: http.Header{"X-Linked-Size": {"-5"}}},
+	h := hubtest.New(t)
+	some(h)
+	c, _ := newClient(t, h)
+	commit := resolved(t, c, "", "org/name")
+	h.Inject(hubtest.Fault{Method: "HEAD", Header: http.Header{"X-Repo-Commit": {strings.Repeat("b", 40)}}})
+	if fi, err := c.Stat(t.Context(), "", models("org/name"), commit, "model.safetensors"); !errors.Is(err, ErrAnswer) {
+		t.Errorf("another commit: %+v, %v", fi, err)
+	}
+}
+
+// TestTheListingSaysWhatHeadDoesNot lets the listing of the commit stand in for answers to HEAD that leave hash, size or reason open.
+func TestTheListingSaysWhatHeadDoesNot(t *testing.T) {
+	for why, row := range map[string]struct {
+		path  string
+		fault hubtest.Fault
+	}{
+		"a hash that is none":                {"model.safetensors", hubtest.Fault{Header: http.Header{"X-Linked-Etag": {`"main"`}}}},
+		"an ETag with a suffix":              {"config.json", hubtest.Fault{Header: http.Header{"Etag": {`"0123-gzip"`}, "X-Linked-Etag": nil}}},
+		"no hash at all":                     {"config.json", hubtest.Fault{Header: http.Header{"Etag": nil, "X-Linked-Etag": nil}}},
+		"a size that is none":                {"model.safetensors", hubtest.Fault{Header: http.Header{"X-Linked-Size": {"many"}}}},
+		"a negative size":                    {"model.safetensors", hubtest.Fault{Header: http.Header{"X-Linked-Size": {"-5"}}}},
+		"a redirect without the file's size": {"model.safetensors", hubtest.Fault{Header: http.Header{"X-Linked-Size": nil}}},
+		"a 404 without a reason":             {"none", hubtest.Fault{Header: http.Header{"X-Error-Code": nil}}},
+		"a 404 for a file that is there":     {"config.json", hubtest.Fault{Status: 404}},
 	} {
 		h := hubtest.New(t)
-		some(h)
+		_, files := some(h)
 		c, _ := newClient(t, h)
 		commit := resolved(t, c, "", "org/name")
-		f.Method = "HEAD"
-		h.Inject(f)
-		if fi, err := c.Stat(t.Context(), "", models("org/name"), commit, "model.safetensors"); !errors.Is(err, ErrAnswer) {
-			t.Errorf("%s: %+v, %v", why, fi, err)
+		row.fault.Method = "HEAD"
+		fault := h.Inject(row.fault)
+		for range 2 {
+			fi, err := c.Stat(t.Context(), "", models("org/name"), commit, row.path)
+			content, ok := files[row.path]
+			if !ok {
+				wantError(t, why, err, 404, "EntryNotFound")
+				continue
+			}
+			etag := content.GitSHA1()
+			if fi.LFS {
+				etag = content.SHA256()
+			}
+			if err != nil || fi.Size != content.Size() || fi.ETag != etag {
+				t.Errorf("%s: %+v, %v", why, fi, err)
+			}
+		}
+		if fault.Fired() == 0 {
+			t.Errorf("%s: the fault did not strike", why)
+		}
+		if n := h.Count(hubtest.Main, "GET", "/tree/"); n != 1 {
+			t.Errorf("%s: listed %d times", why, n)
 		}
 	}
+}
+
+func TestHeadsThatSayNothingWithoutAListing(t *testing.T) {
+	h := hubtest.New(t)
+	some(h)
+	c, _ := newClient(t, h)
+	commit := resolved(t, c, "", "org/name")
+	h.Inject(hubtest.Fault{Path: "/tree/", Status: 500})
+	h.Inject(hubtest.Fault{Method: "HEAD", Header: http.Header{"Etag": nil, "X-Linked-Etag": nil}})
+	if _, err := c.Stat(t.Context(), "", models("org/name"), commit, "config.json"); !errors.Is(err, ErrAnswer) {
+		t.Errorf("no hash: %v", err)
+	}
+	h.Inject(hubtest.Fault{Method: "HEAD", Status: 404})
+	_, err := c.Stat(t.Context(), "", models("org/name"), commit, "config.json")
+	wantError(t, "a 404 without a reason", err, 404, "")
 }

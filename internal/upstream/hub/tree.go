@@ -15,6 +15,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"modelgate/internal/model"
+	"modelgate/internal/upstream"
 )
 
 // Bounds of trees.
@@ -185,44 +186,30 @@ func sorted(files []model.File) ([]model.File, error) {
 	return slices.Clip(files), nil
 }
 
-// nextPage is the address of the next page, "" if there is none. It must be one of the same listing on the same host: a page that is
-// left out would be files that nobody has scanned, and a page from elsewhere is nobody's.
+// nextPage is the address of the next page, "" if there is none. It must be one of the same listing on the same server: a page that is
+// left out would be files that nobody has scanned, and a page from elsewhere is nobody's. It is asked for at the endpoint, whatever
+// name the server gives itself.
 func (c *Client) nextPage(header http.Header, first string) (string, error) {
-	for _, value := range header.Values("Link") {
-		for link := range strings.SplitSeq(value, ",") {
-			target, params, ok := strings.Cut(strings.TrimSpace(link), ">")
-			if !ok || !strings.HasPrefix(target, "<") || !relIsNext(params) {
-				continue
-			}
-			u, err := url.Parse(target[1:])
-			if err != nil {
-				return "", fmt.Errorf("address of the next page: %w", ErrAnswer)
-			}
-			base, err := url.Parse(first)
-			if err != nil {
-				return "", err
-			}
-			u = base.ResolveReference(u)
-			// Of a repository that was renamed meanwhile the pages are at its new id.
-			listing := base.EscapedPath()[strings.LastIndex(base.EscapedPath(), "/tree/"):]
-			if !c.site.IsOwn(u) || u.User != nil || !strings.HasSuffix(u.EscapedPath(), listing) {
-				return "", fmt.Errorf("next page at %s%s: %w", u.Host, u.EscapedPath(), ErrAnswer)
-			}
-			return u.String(), nil
-		}
+	target := upstream.NextLink(header)
+	if target == "" {
+		return "", nil
 	}
-	return "", nil
-}
-
-// relIsNext tells whether the parameters of a link say rel="next" (RFC 8288).
-func relIsNext(params string) bool {
-	for p := range strings.SplitSeq(params, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		if strings.EqualFold(strings.TrimSpace(name), "rel") && strings.EqualFold(strings.Trim(strings.TrimSpace(value), `"`), "next") {
-			return true
-		}
+	u, err := url.Parse(target)
+	if err != nil {
+		return "", fmt.Errorf("address of the next page: %w", ErrAnswer)
 	}
-	return false
+	base, err := url.Parse(first)
+	if err != nil {
+		return "", err
+	}
+	u = base.ResolveReference(u)
+	// Of a repository that was renamed meanwhile the pages are at its new id.
+	listing := base.EscapedPath()[strings.LastIndex(base.EscapedPath(), "/tree/"):]
+	if !upstream.SameServer(u, base) || u.User != nil || !strings.HasSuffix(u.EscapedPath(), listing) {
+		return "", fmt.Errorf("next page at %s%s: %w", u.Host, u.EscapedPath(), ErrAnswer)
+	}
+	u.Scheme, u.Host = base.Scheme, base.Host
+	return u.String(), nil
 }
 
 // file is the file of a line, if its path, size and hash make sense.
@@ -233,7 +220,9 @@ func (n node) file() (model.File, error) {
 	f := model.File{Path: n.Path, Size: n.Size, BlobID: n.OID}
 	var err error
 	if n.LFS != nil {
-		f.Size = n.LFS.Size
+		if n.LFS.Size != 0 { // else the line's own size is all there is
+			f.Size = n.LFS.Size
+		}
 		f.Digest, err = model.NewDigest(model.SHA256, n.LFS.OID)
 	} else {
 		f.Digest, err = model.NewDigest(model.GitSHA, n.OID)
