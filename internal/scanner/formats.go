@@ -54,7 +54,7 @@ func weights() []Format {
 			Probe:      safetensors.ProbeIndex, Scan: safetensors.ScanIndex,
 		},
 		{
-			Name: "gguf", Title: "GGUF", Version: 1,
+			Name: "gguf", Title: "GGUF", Version: 2,
 			Recognised: "GGUF at 0, in either byte order",
 			Threats:    "counts and offsets that do not fit, chat templates, bytes behind the last tensor",
 			Probe:      gguf.Probe, Scan: gguf.Scan,
@@ -159,26 +159,26 @@ func programs() []Format {
 func texts() []Format {
 	return []Format{
 		{
-			Name: "json", Title: "JSON, with the configurations of the Hub's libraries", Version: 1, Text: true,
+			Name: "json", Title: "JSON, with the configurations of the Hub's libraries", Version: 2, Text: true,
 			Recognised: "the grammar, as far as the head shows it",
 			Threats:    "code of this or another repository that loaders import, names they call, templates they render, keys that stand twice",
 			Probe:      hubfiles.Probe, Scan: hubfiles.Scan,
 		},
 		{
-			Name: "python", Title: "Python source", Version: 1, Text: true,
+			Name: "python", Title: "Python source", Version: 2, Text: true,
 			Recognised: "the name of the file",
 			Threats:    "what runs at import or when a loader uses it, what is hidden in strings, code in TorchScript",
 			Limits:     "what nothing imports is suspicious at most",
 			Probe:      python.Probe, Scan: python.Scan,
 		},
 		{
-			Name: "jinja", Title: "Chat templates", Version: 1, Text: true,
+			Name: "jinja", Title: "Chat templates", Version: 2, Text: true,
 			Recognised: "the key or the file name under which loaders render it",
 			Threats:    "attributes that lead out of the template, names that are put together, what cannot be parsed",
 			Probe:      jinja.Probe, Scan: jinja.Scan,
 		},
 		{
-			Name: "yaml", Title: "YAML, with the directives of Hydra and NeMo", Version: 1, Text: true,
+			Name: "yaml", Title: "YAML, with the directives of Hydra and NeMo", Version: 2, Text: true,
 			Recognised: "the name of the file, or a directive in the metadata of safetensors",
 			Threats:    "targets that the loader calls, tags that construct Python objects",
 			Probe:      yaml.Probe, Scan: yaml.Scan,

@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -271,6 +272,8 @@ func (j *judge) binary(e *expr) value {
 		return j.sum(e, a, b)
 	case "*":
 		return j.product(e, a, b)
+	case "**":
+		return power(a, b)
 	case "%":
 		if a.has(aStr) || a.has(aBuilt) {
 			return percent(a, b)
@@ -306,6 +309,21 @@ func (j *judge) sum(e *expr, a, b value) value {
 		return value{{kind: aBox, box: j.keep(e, n)}}
 	}
 	return out.plus(unknown())
+}
+
+// power folds ** of small numbers.
+func power(a, b value) value {
+	if len(a) != 1 || len(b) != 1 || a[0].kind != aNum || b[0].kind != aNum || b[0].n < 0 || b[0].n > 63 {
+		return unknown()
+	}
+	n := int64(1)
+	for range b[0].n {
+		if a[0].n != 0 && (n*a[0].n)/a[0].n != n {
+			return number64(math.MaxInt64) // or more, or less
+		}
+		n *= a[0].n
+	}
+	return number64(n)
 }
 
 // product folds *, which repeats strings.

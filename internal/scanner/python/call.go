@@ -110,6 +110,18 @@ func (w *walker) result(e *node, c atom, args arguments) value {
 	if attr, ok := strings.CutPrefix(name, "operator.attrgetter:"); ok {
 		return w.member(args.at(0, ""), attr)
 	}
+	if of, ok := first(c.items).one(); ok && of.isDict() {
+		switch name {
+		case ".values":
+			return value{of}
+		case ".get", ".pop", ".setdefault":
+			return elements(of).plus(args.at(1, ""))
+		}
+	}
+	if name == "builtins.object.__subclasses__" || strings.HasPrefix(name, ".__") && strings.HasSuffix(name, ".__subclasses__") {
+		// From a constant to all classes there are: nobody needs that but to find one that acts.
+		w.event(event{at: e.at, name: "builtins.getattr", dynamic: true})
+	}
 	if v, ok := w.foldCall(name, c.items, args); ok {
 		return v
 	}
@@ -117,6 +129,14 @@ func (w *walker) result(e *node, c atom, args arguments) value {
 		return nil
 	}
 	return value{{kind: aObject, s: name}}
+}
+
+// first is the first of the values, nothing if there is none.
+func first(items []value) value {
+	if len(items) == 0 {
+		return nil
+	}
+	return items[0]
 }
 
 // getattr is an attribute by a name that may be folded.

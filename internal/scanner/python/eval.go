@@ -11,7 +11,7 @@ var builtinNames = func() map[string]bool {
 	t := map[string]bool{}
 	for _, n := range strings.Fields(`eval exec compile open __import__ getattr setattr delattr globals locals vars breakpoint map filter chr ord
 		bytes bytearray str int list tuple dict set reversed sorted input __builtins__ print type super range join hex iter next zip
-		enumerate format memoryview execfile __loader__ __spec__`) {
+		enumerate format memoryview object execfile __loader__ __spec__`) {
 		t[n] = true
 	}
 	return t
@@ -52,6 +52,8 @@ func (w *walker) eval(e *node) value {
 		return w.operator(e, w.eval(e.kid(0)), w.eval(e.kid(1)))
 	case kList:
 		return w.list(e)
+	case kDict:
+		return w.dict(e)
 	case kComp:
 		return w.comprehension(e)
 	case kIf:
@@ -156,7 +158,9 @@ func (w *walker) index(e *node) value {
 			out = out.plus(w.lookup(a.s, k.s))
 		case a.kind == aRef && namespaces[a.s]:
 			w.event(event{at: e.at, name: "builtins.getattr", dynamic: true})
-		case single && k.kind == aNum:
+		case a.kind == aRef && strings.HasPrefix(a.s, ".__"): // such as the order in which a class looks things up
+			out = out.plus(value{a})
+		case single && k.kind == aNum && !a.isDict():
 			out = out.plus(element(a, k.n))
 		case a.kind == aList:
 			out = out.plus(elements(a))
@@ -289,6 +293,19 @@ func sliced(n int, bounds [3]*int64) []int {
 		out = append(out, int(i))
 	}
 	return out
+}
+
+// dict returns the values of a dict: which of them a key has is not followed.
+func (w *walker) dict(e *node) value {
+	out := atom{kind: aList, s: dictMark}
+	for i, k := range e.kids {
+		v := w.eval(k)
+		if i%2 == 1 && len(out.items) < maxItems {
+			out.items = append(out.items, v)
+		}
+	}
+	w.charge(len(out.items))
+	return value{out}
 }
 
 func (w *walker) list(e *node) value {

@@ -18,7 +18,7 @@ const (
 	aStr              // the string s
 	aBytes            // the bytes s
 	aNum              // the integer n
-	aList             // a list or tuple of items
+	aList             // a list or tuple of items, or the values of a dict
 	aFunc             // a function or class of this source: s
 	aHidden           // what comes out of a decoder or cipher that was not followed
 )
@@ -30,6 +30,11 @@ type atom struct {
 	n     int64
 	items []value
 }
+
+// dictMark is the text of a list that holds the values of a dict.
+const dictMark = "dict"
+
+func (a atom) isDict() bool { return a.kind == aList && a.s == dictMark }
 
 // value is what an expression may be: one of the atoms. Nothing means that it is not known yet.
 type value []atom

@@ -222,7 +222,9 @@ func (w *walker) stmt(s *stmt) {
 		for _, d := range s.decorators {
 			w.eval(d)
 		}
-		w.arguments(s.args)
+		for _, name := range w.arguments(s.args).at(-1, "metaclass").refs() {
+			w.event(event{at: s.at, name: name}) // which makes the class
+		}
 		outer := w.class
 		w.class = s.name
 		w.body(s.body)

@@ -142,6 +142,8 @@ func foldedEscapes() [][2]string {
 // oddTemplates do what nobody can prove harmless.
 func oddTemplates() [][2]string {
 	return [][2]string{
+		{"a loop of a power", `{% for i in range(10 ** 9) %}{% endfor %}`},
+		{"repetition by a power", `{{ 'a' * 10 ** 9 }}`},
 		{"include", `{% include 'x' %}`},
 		{"import", `{% import 'x' as y %}`},
 		{"from import", `{% from 'x' import y %}`},
@@ -168,6 +170,7 @@ func oddTemplates() [][2]string {
 // honestTemplates differ from evil ones in the one thing that matters.
 func honestTemplates() [][2]string {
 	return [][2]string{
+		{"a power", `{% for i in range(2 ** 3) %}{{ 'a' * 2 ** 2 }}{% endfor %}`},
 		{"a name with underscores as output", `{{ '__class__' }}`},
 		{"a name with underscores in a comparison", `{% if message.content == '__class__' %}x{% endif %}`},
 		{"a name with underscores in text", `Never write __class__.__globals__ or os.system('x').`},

@@ -32,7 +32,7 @@ var families = func() map[string]Family {
 			torch.hub keras.models.load_model tensorflow.keras.models.load_model tensorflow.saved_model.load
 			transformers.dynamic_module_utils skops.io.load`,
 		Native: `ctypes cffi tensorflow.load_op_library tensorflow.load_library torch.ops.load_library torch.classes.load_library
-			torch.utils.cpp_extension.load numpy.ctypeslib.load_library`,
+			torch.utils.cpp_extension.load torch.utils.cpp_extension.load_inline numpy.ctypeslib.load_library`,
 		File: `os.remove os.unlink os.rename os.renames os.replace os.rmdir os.removedirs os.chmod os.chown os.link os.symlink os.truncate
 			os.mkfifo os.mknod os.open os.write shutil.rmtree shutil.move shutil.copy shutil.copy2 shutil.copyfile shutil.copytree
 			shutil.chown shutil.unpack_archive shutil.make_archive pathlib.Path.unlink pathlib.Path.rename pathlib.Path.write_text
