@@ -166,7 +166,10 @@ func (m *machine) ufunc(items []value) grade {
 		}
 		return dangerous
 	}
-	if v := judge(module, name, m.f.Family); v.grade != harmless && !ufuncModules[module] {
+	switch v := judge(module, name, m.f.Family); {
+	case v.grade == dangerous || looseSegments[name]: // modules hold what they import
+		return dangerous
+	case v.grade > conditional && v.grade != unknownName, v.grade != harmless && !ufuncModules[module]:
 		return suspicious
 	}
 	return harmless

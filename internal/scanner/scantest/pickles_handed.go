@@ -29,6 +29,11 @@ func pickleHanded() []Case {
 		twinPickle("a partial of defaultdict, as factory", pk4(pkCall(dict, pkCall(partial, dict)+state(dict, list)))),
 		oddPickle("handed: a partial of defaultdict with a factory of its own", pk4(pkCall(dict, pkCall(partial, dict)+state(dict, ufunc)))),
 		oddPickle("handed: a function that is harmless for some arguments becomes a step of a pipeline", pk4(transformer(ufunc))),
+		evilPickle("handed: what _ufunc_reconstruct returns, which is no universal function", pk4(transformer(
+			pkCall(ufunc, pkStr("numpy"), pkStr("load"))))),
+		evilPickle("handed: a module that NumPy imports", pk4(transformer(pkCall(ufunc, pkStr("numpy"), pkStr("os"))))),
+		oddPickle("handed: a function of NumPy that calls others", pk4(transformer(pkCall(ufunc, pkStr("numpy"), pkStr("frompyfunc"))))),
+		twinPickle("a universal function that is on no list", pk4(transformer(pkCall(ufunc, pkStr("numpy"), pkStr("heaviside"))))),
 		twinPickle("a step of a pipeline", pk4(transformer(mean))),
 		evilPickle("handed: _rebuild_from_type_v2 calls itself with a function", pk4(pkCall(rebuild, rebuild, tensor,
 			pkTuple(ufunc, tensor, pkTuple(pkStr("os"), pkStr("system")), "N"), "N"))),

@@ -1,6 +1,20 @@
 package scantest
 
-import "modelgate/internal/threat"
+import (
+	"encoding/binary"
+	"unicode/utf16"
+
+	"modelgate/internal/threat"
+)
+
+// utf16Text is a text in UTF-16 with its byte order mark, the high byte first.
+func utf16Text(text string) string {
+	out := []byte("\xfe\xff")
+	for _, c := range utf16.Encode([]rune(text)) {
+		out = binary.BigEndian.AppendUint16(out, c)
+	}
+	return string(out)
+}
 
 // YAMLCases are configurations that make a loader import and call what they name.
 func YAMLCases() []Case {
@@ -25,6 +39,8 @@ func YAMLCases() []Case {
 		evil("a target that looks another one up", "_target_: hydra.utils.get_method\npath: os.system\n"),
 		evil("a target of a diffusion model", "model:\n  target: os.system\n  params:\n    a: 1\n"),
 		evil("a tag that calls", "a: !!python/object/apply:os.system [id]\n"),
+		evil("a tag in UTF-16", utf16Text("x: 1\na: !!python/object/apply:os.system [id]\n")),
+		twin("a text in UTF-16", utf16Text("x: 1\na: os.system\n")),
 		evil("a tag that constructs", "- !!python/object/new:subprocess.Popen [[id]]\n"),
 		evil("a tag that imports", "a: !!python/name:os.system\n"),
 		evil("a tag at the end of the file", "a: !!python/module:os"),

@@ -14,8 +14,10 @@ package yaml
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/token"
@@ -35,7 +37,8 @@ const (
 func Probe(f *source.File) (bool, error) {
 	if source.Role(f.Path) == source.RoleConfig {
 		head, err := f.Head()
-		return err == nil && strings.IndexByte(string(head), 0) < 0, err
+		_, wide := byteOrder(string(head))
+		return err == nil && (wide || strings.IndexByte(string(head), 0) < 0), err
 	}
 	if !strings.HasPrefix(f.Path, "__metadata__.") {
 		return false, nil
@@ -60,6 +63,7 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	if err != nil {
 		return err
 	}
+	text, lines, unit := decoded(text)
 	marks := 0
 	for _, c := range []byte(text) {
 		if strings.IndexByte("[]{},:-?&*!|>'\"#\n", c) >= 0 {
@@ -72,7 +76,7 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	d := &document{sink: s, handles: map[string]string{}, anchors: map[string]string{}, lines: lineStarts(text)}
+	d := &document{sink: s, handles: map[string]string{}, anchors: map[string]string{}, lines: lines, unit: unit}
 	broken := d.tokenize(text)
 	s.Format("yaml")
 	d.judge()
@@ -87,15 +91,38 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	return nil
 }
 
-// lineStarts are the offsets at which lines begin.
-func lineStarts(text string) []int64 {
+// byteOrder tells the order of a text in UTF-16, which YAML knows by its byte order mark (YAML 1.2.2, 5.2).
+func byteOrder(text string) (binary.ByteOrder, bool) {
+	switch {
+	case strings.HasPrefix(text, "\xff\xfe"):
+		return binary.LittleEndian, true
+	case strings.HasPrefix(text, "\xfe\xff"):
+		return binary.BigEndian, true
+	}
+	return nil, false
+}
+
+// decoded returns a text in UTF-8, the offsets in the file at which its lines begin, and how many bytes a column takes there.
+func decoded(text string) (utf8 string, lines []int64, unit int64) {
 	starts := []int64{0}
-	for i := range len(text) {
-		if text[i] == '\n' {
-			starts = append(starts, int64(i)+1)
+	order, wide := byteOrder(text)
+	if !wide {
+		for i := range len(text) {
+			if text[i] == '\n' {
+				starts = append(starts, int64(i)+1)
+			}
+		}
+		return text, starts, 1
+	}
+	raw := []byte(text)
+	units := make([]uint16, 0, len(raw)/2)
+	for i := 2; i+1 < len(raw); i += 2 {
+		c := order.Uint16(raw[i:])
+		if units = append(units, c); c == '\n' {
+			starts = append(starts, int64(i)+2)
 		}
 	}
-	return starts
+	return string(utf16.Decode(units)), starts, 2
 }
 
 // document is a text as tokens.
@@ -105,6 +132,7 @@ type document struct {
 	handles map[string]string
 	anchors map[string]string // scalars by the name of their anchor
 	lines   []int64
+	unit    int64 // bytes of a column
 	targets int
 	steps   int // of looking for neighbours
 }
@@ -201,5 +229,5 @@ func (d *document) offset(t *token.Token) int64 {
 	if line < 0 || line >= len(d.lines) {
 		return -1
 	}
-	return d.lines[line] + int64(max(0, column))
+	return d.lines[line] + int64(max(0, column))*d.unit
 }
