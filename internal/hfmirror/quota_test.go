@@ -29,15 +29,15 @@ func (u usedUp) Resolve(ctx context.Context, tok hub.Token, repo hub.Repo, rev s
 	}
 }
 
-func TestGETWaitsForTheHubsQuota(t *testing.T) {
+func TestClientsThatAreKeptAliveWaitForTheHubsQuota(t *testing.T) {
 	tests := []struct {
 		name, method, agent string
 		hold                time.Duration
 		status              int
 	}{
 		{"GET of a client that is kept alive", "GET", "hf_hub/2.4.0", time.Minute, http.StatusOK},
-		{"GET of a client that waits in silence", "GET", "curl/8", time.Minute, http.StatusOK},
-		{"GET that may not wait as long", "GET", "curl/8", time.Millisecond, http.StatusTooManyRequests},
+		{"GET of a client that would wait in silence", "GET", "curl/8", time.Minute, http.StatusTooManyRequests},
+		{"GET that may not wait as long", "GET", "hf_hub/2.4.0", time.Millisecond, http.StatusTooManyRequests},
 		{"HEAD never waits", "HEAD", "hf_hub/2.4.0", time.Minute, http.StatusTooManyRequests},
 	}
 	for _, tt := range tests {

@@ -25,7 +25,7 @@ func (d *Door) serveFile(x *exchange) error {
 	h := d.hold(x)
 	defer h.end()
 	p, err := d.find(x)
-	if x.Method != http.MethodHead && limited(err) {
+	if x.Method != http.MethodHead && h.beats && limited(err) { // others are told to come back, as the Hub does
 		p, err = d.findPatiently(x, h)
 	}
 	if err != nil {
@@ -46,7 +46,7 @@ func limited(err error) bool {
 	return errors.As(err, &refused) && refused.Status == http.StatusTooManyRequests
 }
 
-// findPatiently is find for whoever can wait until the Hub's quota is renewed, as long as for a verdict.
+// findPatiently is find for a client that is kept alive until the Hub's quota is renewed, as long as for a verdict.
 func (d *Door) findPatiently(x *exchange, h *hold) (p place, err error) {
 	request := x.Request
 	defer func() { x.Request = request }()
