@@ -61,7 +61,7 @@ func TestTheHubsOwnRefusalsPassUnchanged(t *testing.T) {
 func TestAQuotaThatIsUsedUpIsToldToWhoCannotWait(t *testing.T) {
 	w := newWorld(t)
 	on, _ := through(t, w)
-	w.Inject(hubtest.Fault{Host: hubtest.Main, Status: http.StatusTooManyRequests, RetryAfter: 300})
+	w.Inject(hubtest.Fault{Host: hubtest.Main, Status: http.StatusTooManyRequests, RetryAfter: 900}) // longer than scan.hold
 	for _, path := range []string{"/api/models/" + modelID, "/" + modelID + "/resolve/main/config.json"} {
 		for _, method := range []string{"GET", "HEAD"} {
 			got := ask(t, method, on.endpoint+path)

@@ -59,7 +59,7 @@ type batchAnswer struct {
 
 // refuseGit turns git itself away: what it fetches is packed, and can't be judged by file. git shows plain text to its user.
 func (d *Door) refuseGit(x *exchange) error {
-	return forbidden("modelgate does not serve git: download with `hf download`, or from " + d.base(x) + x.prefix + "/…/resolve/…")
+	return forbidden("modelgate does not serve git: download with `hf download`, or from " + d.base(x) + x.prefix + "/{repository}/resolve/{revision}/{file}")
 }
 
 // serveBatch answers where the LFS objects of an allowed version are: at the gate.

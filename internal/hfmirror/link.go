@@ -2,6 +2,8 @@ package hfmirror
 
 import (
 	"fmt"
+	"net"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -92,8 +94,11 @@ func (d *Door) base(x *exchange) string {
 			host = forwarded
 		}
 	}
-	if strings.IndexFunc(host, notInHost) >= 0 {
+	if host == "" || strings.IndexFunc(host, notInHost) >= 0 { // the address that the client has reached, then
 		host = ""
+		if at, ok := x.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+			host = at.String()
+		}
 	}
 	return scheme + "://" + host
 }

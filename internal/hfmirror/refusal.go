@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -184,8 +185,11 @@ func (d *Door) passOn(x *exchange, e *hub.Error) {
 		text = http.StatusText(e.Status)
 	}
 	status := e.Status
-	if status < 400 || status > 599 {
+	if status < 400 || status > 599 || status == http.StatusInternalServerError { // which would be ours
 		status = http.StatusBadGateway
+	}
+	if e.Status >= http.StatusInternalServerError {
+		text = fmt.Sprintf("modelgate: the Hub fails with status %d: %s", e.Status, text)
 	}
 	d.write(x, status, "", body{Error: text, Message: text, RequestID: h.Get("X-Request-Id")})
 }

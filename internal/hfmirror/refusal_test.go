@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -367,5 +368,26 @@ func TestHostileRequestsAreAnsweredInShape(t *testing.T) {
 	for _, method := range []string{"PUT", "POST", "DELETE", "PATCH", "CONNECT-ISH"} {
 		s.ask(method, "/api/models/org/name").is(t, 403)
 		s.ask(method, "/org/name/resolve/main/x").is(t, 403)
+	}
+}
+
+func TestFailuresOfTheHubAreNotTakenForOurOwn(t *testing.T) {
+	s := newStand(t)
+	for _, row := range []struct{ hub, want int }{{500, 502}, {502, 502}, {503, 503}, {504, 504}, {507, 507}} {
+		s.hub.Inject(hubtest.Fault{Status: row.hub, Body: []byte("no")})
+		a := s.ask("GET", "/org/name/resolve/main/w.bin")
+		a.is(t, row.want)
+		mustContain(t, string(a.body), fmt.Sprintf("the Hub fails with status %d", row.hub))
+	}
+}
+
+// TestScansHaveAnAddressForClientsThatNameNoHost lets the address that they have reached stand in.
+func TestScansHaveAnAddressForClientsThatNameNoHost(t *testing.T) {
+	s := newStand(t)
+	s.hub.AddModel("org/evil", hubtest.Files{"w.bin": hubtest.LFS(pattern(10))})
+	s.gate.block("org/evil")
+	for _, head := range []string{" HTTP/1.0\r\n", " HTTP/1.1\r\nHost: a%0d%0ab\r\nConnection: close\r\n"} {
+		_, _, body := raw(t, s, "GET /org/evil/resolve/main/w.bin"+head+"\r\n")
+		mustContain(t, string(body), `"scan_url":"`+s.URL+`/ui/scans/`)
 	}
 }
