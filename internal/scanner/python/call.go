@@ -107,16 +107,14 @@ func (w *walker) result(e *node, c atom, args arguments) value {
 		}
 		return ref(short(strings.ReplaceAll(target, ":", ".")))
 	}
+	if v, ok := w.looked(name, args); ok {
+		return v
+	}
 	if attr, ok := strings.CutPrefix(name, "operator.attrgetter:"); ok {
 		return w.member(args.at(0, ""), attr)
 	}
-	if of, ok := first(c.items).one(); ok && of.isDict() {
-		switch name {
-		case ".values":
-			return value{of}
-		case ".get", ".pop", ".setdefault":
-			return elements(of).plus(args.at(1, ""))
-		}
+	if v, ok := ofDict(name, c.items, args); ok {
+		return v
 	}
 	if name == "builtins.object.__subclasses__" || strings.HasPrefix(name, ".__") && strings.HasSuffix(name, ".__subclasses__") {
 		// From a constant to all classes there are: nobody needs that but to find one that acts.
@@ -129,6 +127,45 @@ func (w *walker) result(e *node, c atom, args arguments) value {
 		return nil
 	}
 	return value{{kind: aObject, s: name}}
+}
+
+// looked is what a method finds by a name that is its argument: in a namespace, or among the attributes of an object.
+func (w *walker) looked(name string, args arguments) (value, bool) {
+	i := strings.LastIndexByte(name, '.')
+	if i <= 0 {
+		return nil, false
+	}
+	space, method := name[:i], name[i+1:]
+	key, ok := args.at(0, "").text()
+	switch method {
+	case "get", "pop", "setdefault", "__getitem__":
+		if ok && namespaces[space] {
+			return w.lookup(space, key), true
+		}
+	case "__getattribute__":
+		if ok {
+			return w.member(ref(space), key), true
+		}
+		if key, ok = args.at(1, "").text(); ok { // object.__getattribute__(of, key)
+			return w.member(args.at(0, ""), key), true
+		}
+	}
+	return nil, false
+}
+
+// ofDict is what a method of a dict returns.
+func ofDict(name string, items []value, args arguments) (value, bool) {
+	of, ok := first(items).one()
+	if !ok || !of.isDict() {
+		return nil, false
+	}
+	switch name {
+	case ".values":
+		return value{of}, true
+	case ".get", ".pop", ".setdefault":
+		return elements(of).plus(args.at(1, "")), true
+	}
+	return nil, false
 }
 
 // first is the first of the values, nothing if there is none.

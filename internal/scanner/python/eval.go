@@ -118,9 +118,19 @@ func (w *walker) attribute(e *node) value {
 // member is an attribute of a value.
 func (w *walker) member(of value, name string) value {
 	var out value
+	switch name { // of whatever they are: namespaces of others, and the built-in functions
+	case "__globals__", "f_globals", "f_locals":
+		return ref("sys.modules")
+	case "f_builtins":
+		return ref("builtins")
+	}
 	for _, a := range of {
 		switch a.kind {
 		case aRef:
+			if name == "__self__" && strings.HasPrefix(a.s, "builtins.") {
+				out = out.plus(ref("builtins"))
+				continue
+			}
 			if name == "__dict__" || name == "__class__" && a.s == "builtins" {
 				out = out.plus(value{a})
 				continue
@@ -130,6 +140,7 @@ func (w *walker) member(of value, name string) value {
 			out = out.plus(ref(short(strings.TrimSuffix(a.s, "()") + "()." + name)))
 		case aFunc:
 			w.uses(name)
+			out = out.plus(w.vars[name]) // as its body may have assigned
 		case aStr, aBytes, aList, aHidden:
 			out = out.plus(value{{kind: aRef, s: "." + name, items: []value{{a}}}})
 		}
@@ -153,6 +164,9 @@ func (w *walker) index(e *node) value {
 	}
 	var out value
 	for _, a := range of {
+		if strings.HasSuffix(a.s, ".sys.modules") {
+			a.s = "sys.modules"
+		}
 		switch {
 		case (a.kind == aRef || a.kind == aObject) && k.kind == aStr && single && namespaces[a.s]:
 			out = out.plus(w.lookup(a.s, k.s))
@@ -211,6 +225,9 @@ var namespaces = map[string]bool{
 func (w *walker) lookup(space, name string) value {
 	switch space {
 	case "sys.modules":
+		if name == "__builtins__" {
+			return ref("builtins")
+		}
 		return ref(name)
 	case "builtins", "builtins.__builtins__":
 		return ref("builtins." + name)

@@ -425,6 +425,9 @@ func (w *walker) assign(t *node, v value) {
 		}
 	case t.kind == kStar:
 		w.assign(t.kid(0), v)
+	case t.kind == kIndex && t.kid(0) != nil && t.kid(0).kind == kName && len(v.refs()) > 0: // an element of a dict
+		w.eval(t)
+		w.bind(t.kid(0).name, value{{kind: aList, s: dictMark, items: []value{v}}})
 	default:
 		w.eval(t)
 	}
