@@ -335,6 +335,10 @@ func TestBatchesOfGitLFS(t *testing.T) {
 	if d := s.ask("GET", strings.TrimPrefix(href, s.URL)); !bytes.Equal(d.body, content) {
 		t.Errorf("%d bytes", len(d.body))
 	}
+	own := `{"operation":"download","objects":[{"oid":"` + sum + `","size":5000}],"ref":{"name":"refs/heads/a-branch-of-my-own"}}`
+	if a := s.send("POST", path, strings.NewReader(own)); a.StatusCode != 200 || !bytes.Contains(a.body, []byte(href)) {
+		t.Errorf("a branch that the Hub does not know: %d %s", a.StatusCode, a.body)
+	}
 	batch(path, "upload", sum).is(t, 403)
 	batch(path, "download", "nonsense").is(t, 422)
 	s.send("POST", path, strings.NewReader("{")).is(t, 422)

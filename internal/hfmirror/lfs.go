@@ -2,6 +2,7 @@ package hfmirror
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -69,6 +70,10 @@ func (d *Door) serveBatch(x *exchange) error {
 		return err
 	}
 	rev, files, err := d.objects(x, refName(req.Ref.Name))
+	var refused *hub.Error
+	if errors.As(err, &refused) && refused.Code == "RevisionNotFound" { // a branch of the client's own
+		rev, files, err = d.objects(x, "main")
+	}
 	if err != nil {
 		return err
 	}

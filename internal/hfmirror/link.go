@@ -47,10 +47,20 @@ func (l links) rewrite(values []string, base, at string) (kept, dropped []string
 				dropped = append(dropped, target)
 				continue
 			}
-			kept = append(kept, "<"+base+path+">"+params)
+			kept = append(kept, "<"+base+path+">"+usual(params))
 		}
 	}
 	return kept, dropped
+}
+
+// usual spells the relation of a link as the Hub does, since clients match it by pattern. Links that say more stay as they are.
+func usual(params string) string {
+	name, value, ok := strings.Cut(strings.Trim(params, "; \t"), "=")
+	value = strings.Trim(strings.TrimSpace(value), `"`)
+	if !ok || !strings.EqualFold(strings.TrimSpace(name), "rel") || value == "" || strings.IndexFunc(value, notInName) >= 0 {
+		return params
+	}
+	return `; rel="` + value + `"`
 }
 
 // relative takes the Hub's address off a URL and leaves path and query.
