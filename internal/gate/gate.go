@@ -145,7 +145,7 @@ type Gate struct {
 }
 
 // erroredFor is how long a failed scan is not tried again.
-const erroredFor = 15 * time.Second
+const erroredFor = 5 * time.Second
 
 // failure is the verdict of a scan that ended as ERROR, good until a moment later.
 type failure struct {
