@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -135,12 +136,26 @@ func (a *API) scanHub(r *http.Request, order gate.Order, body ScanCreate) (uuid.
 	order.Version = model.Version{Source: model.HuggingFace, Kind: resolved.Repo.Kind, Name: resolved.Repo.ID, Revision: resolved.Commit}
 	order.ModelURI, order.ModelVersion = order.Version.URI(), resolved.Commit
 	order.RequestedRevision, order.Selected, order.Progress = revision, selected, a.Progress
-	order.Origin = &hub.Origin{Client: a.Hub, Repo: resolved.Repo, Commit: resolved.Commit, Blobs: a.Blobs}
+	order.Origin, order.Other = a.origin(resolved), a.other
 	ticket, err := a.Gate.Submit(r.Context(), order)
 	if err != nil {
 		return uuid.Nil, err
 	}
 	return ticket.Scan, nil
+}
+
+func (a *API) origin(rev hub.Revision) gate.Origin {
+	return &hub.Origin{Client: a.Hub, Repo: rev.Repo, Commit: rev.Commit, Blobs: a.Blobs}
+}
+
+// other finds the current version of a model that files of another one import code from.
+func (a *API) other(ctx context.Context, id string) (model.Version, gate.Origin, error) {
+	rev, err := a.Hub.Resolve(ctx, "", hub.Repo{Kind: model.Models, ID: id}, "main")
+	if err != nil {
+		return model.Version{}, nil, fmt.Errorf("resolve %s: %w", id, err)
+	}
+	v := model.Version{Source: model.HuggingFace, Kind: rev.Repo.Kind, Name: rev.Repo.ID, Revision: rev.Commit}
+	return v, a.origin(rev), nil
 }
 
 // hubRepo reads the address of a repository: https://huggingface.co/[datasets/]org/name or hf://org/name.

@@ -64,6 +64,11 @@ type Request struct {
 	ScanOrigin        model.ScanOrigin
 	RequestedRevision string
 	ModelURI          string // "" is the version's own
+	// Other finds the current version of another repository, from which files of this one make loaders import code; such a
+	// version is judged too. nil leaves references to other repositories unjudged.
+	Other func(ctx context.Context, repo string) (model.Version, Origin, error)
+
+	chain []model.Version // versions whose scans wait for this one
 }
 
 // ErrNoGroup means that no live group of that name or UUID exists, ErrWrongSource that it is for models of another source.

@@ -17,7 +17,7 @@ func (s *scanning) judgeFile(ctx context.Context) error {
 	}
 	report, err := s.gate.engine.Scan(ctx, scanner.Input{
 		Version: s.req.Version, Files: []model.File{file}, Partial: true,
-		Open: s.req.Origin.Open, Known: reports{s.gate}, Workers: 1,
+		Open: s.req.Origin.Open, Known: reports{s.gate}, Judge: s.judge, Workers: 1,
 	})
 	if err != nil {
 		return err

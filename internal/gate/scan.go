@@ -125,7 +125,7 @@ func (s *scanning) judgeVersion(ctx context.Context) (large bool, err error) {
 	}
 	report, err := s.gate.engine.Scan(ctx, scanner.Input{
 		Version: s.req.Version, Files: files, Selected: s.selected, Partial: s.selected != nil,
-		Open: s.req.Origin.Open, Known: reports{s.gate}, Progress: s.progress, Workers: s.gate.workers,
+		Open: s.req.Origin.Open, Known: reports{s.gate}, Judge: s.judge, Progress: s.progress, Workers: s.gate.workers,
 	})
 	if err != nil {
 		return false, err

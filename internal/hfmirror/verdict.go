@@ -1,6 +1,7 @@
 package hfmirror
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -21,6 +22,19 @@ func (d *Door) request(x *exchange, rev hub.Revision, path string) gate.Request 
 		ByFile: rev.Repo.Kind == model.Datasets || rev.Repo.Kind == model.Spaces,
 		Origin: d.Origin(x.token, rev.Repo, rev.Commit),
 		Owner:  d.who(x), ScanOrigin: model.OriginGateway, RequestedRevision: x.rev,
+		Other: d.other(x.token),
+	}
+}
+
+// other finds the current version of a model that files of another one import code from, as far as the caller's token may see it.
+func (d *Door) other(token hub.Token) func(context.Context, string) (model.Version, gate.Origin, error) {
+	return func(ctx context.Context, id string) (model.Version, gate.Origin, error) {
+		rev, err := d.Hub.Resolve(ctx, token, hub.Repo{Kind: model.Models, ID: id}, "main")
+		if err != nil {
+			return model.Version{}, nil, fmt.Errorf("resolve %s: %w", id, err)
+		}
+		v := model.Version{Source: model.HuggingFace, Kind: rev.Repo.Kind, Name: rev.Repo.ID, Revision: rev.Commit}
+		return v, d.Origin(token, rev.Repo, rev.Commit), nil
 	}
 }
 
