@@ -133,7 +133,7 @@ func (a *API) scanHub(r *http.Request, order gate.Order, body ScanCreate) (uuid.
 	if err != nil {
 		return uuid.Nil, err
 	}
-	order.Version = model.Version{Source: model.HuggingFace, Kind: resolved.Repo.Kind, Name: resolved.Repo.ID, Revision: resolved.Commit}
+	order.Version = resolved.Version()
 	order.ModelURI, order.ModelVersion = order.Version.URI(), resolved.Commit
 	order.RequestedRevision, order.Selected, order.Progress = revision, selected, a.Progress
 	order.Origin, order.Other = a.origin(resolved), a.other
@@ -154,8 +154,7 @@ func (a *API) other(ctx context.Context, id string) (model.Version, gate.Origin,
 	if err != nil {
 		return model.Version{}, nil, fmt.Errorf("resolve %s: %w", id, err)
 	}
-	v := model.Version{Source: model.HuggingFace, Kind: rev.Repo.Kind, Name: rev.Repo.ID, Revision: rev.Commit}
-	return v, a.origin(rev), nil
+	return rev.Version(), a.origin(rev), nil
 }
 
 // hubRepo reads the address of a repository: https://huggingface.co/[datasets/]org/name or hf://org/name.

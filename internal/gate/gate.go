@@ -7,7 +7,8 @@
 // without a rescan. Nothing is told before it is recorded, and when in doubt the gate stays shut.
 //
 // Read it in the order of a request: gate.go (Check), flight.go (one scan at a time), scan.go (the scan of a version),
-// grow.go (versions judged file by file), verdict.go (what is said), quarantine.go (bytes that did not match).
+// grow.go (versions judged file by file), other.go (code from other repositories), submit.go
+// (scans that were ordered), verdict.go (what is said), quarantine.go (bytes that did not match).
 package gate
 
 import (

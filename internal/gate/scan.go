@@ -134,7 +134,7 @@ func (s *scanning) judgeVersion(ctx context.Context) (large bool, err error) {
 		return false, err
 	}
 	s.settle(report, meta)
-	s.scan.ModelVersionUUID = modelVersionUUID(s.req.Version.Name, files)
+	s.scan.ModelVersionUUID = model.VersionUUID(s.req.Version.Name, model.Fingerprint(files))
 	return false, s.gate.store.PutScan(ctx, &s.scan)
 }
 
@@ -265,9 +265,4 @@ func enabledRules(g model.Group) int {
 		}
 	}
 	return n
-}
-
-// modelVersionUUID is derived from name and content: the same bytes under one name are one version of the model.
-func modelVersionUUID(name string, files []model.File) uuid.UUID {
-	return uuid.NewSHA1(model.Namespace(), []byte(name+"\x00"+model.Fingerprint(files)))
 }

@@ -58,7 +58,7 @@ func (g *Gate) Judge(ctx context.Context, o Order, report finding.Report, meta m
 	for i, f := range report.Files {
 		files[i] = model.File{Path: f.Path, Digest: f.Report.Digest}
 	}
-	s.scan.ModelVersionUUID = modelVersionUUID(s.scan.ModelName, files)
+	s.scan.ModelVersionUUID = model.VersionUUID(s.scan.ModelName, model.Fingerprint(files))
 	if err := g.store.PutScan(ctx, &s.scan); err != nil {
 		return model.Scan{}, fmt.Errorf("record the scan of %s: %w", o.Version, err)
 	}

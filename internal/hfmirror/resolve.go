@@ -88,7 +88,7 @@ func (d *Door) revision(x *exchange, name string) (hub.Revision, error) {
 	if err != nil {
 		return hub.Revision{}, fmt.Errorf("resolve %s of %s: %w", name, x.repo.ID, err)
 	}
-	x.version = model.Version{Source: model.HuggingFace, Kind: rev.Repo.Kind, Name: rev.Repo.ID, Revision: rev.Commit}
+	x.version = rev.Version()
 	return rev, nil
 }
 

@@ -33,8 +33,7 @@ func (d *Door) other(token hub.Token) func(context.Context, string) (model.Versi
 		if err != nil {
 			return model.Version{}, nil, fmt.Errorf("resolve %s: %w", id, err)
 		}
-		v := model.Version{Source: model.HuggingFace, Kind: rev.Repo.Kind, Name: rev.Repo.ID, Revision: rev.Commit}
-		return v, d.Origin(token, rev.Repo, rev.Commit), nil
+		return rev.Version(), d.Origin(token, rev.Repo, rev.Commit), nil
 	}
 }
 

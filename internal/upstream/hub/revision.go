@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"modelgate/internal/model"
 )
 
 // Revision is what a branch, tag, ref or commit stands for.
@@ -18,6 +20,11 @@ type Revision struct {
 	Private bool
 	// Stale is set if the Hub could not be reached and this is the last known commit.
 	Stale bool
+}
+
+// Version is what the revision stands for, under the repository's canonical name.
+func (r Revision) Version() model.Version {
+	return model.Version{Source: model.HuggingFace, Kind: r.Repo.Kind, Name: r.Repo.ID, Revision: r.Commit}
 }
 
 // repoFact is what is known of a repository by one of its names.
