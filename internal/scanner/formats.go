@@ -22,7 +22,10 @@ import (
 // reported. A format that is not in the table does not exist for the engine.
 func Formats() []Format {
 	var rows []Format
-	for _, group := range [][]Format{pickles(), weights(), torchFormats(), containers(), programs(), texts(), recognisedOnly()} {
+	for _, group := range [][]Format{
+		pickles(), weights(), torchFormats(), kerasRows(), tensorflowRows(), flatbufferRows(), onnxRows(), classicRows(), deviceRows(), bundleRows(),
+		containers(), programs(), texts(), recognisedOnly(),
+	} {
 		rows = append(rows, group...)
 	}
 	return rows

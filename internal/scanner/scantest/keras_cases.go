@@ -1,0 +1,4 @@
+package scantest
+
+// kerasCases are the cases of Keras and HDF5.
+func kerasCases() []Case { return nil }

@@ -1,0 +1,4 @@
+package scantest
+
+// onnxCases are the cases of ONNX and OpenVINO.
+func onnxCases() []Case { return nil }
