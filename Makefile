@@ -8,7 +8,7 @@ LDFLAGS   := -s -w -X main.version=$(VERSION)
 LINT_VERSION := v2.15.0
 LINT_BIN  := $(MODELGATE_TEST_CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
-.PHONY: help build run test lint unit bench demo fuzz clean
+.PHONY: help build run test lint unit bench demo fuzz fixtures test-real clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ demo: build ## a good and an evil model, a real client and a 403, offline, in un
 
 fuzz: ## fuzz every parser for FUZZTIME (default 60s) each
 	./tools/fuzz.sh $(or $(FUZZTIME),60s)
+
+fixtures: ## write the scanner's honest fixtures anew from the libraries (FAMILIES="keras onnx" for some)
+	./tools/fixtures/run.sh $(FAMILIES)
 
 clean: ## remove what was built
 	rm -rf bin
