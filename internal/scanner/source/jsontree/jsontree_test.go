@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"modelgate/internal/scanner/source"
 )
@@ -86,7 +87,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q: %v", text, err)
 		}
 		var v any
-		if err == nil && json.Unmarshal([]byte(text), &v) == nil {
+		if err == nil && utf8.ValidString(text) && json.Unmarshal([]byte(text), &v) == nil {
 			if s, ok := v.(string); ok && n.Content() != s {
 				t.Fatalf("%q is %q, not %q", text, n.Content(), s)
 			}
