@@ -33,8 +33,8 @@ func (c *Cursor) Offset() int64 { return c.off }
 // Remaining is how many bytes are left.
 func (c *Cursor) Remaining() int64 { return max(0, c.size-c.off) }
 
-// Seek moves to an offset, which may lie behind or before the present one; beyond the end nothing remains.
-func (c *Cursor) Seek(off int64) { c.off = max(0, off) }
+// MoveTo moves to an offset, which may lie behind or before the present one; beyond the end nothing remains.
+func (c *Cursor) MoveTo(off int64) { c.off = max(0, off) }
 
 // Skip moves n bytes forward without reading them.
 func (c *Cursor) Skip(n int64) error {

@@ -131,13 +131,13 @@ func (t Table) Has(field int) bool {
 	return err == nil && at != 0
 }
 
-// U8, U32, I32, U64 and F32 return a scalar field, or the default if it is absent. U8 serves bytes, booleans and small enums.
+// U8 returns a field of one byte: a number, a boolean or a small enum. It and its kin return the default if the field is absent.
 func (t Table) U8(field int, absent uint8) (uint8, error) {
 	at, err := t.place(field, 1)
 	if err != nil || at == 0 {
 		return absent, err
 	}
-	t.b.in.Seek(at)
+	t.b.in.MoveTo(at)
 	return t.b.in.U8()
 }
 
@@ -162,7 +162,7 @@ func (t Table) U64(field int, absent uint64) (uint64, error) {
 	if err != nil || at == 0 {
 		return absent, err
 	}
-	t.b.in.Seek(at)
+	t.b.in.MoveTo(at)
 	return t.b.in.U64()
 }
 
@@ -247,7 +247,7 @@ func (v Vector) Bytes(limit int64) ([]byte, error) {
 	if v.Len == 0 {
 		return nil, nil
 	}
-	v.b.in.Seek(v.at)
+	v.b.in.MoveTo(v.at)
 	return v.b.in.Bytes(uint64(v.Len)*uint64(v.size), limit)
 }
 
@@ -307,7 +307,7 @@ func (b *Buffer) u16(at int64) (uint16, error) {
 	if at < 0 {
 		return 0, source.Malformedf(0, "an offset of %d leads before the buffer", at)
 	}
-	b.in.Seek(at)
+	b.in.MoveTo(at)
 	return b.in.U16()
 }
 
@@ -315,6 +315,6 @@ func (b *Buffer) u32(at int64) (uint32, error) {
 	if at < 0 {
 		return 0, source.Malformedf(0, "an offset of %d leads before the buffer", at)
 	}
-	b.in.Seek(at)
+	b.in.MoveTo(at)
 	return b.in.U32()
 }

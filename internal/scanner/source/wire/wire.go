@@ -82,7 +82,7 @@ func (f Field) Bytes(limit int64) ([]byte, error) {
 	if !f.IsBytes() {
 		return nil, source.Malformedf(f.At, "field %d is not length-delimited", f.Num)
 	}
-	f.w.in.Seek(f.Offset)
+	f.w.in.MoveTo(f.Offset)
 	return f.w.in.Bytes(uint64(f.Size), limit)
 }
 
@@ -132,7 +132,7 @@ func (w *Walker) Walk(m Message, visit func(Field) error) error {
 	w.depth++
 	defer func() { w.depth-- }()
 	for at, end := m.Offset, m.Offset+m.Size; at < end; {
-		w.in.Seek(at)
+		w.in.MoveTo(at)
 		f, err := w.field(end)
 		if err != nil {
 			return err
