@@ -44,6 +44,8 @@ const (
 	FamilyJoblib      Family = "joblib"
 	FamilyNumPy       Family = "numpy"
 	FamilyGGUF        Family = "gguf"
+	// FamilyKeras is JSON that is a configuration of Keras, by whatever keys.
+	FamilyKeras Family = "keras"
 	// FamilyTemplate is a Jinja template that a file names as one: a chat template of a configuration.
 	FamilyTemplate Family = "template"
 )
