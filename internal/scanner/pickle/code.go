@@ -6,64 +6,11 @@ import (
 
 	"modelgate/internal/finding"
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/pycode"
 )
 
-// instructionSet has the numbers of the instructions that name something. Names are told by their index in the code's names
-// or locals; shifted says that the lowest bit of the argument means something else.
-type instructionSet struct {
-	loadName, loadGlobal, loadAttr, loadMethod byte
-	importName, importFrom                     byte
-	storeName, storeGlobal, storeFast          byte
-	loadFast                                   byte
-	extended                                   byte
-	quiet                                      string // instructions between a name and its attribute
-	shiftGlobal, shiftAttr                     bool
-	wide                                       bool // arguments of two bytes, and none below 90
-}
-
-// instructionSets returns the sets that code of a layout may be of. (CPython, Include/opcode.h and opcode_ids.h of 2.7, 3.5, 3.6
-// to 3.10, 3.11, 3.12, 3.13.)
-func instructionSets(c *codeObject) []instructionSet {
-	old := instructionSet{
-		loadName: 101, loadGlobal: 116, loadAttr: 106, loadMethod: 160, importName: 108, importFrom: 109,
-		storeName: 90, storeGlobal: 97, storeFast: 125, loadFast: 124, extended: 144, quiet: "\x00\x02\x09",
-	}
-	wide := old
-	wide.wide, wide.extended, wide.loadMethod = true, 144, 106
-	wide27 := wide
-	wide27.extended = 145
-	v311 := old
-	v311.shiftGlobal = true
-	v312 := v311
-	v312.shiftAttr = true
-	v313 := instructionSet{
-		loadName: 92, loadGlobal: 91, loadAttr: 82, loadMethod: 82, importName: 75, importFrom: 74, storeName: 114, storeGlobal: 113,
-		storeFast: 110, loadFast: 85, extended: 71, quiet: "\x00\x22\x1e", shiftGlobal: true, shiftAttr: true,
-	}
-	switch c.layout {
-	case layout27:
-		return []instructionSet{wide27}
-	case layout30:
-		return []instructionSet{old, wide}
-	case layout38:
-		return []instructionSet{old}
-	}
-	for i := 0; i < len(c.code) && i < 16; i += 2 { // RESUME tells the version
-		switch c.code[i] {
-		case 151:
-			return []instructionSet{v311, v312}
-		case 149:
-			return []instructionSet{v313}
-		}
-	}
-	return nil
-}
-
-// chain is a name that code uses: an attribute path from a module, or from a name that is global to the code.
-type chain struct {
-	module string // "" for a global name
-	path   string
-}
+// mostCode is how many bytes of marshalled code are read.
+const mostCode = 4 << 20
 
 // codeVerdict is what is thought of code: its worst name, and how bad.
 type codeVerdict struct {
@@ -77,164 +24,52 @@ func (v *codeVerdict) add(g grade, name string) {
 	}
 }
 
-// judgeCode judges every name that code and the code in it use.
-func judgeCode(c *codeObject) codeVerdict {
-	var v codeVerdict
-	work := []*codeObject{c}
-	for n := 0; len(work) > 0 && n < marshalObjects; n++ {
-		c := work[0]
-		work = append(work[1:], c.nested...)
-		sets := instructionSets(c)
-		for _, set := range sets {
-			for _, ch := range chains(c, set) {
-				judgeChain(&v, ch)
-			}
+// judgeCode judges every name that code and the code in it use. Names that are read by guess count if they are dangerous,
+// unless there is nothing better: then read is false.
+func judgeCode(c *pycode.Code) (v codeVerdict, read bool) {
+	chains, read := pycode.Chains(c)
+	for _, ch := range chains {
+		if !ch.Guess || !read {
+			judgeChain(&v, ch)
+			continue
 		}
-		if sets == nil { // instructions of a version that is not known: names that follow each other
-			for i, name := range c.names {
-				judgeChain(&v, chain{path: strings.Join(c.names[i:min(i+2, len(c.names))], ".")})
-				judgeChain(&v, chain{path: name})
-			}
+		var guess codeVerdict
+		if judgeChain(&guess, ch); guess.grade == dangerous {
+			v.add(guess.grade, guess.name)
 		}
 	}
-	return v
+	return v, read
 }
 
 // judgeChain judges one name. A global name may be a built-in, or a module that the code's surroundings imported.
-func judgeChain(v *codeVerdict, ch chain) {
-	if ch.module != "" {
+func judgeChain(v *codeVerdict, ch pycode.Chain) {
+	if ch.Module != "" {
 		switch {
-		case ch.path != "":
-			v.add(judge(ch.module, ch.path, source.FamilyNone).grade, ch.module+"."+ch.path)
-		case isDangerousModule(ch.module):
-			v.add(suspicious, ch.module)
+		case ch.Path != "":
+			v.add(judge(ch.Module, ch.Path, source.FamilyNone).grade, ch.Module+"."+ch.Path)
+		case isDangerousModule(ch.Module):
+			v.add(suspicious, ch.Module)
 		}
 		return
 	}
-	root, rest, dotted := strings.Cut(ch.path, ".")
+	root, rest, dotted := strings.Cut(ch.Path, ".")
+	if !dotted && (root == "__name__" || root == "__file__" || root == "__class__") {
+		return // what class bodies look up
+	}
 	if g := judge("builtins", root, source.FamilyNone).grade; g != unknownName {
 		v.add(g, "builtins."+root)
 		return
 	}
 	if dotted && isDangerousModule(root) {
-		v.add(judge(root, rest, source.FamilyNone).grade, ch.path)
+		v.add(judge(root, rest, source.FamilyNone).grade, ch.Path)
 		return
 	}
-	v.add(unknownName, ch.path)
-}
-
-// chains walks the instructions once and pairs names with the attributes that are looked up in them.
-func chains(c *codeObject, set instructionSet) []chain {
-	w := chainWalk{c: c, set: set, local: map[string]chain{}}
-	arg := 0
-	for i := 0; i < len(c.code); {
-		op := c.code[i]
-		n, width := 0, 2
-		switch {
-		case set.wide && op < 90:
-			width = 1
-		case set.wide && i+2 < len(c.code):
-			n, width = int(c.code[i+1])|int(c.code[i+2])<<8, 3
-		case i+1 < len(c.code):
-			n = int(c.code[i+1])
-		}
-		i += width
-		arg |= n
-		if op == set.extended {
-			arg = (arg << 8) & 0xffffff
-			continue
-		}
-		w.step(op, arg)
-		arg = 0
-	}
-	w.flush()
-	return w.out
-}
-
-type chainWalk struct {
-	c     *codeObject
-	set   instructionSet
-	cur   chain
-	open  bool // cur is a name that attributes may follow
-	from  chain
-	local map[string]chain // what names were bound to by imports
-	out   []chain
-}
-
-func (w *chainWalk) flush() {
-	if w.open && len(w.out) < marshalObjects {
-		w.out = append(w.out, w.cur)
-	}
-	w.open = false
-}
-
-func pick(list []string, i int) string {
-	if i < len(list) {
-		return list[i]
-	}
-	return ""
-}
-
-func (w *chainWalk) step(op byte, arg int) {
-	set := &w.set
-	switch {
-	case op == set.loadGlobal && set.shiftGlobal:
-		w.load(pick(w.c.names, arg>>1))
-	case op == set.loadGlobal, op == set.loadName:
-		w.load(pick(w.c.names, arg))
-	case op == set.loadFast:
-		name := "local " + pick(w.c.locals, arg)
-		w.flush()
-		if ch, ok := w.local[name]; ok {
-			w.cur, w.open = ch, true
-		}
-	case op == set.loadAttr && set.shiftAttr:
-		w.attr(pick(w.c.names, arg>>1))
-	case op == set.loadAttr, op == set.loadMethod:
-		w.attr(pick(w.c.names, arg))
-	case op == set.importName:
-		w.flush()
-		w.from = chain{module: pick(w.c.names, arg)}
-		w.cur, w.open = w.from, true
-	case op == set.importFrom:
-		w.flush()
-		w.cur, w.open = chain{module: w.from.module, path: pick(w.c.names, arg)}, true
-	case op == set.storeName, op == set.storeGlobal:
-		w.bind(pick(w.c.names, arg))
-	case op == set.storeFast:
-		w.bind("local " + pick(w.c.locals, arg))
-	case strings.IndexByte(set.quiet, op) >= 0:
-	default:
-		w.flush()
-	}
-}
-
-func (w *chainWalk) load(name string) {
-	w.flush()
-	ch, ok := w.local[name]
-	if !ok {
-		ch = chain{path: name}
-	}
-	w.cur, w.open = ch, true
-}
-
-func (w *chainWalk) attr(name string) {
-	if w.open {
-		w.cur.path = strings.Trim(w.cur.path+"."+name, ".")
-	}
-}
-
-// bind notes that a name stands for what was just imported.
-func (w *chainWalk) bind(name string) {
-	if w.open && w.cur.module != "" && len(w.local) < 10_000 {
-		w.local[name] = w.cur
-	}
-	w.flush()
+	v.add(unknownName, ch.Path)
 }
 
 // code judges bytes that are marshalled code. Nobody runs them by themselves, so they are suspicious, whatever they name.
 func (m *machine) code(at, size int64, head []byte) {
-	if !looksLikeCode(head) {
+	if !pycode.LooksLike(head) {
 		return
 	}
 	if size > mostCode {
@@ -246,11 +81,12 @@ func (m *machine) code(at, size int64, head []byte) {
 		m.abort(err)
 		return
 	}
-	c, err := unmarshal(data)
+	c, err := pycode.Parse(data)
 	if err != nil {
 		return // bytes that begin like code by chance
 	}
-	m.codeFound(at, "bytes", judgeCode(c))
+	v, _ := judgeCode(c)
+	m.codeFound(at, "bytes", v)
 }
 
 // codeFound states that a stream carries code.
@@ -271,34 +107,96 @@ func (m *machine) codeType(items []value) codeVerdict {
 		if items[i].kind() != kBytes && items[i].kind() != kNested || items[i+1].kind() != kTuple || items[i+2].kind() != kTuple {
 			continue
 		}
-		c := &codeObject{layout: layout311}
 		names, whole := m.nodes.items(items[i+2])
-		for _, n := range names {
-			text, _ := m.content(n)
-			c.names = append(c.names, text)
-		}
-		if i+3 < len(items) {
-			locals, _ := m.nodes.items(items[i+3])
-			for _, n := range locals {
-				text, _ := m.content(n)
-				c.locals = append(c.locals, text)
-			}
-		}
 		code, ok := m.content(items[i])
-		if !m.afford(len(code) + len(c.names)*len(c.names)) {
+		if !m.afford(4*len(code) + len(names)) {
 			break
 		}
-		if c.code = []byte(code); !ok || instructionSets(c) == nil {
-			c.layout = layout38
+		c := &pycode.Code{Layout: pycode.Layout311, Instructions: []byte(code), Consts: m.consts(items[i+1]), Names: m.namesIn(items[i+2])}
+		if i+3 < len(items) {
+			c.Locals = m.namesIn(items[i+3])
 		}
-		v := judgeCode(c)
+		if n := len(items) - 2; n > i+3 && items[n].kind() == kTuple && items[n+1].kind() == kTuple { // free variables and cells
+			c.Cells = append(m.namesIn(items[n+1]), m.namesIn(items[n])...)
+			c.Locals = append(c.Locals, c.Cells...)
+		}
+		v := judgeParts(c, layoutOf(items, i))
 		if !ok || !whole {
 			v.add(suspicious, "code that can't be read")
-			for j := range c.names { // the names alone have to do
-				judgeChain(&v, chain{path: strings.Join(c.names[j:min(j+2, len(c.names))], ".")})
-			}
 		}
 		return v
 	}
 	return codeVerdict{grade: suspicious, name: "code that can't be read"}
+}
+
+// layoutOf tells the version of code from its parts, of which those at i are the instructions: how many numbers precede them,
+// and whether the file and the name are followed by a qualified name.
+func layoutOf(items []value, i int) pycode.Layout {
+	numbers := 0
+	for _, item := range items[:i] {
+		if _, ok := item.int(); ok {
+			numbers++
+		}
+	}
+	switch {
+	case numbers <= 4:
+		return pycode.Layout27
+	case numbers == 5:
+		return pycode.Layout30
+	case i+6 < len(items):
+		if _, ok := items[i+6].int(); ok {
+			return pycode.Layout38
+		}
+	}
+	return pycode.Layout311
+}
+
+// judgeParts judges code that was made of its parts: as that of the version that it looks like, or else as that of all.
+func judgeParts(c *pycode.Code, likely pycode.Layout) codeVerdict {
+	var worst codeVerdict
+	cells := c.Cells
+	for _, layout := range []pycode.Layout{likely, pycode.Layout311, pycode.Layout38, pycode.Layout30, pycode.Layout27} {
+		c.Layout, c.Cells = layout, cells
+		if layout == pycode.Layout311 {
+			c.Cells = c.Locals
+		}
+		v, read := judgeCode(c)
+		if worst.add(v.grade, v.name); read && layout == likely {
+			break
+		}
+	}
+	return worst
+}
+
+// namesIn returns the strings of a tuple.
+func (m *machine) namesIn(tuple value) []string {
+	items, _ := m.nodes.items(tuple)
+	out := make([]string, 0, len(items))
+	for _, item := range items {
+		text, _ := m.content(item)
+		if !m.afford(len(text) + 1) {
+			break
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// consts returns the constants of code.
+func (m *machine) consts(tuple value) []pycode.Const {
+	items, _ := m.nodes.items(tuple)
+	out := make([]pycode.Const, 0, len(items))
+	for _, item := range items {
+		c := pycode.Const{}
+		if text, ok := m.content(item); ok {
+			if !m.afford(len(text) + 1) {
+				break
+			}
+			c = pycode.Const{Kind: pycode.ConstText, Text: text}
+		} else if item.kind() == kNone {
+			c.Kind = pycode.ConstNone
+		}
+		out = append(out, c)
+	}
+	return out
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/pycode"
 )
 
 // latin1 looks at the bytes that a string stands for.
@@ -21,7 +22,7 @@ func (m *machine) latin1(v value) (index int, taken bool) {
 		}
 		raw := make([]byte, len(text))
 		n, _ := io.ReadFull(&narrow{r: strings.NewReader(text)}, raw) // characters are longer than what they stand for
-		if !looksLike(raw[:n], false) && !looksLikeCode(raw[:n]) {
+		if !looksLike(raw[:n], false) && !pycode.LooksLike(raw[:n]) {
 			return 0, false
 		}
 		return m.hand(m.at, "#latin1", source.Bytes(raw[:n]))
@@ -41,7 +42,7 @@ func (m *machine) latin1(v value) (index int, taken bool) {
 	}
 	raw := make([]byte, sniffHead)
 	n, _ := io.ReadFull(narrowed(bytes.NewReader(head)), raw) // the head may end inside a character
-	if !looksLike(raw[:n], false) && !looksLikeCode(raw[:n]) {
+	if !looksLike(raw[:n], false) && !pycode.LooksLike(raw[:n]) {
 		return 0, false
 	}
 	decode := func(f *source.Forward) (io.Reader, error) { return narrowed(f), nil }

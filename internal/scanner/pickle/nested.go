@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/pycode"
 	"modelgate/internal/threat"
 )
 
@@ -93,11 +94,12 @@ func (m *machine) codedCode(at, size int64, decode func(*source.Forward) (io.Rea
 	}
 	data := make([]byte, size) // more than comes out
 	n, _ := io.ReadFull(r, data)
-	if !looksLikeCode(data[:n]) {
+	if !pycode.LooksLike(data[:n]) {
 		return
 	}
-	if c, err := unmarshal(data[:n]); err == nil {
-		m.codeFound(at, "text", judgeCode(c))
+	if c, err := pycode.Parse(data[:n]); err == nil {
+		v, _ := judgeCode(c)
+		m.codeFound(at, "text", v)
 	}
 }
 
@@ -187,7 +189,7 @@ func coded(head []byte) (name string, decode func(*source.Forward) (io.Reader, e
 	return "", nil
 }
 
-func decodedLike(raw []byte) bool { return looksLike(raw, false) || looksLikeCode(raw) }
+func decodedLike(raw []byte) bool { return looksLike(raw, false) || pycode.LooksLike(raw) }
 
 // digits tells whether the first shortestCoded bytes are all of one alphabet.
 func digits(head []byte, in func(byte) bool) bool {

@@ -1,78 +1,29 @@
-package pickle
+package pycode
 
-import (
-	"encoding/binary"
-	"errors"
-)
-
-// Marshal is how CPython writes compiled code (Python/marshal.c). An object is a type byte, whose highest bit says that the
-// object can be referred to, and its content. Code objects differ between versions; the layout that consumes the input
-// exactly is the one.
-
-// codeObject is a code object as far as it matters: its instructions and names, and the code objects among its constants.
-type codeObject struct {
-	code   []byte
-	names  []string
-	locals []string
-	nested []*codeObject
-	layout codeLayout
-}
-
-// codeLayout is how a range of versions lays out code objects.
-type codeLayout uint8
-
-const (
-	layout27  codeLayout = iota // 2.7: 4 numbers
-	layout30                    // 3.0 to 3.7: 5 numbers
-	layout38                    // 3.8 to 3.10: 6 numbers
-	layout311                   // 3.11 and later: 5 numbers, names of locals in one tuple
-)
-
-// Bounds of marshal data.
-const (
-	marshalDepth   = 100
-	marshalObjects = 1_000_000
-	mostCode       = 4 << 20 // bytes that are read
-)
-
-var (
-	errMarshal = errors.New("not marshal data of this layout")
-	errDeep    = errors.New("marshal data nested too deep, or too many objects")
-)
+import "encoding/binary"
 
 // object is a marshalled object: a string, a sequence, a code object, or something that nobody asks for.
 type object struct {
+	kind  ConstKind
 	text  []byte
 	items []*object
-	code  *codeObject
+	code  *Code
 }
 
-// unmarshal reads data as a code object, in the layout that fits.
-func unmarshal(data []byte) (*codeObject, error) {
-	err := errMarshal
-	for _, layout := range []codeLayout{layout311, layout38, layout30, layout27} {
-		p := marshalParser{data: data, layout: layout}
-		o, fault := p.object(0)
-		if fault == nil && p.pos == len(data) && o.code != nil {
-			return o.code, nil
-		}
-		if errors.Is(fault, errDeep) {
-			err = fault
-		}
-	}
-	return nil, err
-}
+// What marshal data has many of; nothing is ever written to them.
+var none, other = &object{kind: ConstNone}, &object{}
 
-type marshalParser struct {
+// parser reads marshal data in one layout.
+type parser struct {
 	data    []byte
 	pos     int
-	layout  codeLayout
+	layout  Layout
 	refs    []*object
 	strings []*object // interned strings of Python 2
 	objects int
 }
 
-func (p *marshalParser) take(n int) ([]byte, error) {
+func (p *parser) take(n int) ([]byte, error) {
 	if n < 0 || n > len(p.data)-p.pos {
 		return nil, errMarshal
 	}
@@ -80,7 +31,7 @@ func (p *marshalParser) take(n int) ([]byte, error) {
 	return p.data[p.pos-n : p.pos], nil
 }
 
-func (p *marshalParser) u8() (int, error) {
+func (p *parser) u8() (int, error) {
 	b, err := p.take(1)
 	if err != nil {
 		return 0, err
@@ -88,7 +39,7 @@ func (p *marshalParser) u8() (int, error) {
 	return int(b[0]), nil
 }
 
-func (p *marshalParser) i32() (int, error) {
+func (p *parser) i32() (int, error) {
 	b, err := p.take(4)
 	if err != nil {
 		return 0, err
@@ -97,21 +48,23 @@ func (p *marshalParser) i32() (int, error) {
 }
 
 // object reads one object; nil without an error is the end of a dict.
-func (p *marshalParser) object(depth int) (*object, error) {
-	if p.objects++; depth > marshalDepth || p.objects > marshalObjects {
-		return nil, errDeep
+func (p *parser) object(depth int) (*object, error) {
+	if p.objects++; depth > maxDepth || p.objects > maxObjects {
+		return nil, ErrTooDeep
 	}
-	tag, err := p.u8()
+	b, err := p.take(1)
 	if err != nil {
 		return nil, err
 	}
-	o := &object{}
+	tag := b[0]
+	if tag&0x7f == '0' {
+		return nil, nil
+	}
+	o := plain(tag & 0x7f)
 	if tag&0x80 != 0 {
 		p.refs = append(p.refs, o)
 	}
 	switch tag & 0x7f {
-	case '0':
-		return nil, nil
 	case 'N', 'F', 'T', 'S', '.':
 		return o, nil
 	case 'r', 'R':
@@ -126,8 +79,20 @@ func (p *marshalParser) object(depth int) (*object, error) {
 	}
 }
 
+// plain returns a new object, or the one that stands for all those without content, so that a million of them take no memory.
+func plain(tag byte) *object {
+	switch tag {
+	case 'N':
+		return none
+	case 'F', 'T', 'S', '.', 'i', 'I', 'g', 'y', 'f', 'l', 'x':
+		return other
+	default:
+		return &object{}
+	}
+}
+
 // reference returns an object that was read before.
-func (p *marshalParser) reference(tag int) (*object, error) {
+func (p *parser) reference(tag byte) (*object, error) {
 	n, err := p.i32()
 	if err != nil {
 		return nil, err
@@ -143,7 +108,7 @@ func (p *marshalParser) reference(tag int) (*object, error) {
 }
 
 // scalar reads numbers and strings.
-func (p *marshalParser) scalar(o *object, tag int) (err error) {
+func (p *parser) scalar(o *object, tag byte) (err error) {
 	n := 0
 	switch tag {
 	case 'i':
@@ -175,15 +140,19 @@ func (p *marshalParser) scalar(o *object, tag int) (err error) {
 	if err != nil {
 		return err
 	}
-	o.text, err = p.take(n)
-	if tag == 't' {
+	text, err := p.take(n)
+	switch tag {
+	case 't':
 		p.strings = append(p.strings, o)
+		fallthrough
+	case 's', 'u', 'a', 'A', 'z', 'Z':
+		o.kind, o.text = ConstText, text
 	}
 	return err
 }
 
 // sequence reads tuples, lists, sets, dicts and slices.
-func (p *marshalParser) sequence(o *object, tag, depth int) (err error) {
+func (p *parser) sequence(o *object, tag byte, depth int) (err error) {
 	n := 0
 	switch tag {
 	case ')':
@@ -191,7 +160,7 @@ func (p *marshalParser) sequence(o *object, tag, depth int) (err error) {
 	case ':':
 		n = 3
 	case '{':
-		n = 2 * marshalObjects
+		n = 2 * maxObjects
 	default:
 		n, err = p.i32()
 	}
@@ -218,8 +187,8 @@ func (p *marshalParser) sequence(o *object, tag, depth int) (err error) {
 }
 
 // code reads the fields of a code object.
-func (p *marshalParser) code(depth int) (*codeObject, error) {
-	if _, err := p.take(4 * map[codeLayout]int{layout27: 4, layout30: 5, layout38: 6, layout311: 5}[p.layout]); err != nil {
+func (p *parser) code(depth int) (*Code, error) {
+	if _, err := p.take(4 * map[Layout]int{Layout27: 4, Layout30: 5, Layout38: 6, Layout311: 5}[p.layout]); err != nil {
 		return nil, err
 	}
 	// The instructions, constants, names, names of locals, of free variables (3.11: kinds of locals), of cells (3.11: none), the
@@ -236,7 +205,7 @@ func (p *marshalParser) code(depth int) (*codeObject, error) {
 		return nil, err
 	}
 	tables := 1
-	if p.layout == layout311 {
+	if p.layout == Layout311 {
 		tables = 2
 	}
 	for range tables {
@@ -244,13 +213,35 @@ func (p *marshalParser) code(depth int) (*codeObject, error) {
 			return nil, orMarshal(err)
 		}
 	}
-	c := &codeObject{code: fields[0].text, names: stringsOf(fields[2]), locals: stringsOf(fields[3]), layout: p.layout}
+	c := &Code{
+		Layout: p.layout, Instructions: fields[0].text, Names: stringsOf(fields[2]), Locals: stringsOf(fields[3]),
+		Cells: append(stringsOf(fields[5]), stringsOf(fields[4])...),
+	}
+	if p.layout == Layout311 {
+		c.Cells = c.Locals
+	}
 	for _, o := range fields[1].items {
+		c.Consts = append(c.Consts, Const{Kind: o.kind, Text: string(o.text)})
+	}
+	c.Nested = codeIn(fields[1].items)
+	return c, nil
+}
+
+// codeIn returns the code objects among constants, and in the tuples among them.
+func codeIn(items []*object) []*Code {
+	var out []*Code
+	seen := map[*object]bool{}
+	for work := items; len(work) > 0; work = work[1:] {
+		o := work[0]
 		if o.code != nil {
-			c.nested = append(c.nested, o.code)
+			out = append(out, o.code)
+		}
+		if len(o.items) > 0 && !seen[o] {
+			seen[o] = true
+			work = append(work[:len(work):len(work)], o.items...)
 		}
 	}
-	return c, nil
+	return out
 }
 
 func orMarshal(err error) error {
@@ -267,17 +258,4 @@ func stringsOf(o *object) []string {
 		out = append(out, string(item.text))
 	}
 	return out
-}
-
-// looksLikeCode tells whether bytes begin like a marshalled code object: small numbers of arguments and locals.
-func looksLikeCode(head []byte) bool {
-	if len(head) < 32 || head[0]&0x7f != 'c' {
-		return false
-	}
-	for i := range 2 {
-		if binary.LittleEndian.Uint32(head[1+4*i:]) > 255 {
-			return false
-		}
-	}
-	return binary.LittleEndian.Uint32(head[9:]) < 1<<16
 }
