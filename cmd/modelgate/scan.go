@@ -41,6 +41,7 @@ type scanCommand struct {
 	PollTimeoutSecs  float64 `name:"poll-timeout-secs" default:"600" help:"How long to wait for the outcome."`
 	BlockOnErrors    bool    `name:"block-on-errors" help:"Exit with 2 if the scan ends as ERROR."`
 	ReportOnly       bool    `name:"report-only" help:"Exit with 0 whatever the outcome."`
+	Explain          bool    `help:"Show every violation in full: where, by what evidence, why it matters, what to do. Implies text."`
 	DryRun           bool    `name:"dry-run" help:"Say what would be scanned, and stop."`
 
 	DownloadTimeoutSecs float64 `name:"download-timeout-secs" default:"600" help:"Limit of downloads from object storage."`
@@ -131,7 +132,7 @@ func (c *scanCommand) scan(ctx context.Context, cl *client, g *globals, t termin
 	if err != nil {
 		return err
 	}
-	if err := showScan(ctx, cl, g, t, id); err != nil {
+	if err := showScan(ctx, cl, g, t, id, c.Explain); err != nil {
 		return err
 	}
 	switch {
@@ -283,13 +284,17 @@ func (c *scanCommand) await(ctx context.Context, cl *client, id uuid.UUID) (mode
 	}
 }
 
-// showScan writes a scan in the form that was asked for.
-func showScan(ctx context.Context, cl *client, g *globals, t terminal, id uuid.UUID) error {
+// showScan writes a scan in the form that was asked for. JSON has everything anyway, so to explain a scan means text unless JSON
+// is asked for.
+func showScan(ctx context.Context, cl *client, g *globals, t terminal, id uuid.UUID, explain bool) error {
 	format := report.JSON
-	if g.Output == "text" || g.Output == "auto" && t.isTTY {
+	if g.Output == "text" || g.Output == "auto" && (t.isTTY || explain) {
 		format = report.Text
 	}
 	query := url.Values{"format": {string(format)}}
+	if explain {
+		query.Set("explain", "true")
+	}
 	if t.isTTY && os.Getenv("NO_COLOR") == "" {
 		query.Set("color", "true")
 	}

@@ -18,6 +18,8 @@ import (
 type getScanCommand struct {
 	ID   string `arg:"" optional:"" name:"uuid" help:"UUID of the scan."`
 	UUID string `help:"UUID of the scan." placeholder:"UUID"`
+
+	Explain bool `help:"Show every violation in full: where, by what evidence, why it matters, what to do. Implies text."`
 }
 
 func (c *getScanCommand) Run(g *globals, t terminal) error {
@@ -37,7 +39,7 @@ func (c *getScanCommand) Run(g *globals, t terminal) error {
 	if err != nil {
 		return err
 	}
-	err = showScan(ctx, cl, g, t, id)
+	err = showScan(ctx, cl, g, t, id, c.Explain)
 	return errors.Join(err, cl.close())
 }
 

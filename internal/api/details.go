@@ -50,10 +50,11 @@ type ScanIssue struct {
 	Module      string `json:"module,omitempty"`
 	Operator    string `json:"operator,omitempty"`
 
-	Level    string `json:"level,omitempty"`
-	Severity string `json:"severity,omitempty"`
-	Evidence string `json:"evidence,omitempty"`
-	Offset   *int64 `json:"offset,omitempty"`
+	Level    string   `json:"level,omitempty"`
+	Severity string   `json:"severity,omitempty"`
+	Evidence string   `json:"evidence,omitempty"`
+	Excerpt  []string `json:"excerpt,omitempty"`
+	Offset   *int64   `json:"offset,omitempty"`
 }
 
 // Statuses of files in a client's scan.
@@ -156,6 +157,7 @@ func (i ScanIssue) finding(file string) finding.Finding {
 		f.Offset = *i.Offset
 	}
 	f.Module, f.Operator, f.Evidence = i.Module, i.Operator, i.Evidence
+	f.Excerpt = i.Excerpt[:min(len(i.Excerpt), finding.MaxExcerpt)]
 	if i.Source != file {
 		f.Member = i.Source
 	}
@@ -201,6 +203,6 @@ func issueOf(f finding.Finding, file string) ScanIssue {
 	offset := f.Offset
 	return ScanIssue{
 		Description: f.Description, Source: member, Threat: string(f.Threat), Module: f.Module, Operator: f.Operator,
-		Level: f.Level.String(), Severity: string(f.Severity), Evidence: f.Evidence, Offset: &offset,
+		Level: f.Level.String(), Severity: string(f.Severity), Evidence: f.Evidence, Excerpt: f.Excerpt, Offset: &offset,
 	}
 }

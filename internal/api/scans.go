@@ -174,25 +174,26 @@ func (a *API) getReport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.err()
 	}
-	color := p.flag("color")
+	o := a.options(r)
+	o.Color, o.Explain = p.flag("color"), p.flag("explain")
 	if err := p.err(); err != nil {
 		return err
 	}
-	return a.writeReport(w, r, format, color)
+	return a.writeReport(w, r, format, o)
 }
 
 // showScan is what the address in a refusal leads to: the report for a person.
 func (a *API) showScan(w http.ResponseWriter, r *http.Request) error {
-	return a.writeReport(w, r, report.Text, false)
+	o := a.options(r)
+	o.Explain = true
+	return a.writeReport(w, r, report.Text, o)
 }
 
-func (a *API) writeReport(w http.ResponseWriter, r *http.Request, format report.Format, color bool) error {
+func (a *API) writeReport(w http.ResponseWriter, r *http.Request, format report.Format, o report.Options) error {
 	scan, err := a.scanOf(w, r)
 	if err != nil {
 		return err
 	}
-	o := a.options(r)
-	o.Color = color
 	var text bytes.Buffer
 	if err := report.Write(&text, format, scan, o); err != nil {
 		return err

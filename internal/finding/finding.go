@@ -13,6 +13,9 @@ const MaxFindings = 1000
 // MaxEvidence is the longest evidence kept, in bytes.
 const MaxEvidence = 256
 
+// MaxExcerpt is how many lines an excerpt has.
+const MaxExcerpt = 12
+
 // Role says in which position a name was seen.
 type Role string
 
@@ -42,6 +45,9 @@ type Finding struct {
 	Member   string          `json:"member,omitempty"` // path inside the file, "inner.zip!/data.pkl"; "" is the file itself
 	Offset   int64           `json:"offset"`           // of the evidence, in the innermost stream; -1 if it has no place
 	Evidence string          `json:"evidence,omitempty"`
+	// Excerpt shows the place line by line, such as the instructions of a pickle that lead to a call; at most MaxExcerpt
+	// lines of MaxEvidence bytes each. It may be absent.
+	Excerpt []string `json:"excerpt,omitempty"`
 	// Description is one sentence for a person, specific to this finding.
 	Description string `json:"description"`
 }

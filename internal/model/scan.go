@@ -120,7 +120,8 @@ type Violation struct {
 	ThreatTitle string    `json:"threat_description,omitempty"`
 	Severity    string    `json:"severity"`
 	Evidence    string    `json:"evidence,omitempty"`
-	Offset      int64     `json:"offset"` // -1 if it has no place
+	Excerpt     []string  `json:"excerpt,omitempty"` // lines that show the place
+	Offset      int64     `json:"offset"`            // -1 if it has no place
 	Steps       []string  `json:"steps,omitempty"`
 }
 

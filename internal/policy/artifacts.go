@@ -142,7 +142,7 @@ func (a *artifacts) judgeFinding(n *finding.NamedReport, f finding.Finding) int 
 	a.add(r.UUID, model.Violation{
 		Description: describe(f, t), File: file, Member: f.Member, BlobID: blobID(n), Module: f.Module, Operator: f.Operator,
 		Threat: string(f.Threat), ThreatTitle: t.Title, Severity: string(cmp.Or(f.Severity, t.Severity)),
-		Evidence: f.Evidence, Offset: f.Offset, Steps: steps(t, f.Format),
+		Evidence: f.Evidence, Excerpt: f.Excerpt, Offset: f.Offset, Steps: steps(t, f.Format),
 	})
 	return 1
 }

@@ -56,6 +56,7 @@ type Options struct {
 	PublicURL string // what links start with; "" leaves links out
 	Tenant    string // tsg_id; "" is "modelgate"
 	Color     bool   // text only
+	Explain   bool   // text only: every violation in full, with its evidence, why it matters and what to do
 	// StrictEnums leaves out values that modelgate has added to those of the published contract.
 	StrictEnums bool
 }

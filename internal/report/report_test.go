@@ -41,6 +41,7 @@ func blocked() model.Scan {
 	version := model.Version{Source: model.HuggingFace, Kind: model.Models, Name: "opendiffusion/sentimentcheck", Revision: "7b40bb0f92c45fefa957d088000d8648e5c7fa33"}
 	evil := finding.New(threat.PKL100, 12, "imports posix.system")
 	evil.Module, evil.Operator, evil.Role, evil.Evidence = "posix", "system", finding.RoleImport, "cposix\nsystem"
+	evil.Excerpt = []string{"0  PROTO 2", "12  GLOBAL 'posix system'", "27  \x1b[2J evil line"}
 	nested := evil
 	nested.Member, nested.Offset = "archive/data.pkl", 3
 	digest := model.Digest("sha256:" + strings.Repeat("ab", 32))
@@ -107,6 +108,7 @@ func TestGolden(t *testing.T) {
 			golden(t, name+"."+string(f), func(b *bytes.Buffer) error { return Write(b, f, s, options()) })
 		}
 	}
+	golden(t, "blocked.explained.text", func(b *bytes.Buffer) error { return Write(b, Text, scans["blocked"], Options{Explain: true}) })
 	golden(t, "blocked.color.text", func(b *bytes.Buffer) error { return Write(b, Text, scans["blocked"], Options{Color: true}) })
 	list := []model.Scan{scans["blocked"], scans["allowed"], scans["error"]}
 	for _, f := range []Format{Text, JSON, CSV} {

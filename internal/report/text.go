@@ -78,7 +78,7 @@ func writeText(w io.Writer, s model.Scan, o Options) error {
 		p.line("  details   %s", *address)
 	}
 	for _, e := range failedFirst(s.Evaluations) {
-		p.evaluation(e)
+		p.evaluation(e, o.Explain)
 	}
 	return p.w.Flush()
 }
@@ -124,7 +124,7 @@ func rank(e model.Evaluation) int {
 }
 
 // evaluation writes a rule that did not pass.
-func (p printer) evaluation(e model.Evaluation) {
+func (p printer) evaluation(e model.Evaluation, explain bool) {
 	mode, color := "not blocking", yellow
 	if e.State == model.Blocking {
 		mode, color = "blocking", red
@@ -136,6 +136,10 @@ func (p printer) evaluation(e model.Evaluation) {
 		return
 	}
 	p.line("%s  %s (%s)", p.paint(color, "FAILED"), e.RuleName, mode)
+	if explain {
+		p.explain(e)
+		return
+	}
 	file := ""
 	for _, v := range e.Violations[:min(len(e.Violations), maxShown)] {
 		if v.File != file {

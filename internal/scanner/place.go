@@ -63,6 +63,10 @@ func (p *place) Find(f finding.Finding) {
 	p.outcome.Level = max(p.outcome.Level, f.Level)
 	if kept := p.scan.found.add(f); kept != nil { // only these, since it is dear
 		kept.Evidence, kept.Description = printable(redact(f.Evidence)), printableTo(redact(f.Description), maxDescription)
+		kept.Excerpt = nil
+		for _, line := range f.Excerpt[:min(len(f.Excerpt), finding.MaxExcerpt)] {
+			kept.Excerpt = append(kept.Excerpt, printable(redact(line)))
+		}
 	}
 }
 
