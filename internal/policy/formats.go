@@ -78,6 +78,7 @@ func formatChoices() []Choice {
 		{"ncnn", "ncnn"},
 		{"paddle", "PaddlePaddle"},
 		{"pmml", "PMML"},
+		{"pytorch_distributed", "PyTorch distributed checkpoint"},
 		{"skops", "skops"},
 		{"tnn", "TNN"},
 		{"torchserve", "TorchServe archive"},

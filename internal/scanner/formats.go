@@ -34,7 +34,7 @@ func Formats() []Format {
 func pickles() []Format {
 	return []Format{
 		{
-			Name: "pickle", Title: "Pickle, joblib and stacked PyTorch checkpoints", Version: 2,
+			Name: "pickle", Title: "Pickle, joblib and stacked PyTorch checkpoints", Version: 3,
 			Recognised: "opcodes that can follow each other and name, call or build something",
 			Threats:    "every name, call and attribute: dangerous ones, unknown ones, what is hidden in strings and behind the end",
 			Probe:      pickle.Probe, Scan: pickle.Scan,
@@ -80,7 +80,7 @@ func weights() []Format {
 func torchFormats() []Format {
 	return []Format{
 		{
-			Name: "pytorch_v1_13", Title: "PyTorch checkpoint, TorchScript and packages", Version: 1,
+			Name: "pytorch_v1_13", Title: "PyTorch checkpoint, TorchScript and packages", Version: 2,
 			Recognised: "ZIP with data.pkl, with code and constants.pkl, or with the members of a package",
 			Threats:    "every pickle and source in it, members that no tensor accounts for, contradictions of the archive",
 			Probe:      torch.ProbeZIP, Scan: torch.ScanZIP,

@@ -28,6 +28,8 @@ func promises() []promise {
 		"safetensors", "numpy_pickle", "sklearn", "keras_pickle",
 	}
 	keras := []string{"keras3", "keras_legacy", "keras_legacy_h5", "keras3_h5", "keras_weights", "hdf5"}
+	// torch.save writes what it is told to under any name, and accelerate calls its random states .pkl.
+	pickles = append(pickles, "pytorch_v1_13")
 	compressed := []string{"gzip", "bzip2", "xz", "lzma", "zlib", "lz4", "zstd"}
 	text := []string{
 		NotModel, "json", "yaml", "hydra", "jinja", "python", "xml", "lightgbm", "xgboost", "catboost", "keras_model_json", "safetensors_index",
@@ -55,6 +57,7 @@ func promises() []promise {
 		{".zip", "ZIP", []string{"zip", "numpy_zip", "keras3", "skops", "mediapipe", "torchserve", "pytorch_v1_13", "pytorch_torch_script", "pytorch_archive"}},
 		{".tar", "tar", []string{"tar", "nemo", "pytorch_v0_1_1"}},
 		{".nemo", "NeMo", []string{"nemo", "tar"}},
+		{".skops", "skops", []string{"skops"}},
 		{".gz", "a compressed stream", append([]string{"joblib"}, compressed...)}, // joblib writes any of them under it
 		{".tgz", "gzip", []string{"gzip"}},
 		{".bz2", "bzip2", []string{"bzip2"}},

@@ -277,18 +277,25 @@ func (m *machine) typeOf(items []value) (value, grade) {
 	return 0, suspicious
 }
 
-// rebuildType judges torch's _rebuild_from_type_v2, which calls the function that it is given.
+// mostRebuilds is how deep calls of _rebuild_from_type_v2 by itself are followed.
+const mostRebuilds = 16
+
+// rebuildType judges torch's _rebuild_from_type_v2(function, class, arguments, state): it calls the function with the arguments,
+// takes what it returns for the class, and gives it the state.
 func (m *machine) rebuildType(items []value) grade {
-	if len(items) < 2 {
-		return dangerous
+	if len(items) < 3 || m.rebuilds >= mostRebuilds {
+		return suspicious
 	}
 	fn := m.global(items[0])
-	if fn == nil {
+	switch {
+	case fn == nil:
 		return dangerous
-	}
-	if fn.grade != harmless || !strings.HasPrefix(fn.module, "torch.") || fn.roles&roleCall == 0 {
+	case fn.grade > conditional, fn.roles&roleCall == 0:
 		m.reached(items[0], finding.RoleCall, func() string { return "_rebuild_from_type_v2(" + m.render(items[0]) + ", …)" })
-		return dangerous
+		return max(suspicious, fn.grade)
 	}
+	m.rebuilds++
+	m.call(items[0], items[2])
+	m.rebuilds--
 	return m.gradeOf(items[1], roleNew)
 }

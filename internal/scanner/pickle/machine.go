@@ -37,6 +37,7 @@ type machine struct {
 	plain    bool // reads as a loader that knows nothing of joblib
 	forked   bool // such a reading was followed
 	outer    int  // values on the stacks of outer streams, which count, too
+	rebuilds int  // calls of torch's _rebuild_from_type_v2 that are being followed
 }
 
 // fault is how a stream breaks the rules of pickles.

@@ -183,7 +183,7 @@ func (m *machine) long(n uint64) {
 	if !ok {
 		return
 	}
-	if m.ops <= 2 && string(raw) == torchMagic {
+	if m.ops <= 3 && string(raw) == torchMagic { // behind PROTO and, since protocol 4, FRAME
 		m.torchMagicSeen = true
 	}
 	if n > 7 {

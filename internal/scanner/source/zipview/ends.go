@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"slices"
+	"math"
 
 	"modelgate/internal/threat"
 )
@@ -58,7 +58,11 @@ func (v *View) directory(e *end) error {
 	}
 	first := e == v.ends[0]
 	if !first {
-		if v.within(e.at) {
+		inside, err := v.within(e.at)
+		if err != nil {
+			return err
+		}
+		if inside {
 			e.at = -1 // of an archive that is stored in this one
 			return nil
 		}
@@ -97,12 +101,33 @@ func (v *View) directory(e *end) error {
 	return nil
 }
 
-// within tells whether an offset lies in the bytes of an entry that is known already.
-func (v *View) within(at int64) bool {
-	return slices.ContainsFunc(v.Entries, func(e *Entry) bool {
-		data := e.start + lenLocal + int64(len(e.Central.Raw))
-		return at >= data && at < data+e.Central.Stored
-	})
+// maxOverlap is how many entries may seem to hold one offset, small ones side by side among them, before it is held by none.
+const maxOverlap = 4096
+
+// within tells whether an offset lies in the bytes of an entry that is known already. Where those begin is for the entry's local
+// header to say: writers that align what they store pad its extra field.
+func (v *View) within(at int64) (bool, error) {
+	looked := 0
+	for _, e := range v.Entries {
+		shortest := e.start + lenLocal + int64(len(e.Central.Raw))
+		if at < shortest || at >= shortest+e.Central.Stored+2*math.MaxUint16 {
+			continue
+		}
+		if looked++; looked > maxOverlap { // entries of an honest archive don't overlap
+			return false, nil
+		}
+		data := shortest
+		var local [lenLocal]byte
+		if v.read(local[:], e.start) && binary.LittleEndian.Uint32(local[:]) == sigLocal {
+			data = e.start + lenLocal + int64(binary.LittleEndian.Uint16(local[26:])) + int64(binary.LittleEndian.Uint16(local[28:]))
+		} else if err := v.fault(); err != nil {
+			return false, err
+		}
+		if at >= data && at < data+e.Central.Stored {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // judgeEnd reports what is wrong with an end record; read is how many entries its directory holds.
