@@ -187,7 +187,7 @@ func texts() []Format {
 			Probe:      yaml.Probe, Scan: yaml.Scan,
 		},
 		{
-			Name: "xml", Title: "XML", Version: 1, Text: true,
+			Name: "xml", Title: "XML", Version: 2, Text: true,
 			Recognised: "declaration or document type, or the name of the file",
 			Threats:    "document types and entities, the more so external ones, encodings that hide them",
 			Probe:      xml.Probe, Scan: xml.Scan,

@@ -11,34 +11,26 @@
 package xml
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 	"strings"
 
 	"modelgate/internal/finding"
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/xmltokens"
 	"modelgate/internal/threat"
 )
 
-// Limits of a document.
-const (
-	maxDepth      = 1_000
-	maxAttributes = 10_000
-	maxType       = 64 << 10 // bytes of a document type that are judged
-	maxName       = 1_000
-)
-
-// Probe accepts files that begin as XML does, and those whose name says that they are.
+// Probe accepts files that begin as XML does, those whose root element is that of a model, and those whose name says that they are XML.
 func Probe(f *source.File) (bool, error) {
 	head, err := f.Head()
 	if err != nil {
 		return false, err
 	}
-	text := strings.TrimLeft(start(head), " \t\r\n")
+	beginning := xmltokens.Beginning(head)
+	text := strings.TrimLeft(beginning, " \t\r\n")
 	for _, begin := range []string{"<?xml", "<!DOCTYPE", "<!doctype", "<!ENTITY"} {
 		if strings.HasPrefix(text, begin) {
 			return true, nil
@@ -47,200 +39,61 @@ func Probe(f *source.File) (bool, error) {
 	if !strings.HasPrefix(text, "<") || len(text) < 2 {
 		return false, nil
 	}
-	name, _, _ := strings.Cut(text[1:], ">")
-	name, _, _ = strings.Cut(name, " ")
-	return source.Role(f.Path) == source.RoleXML || name == "net" || name == "PMML", nil
-}
-
-// start is the beginning of a text as UTF-8, enough to see what it is.
-func start(head []byte) string {
-	const enough = 512
-	d := newDecoder(bytes.NewReader(head[:min(len(head), 2*enough)]), head)
-	var b strings.Builder
-	for b.Len() < enough {
-		c, err := d.ReadByte()
-		if err != nil {
-			break
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
+	root := xmltokens.Root(beginning)
+	return source.Role(f.Path) == source.RoleXML || root == "net" || root == "PMML", nil
 }
 
 // Scan reads a document to its end, or to its document type.
 func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	s.Format("xml")
-	size, err := f.Size()
+	in, err := xmltokens.New(f)
 	if err != nil {
 		return err
 	}
-	head, err := f.Head()
-	if err != nil {
-		return err
-	}
-	in := source.NewForward(f, 0, size)
-	p := &parser{ctx: ctx, in: newDecoder(in, head), sink: s, page: strings.Contains(strings.ToLower(path.Ext(f.Path)), "html")}
-	err = p.document()
-	if fault := in.Fault(); fault != nil {
-		return fault
-	}
-	switch {
-	case errors.Is(err, errStop):
-		return nil
-	case errors.Is(err, io.EOF) && p.page:
-		return nil // HTML need not close what it opens
-	case errors.Is(err, io.EOF) && (p.depth > 0 || p.inside):
-		return source.Malformedf(p.in.at, "the document ends inside an element")
-	case errors.Is(err, io.EOF):
-		return nil
-	}
-	return err
-}
-
-// errStop ends the reading of a document.
-var errStop = errors.New("stop")
-
-// parser reads tokens.
-type parser struct {
-	ctx    context.Context
-	in     *decoder
-	sink   source.Sink
-	depth  int
-	inside bool // a token has begun and not ended
-	page   bool // of HTML, whose grammar is another
-	steps  int
-}
-
-// document reads tokens until the end.
-func (p *parser) document() error {
-	for {
-		p.inside = false
-		c, err := p.in.ReadByte()
-		if err != nil {
-			return err
+	in.Page = strings.Contains(strings.ToLower(path.Ext(f.Path)), "html")
+	for steps := 1; ; steps++ {
+		if steps%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
 		}
-		if c != '<' {
-			continue
-		}
-		if p.steps++; p.steps%4096 == 0 && p.ctx.Err() != nil {
-			return p.ctx.Err()
-		}
-		p.inside = true
-		if err := p.token(); err != nil {
-			return err
-		}
-	}
-}
-
-// token reads what follows a "<".
-func (p *parser) token() error {
-	c, err := p.in.ReadByte()
-	if err != nil {
-		return err
-	}
-	switch c {
-	case '?':
-		return p.instruction()
-	case '!':
-		return p.declaration()
-	case '/':
-		p.depth--
-		return p.until(">")
-	default:
-		return p.element(c)
-	}
-}
-
-// until skips to behind the given text.
-func (p *parser) until(text string) error {
-	matched := 0
-	for matched < len(text) {
-		c, err := p.in.ReadByte()
-		if err != nil {
-			return err
-		}
-		switch c {
-		case text[matched]:
-			matched++
-		case text[0]: // "-->" may follow more dashes
-			if matched != 2 || text[1] != c {
-				matched = 1
-			}
-		default:
-			matched = 0
-		}
-	}
-	return nil
-}
-
-// element reads a start tag, whose first byte is given.
-func (p *parser) element(first byte) error {
-	quote, last := byte(0), first
-	attributes := 0
-	name := []byte{first}
-	named := false
-	for c := first; ; {
-		var err error
-		last = c
-		if c, err = p.in.ReadByte(); err != nil {
-			return err
-		}
-		switch {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-			continue
-		case c == '"' || c == '\'':
-			quote, named = c, true
-		case c == '=':
-			if attributes++; attributes > maxAttributes {
-				return fmt.Errorf("an element of more than %d attributes: %w", maxAttributes, source.ErrBudget)
-			}
-		case c == '>':
-			p.page = p.page || p.depth == 0 && strings.EqualFold(string(name), "html")
-			if last != '/' {
-				p.depth++
-			}
-			if p.depth > maxDepth && !p.page {
-				return fmt.Errorf("elements nested deeper than %d: %w", maxDepth, source.ErrBudget)
-			}
+		t, err := in.Next()
+		if errors.Is(err, io.EOF) {
 			return nil
-		case c <= ' ' || c == '/':
-			named = true
 		}
-		if !named && len(name) < maxName {
-			name = append(name, c)
+		if err != nil {
+			return err
+		}
+		switch t.Kind {
+		case xmltokens.Instruction:
+			instruction(s, t)
+		case xmltokens.Declaration:
+			find(s, threat.MGXML101, t.At, "<!"+t.Text, "The document declares something outside a document type.")
+			return nil
+		case xmltokens.Doctype:
+			if !doctype(s, t) {
+				return nil
+			}
+			in.Page = in.Page || strings.HasPrefix(strings.ToLower(strings.TrimSpace(t.Text)), "html")
+		case xmltokens.Start, xmltokens.End, xmltokens.Text:
 		}
 	}
 }
 
-// instruction reads a processing instruction; that of the document itself states an encoding.
-func (p *parser) instruction() error {
-	var text []byte
-	for {
-		c, err := p.in.ReadByte()
-		if err != nil {
-			return err
-		}
-		if c == '>' && len(text) > 0 && text[len(text)-1] == '?' {
-			break
-		}
-		if len(text) < maxName {
-			text = append(text, c)
-		} else {
-			text[len(text)-1] = c
-		}
+func find(s source.Sink, id threat.ID, at int64, evidence, description string) {
+	f := finding.New(id, at, description)
+	f.Role, f.Evidence = finding.RoleStructure, source.Evidence(evidence)
+	s.Find(f)
+}
+
+// instruction judges the encoding that a document states for itself.
+func instruction(s source.Sink, t xmltokens.Token) {
+	if !strings.HasPrefix(t.Text, "xml") {
+		return
 	}
-	if !bytes.HasPrefix(text, []byte("xml")) {
-		return nil
+	if name := encoding(t.Text); name != "" && !plainEncoding(name) {
+		f := finding.New(threat.MGXML101, t.At, "The document is in an encoding that hides what it declares.")
+		f.Role, f.Operator, f.Evidence = finding.RoleStructure, name, source.Evidence("<?"+t.Text+"?>")
+		s.Find(f)
 	}
-	if name := encoding(string(text)); name != "" && !plainEncoding(name) {
-		f := finding.New(threat.MGXML101, 0, "The document is in an encoding that hides what it declares.")
-		f.Role, f.Operator, f.Evidence = finding.RoleStructure, name, source.Evidence(string(text))
-		p.sink.Find(f)
-	}
-	return nil
 }
 
 // encoding is the one that a declaration states, in lower case.
@@ -267,86 +120,20 @@ func plainEncoding(name string) bool {
 	return false
 }
 
-// declaration reads what follows "<!": a comment, character data, or a document type.
-func (p *parser) declaration() error {
-	at := p.in.at - 2
-	var begin []byte
-	for len(begin) < 7 {
-		c, err := p.in.ReadByte()
-		if err != nil {
-			return err
-		}
-		begin = append(begin, c)
-		switch {
-		case string(begin) == "--":
-			return p.until("-->")
-		case string(begin) == "[CDATA[":
-			return p.until("]]>")
-		}
-	}
-	if !strings.EqualFold(string(begin), "doctype") {
-		f := finding.New(threat.MGXML101, at, "The document declares something outside a document type.")
-		f.Role, f.Evidence = finding.RoleStructure, source.Evidence("<!"+string(begin))
-		p.sink.Find(f)
-		return errStop
-	}
-	return p.doctype(at)
-}
-
-// doctype judges a document type, and stops unless it is one of those that declare nothing.
-func (p *parser) doctype(at int64) error {
-	text, subset, err := p.doctypeText()
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if subset == "" && err == nil && harmless(text) {
-		p.page = p.page || strings.HasPrefix(strings.ToLower(strings.TrimSpace(text)), "html")
-		return nil
+// doctype judges a document type, and tells whether it is one of those that declare nothing, so that reading may go on.
+func doctype(s source.Sink, t xmltokens.Token) bool {
+	if t.Subset == "" && harmless(t.Text) {
+		return true
 	}
 	id, what := threat.MGXML101, "The document has a document type, which no model needs."
-	switch upper := strings.ToUpper(subset); {
+	switch upper := strings.ToUpper(t.Subset); {
 	case external(upper):
 		id, what = threat.MGXML100, "The document declares an external or parameter entity, which a parser would fetch."
 	case strings.Contains(upper, "<!ENTITY"):
 		what = "The document declares entities, which a parser would expand."
 	}
-	f := finding.New(id, at, what)
-	f.Role, f.Evidence = finding.RoleStructure, source.Evidence("<!DOCTYPE"+text+subset)
-	p.sink.Find(f)
-	return errStop
-}
-
-// doctypeText reads a document type up to its end: what stands in front of the brackets, and what within.
-func (p *parser) doctypeText() (text, subset string, err error) {
-	var out, in strings.Builder
-	brackets, quote := 0, byte(0)
-	for out.Len()+in.Len() < maxType {
-		c, err := p.in.ReadByte()
-		if err != nil {
-			return out.String(), in.String(), err
-		}
-		switch {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '[':
-			brackets++
-		case c == '>' && brackets == 0:
-			return out.String(), in.String(), nil
-		}
-		if brackets == 0 {
-			out.WriteByte(c)
-		} else {
-			in.WriteByte(c)
-		}
-		if c == ']' && quote == 0 {
-			brackets--
-		}
-	}
-	return out.String(), in.String(), nil
+	find(s, id, t.At, "<!DOCTYPE"+t.Text+t.Subset, what)
+	return false
 }
 
 // external tells whether a subset, in capitals, has an entity whose text lies elsewhere, or a parameter entity.

@@ -1,4 +1,4 @@
-package xml
+package xmltokens
 
 import (
 	"bytes"
