@@ -26,9 +26,6 @@ func archiveFormats() []recogniser {
 			return slices.Contains(names, "config.json") &&
 				(slices.Contains(names, "metadata.json") || slices.Contains(names, "model.weights.h5") || slices.Contains(names, "model.weights.npz"))
 		})},
-		{name: "skops", title: "skops model", by: "ZIP with schema.json", matches: is(func(names []string) bool {
-			return slices.Contains(names, "schema.json")
-		})},
 		{name: "mediapipe", title: "MediaPipe task bundle", by: "ZIP of TFLite models", matches: is(func(names []string) bool {
 			return slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, ".tflite") || strings.HasSuffix(n, ".task") })
 		})},

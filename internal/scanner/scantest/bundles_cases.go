@@ -1,4 +1,6 @@
 package scantest
 
+import "slices"
+
 // bundleCases are the cases of bundles: archives of models, packages of several files and launchers.
-func bundleCases() []Case { return nil }
+func bundleCases() []Case { return slices.Concat(skopsCases()) }
