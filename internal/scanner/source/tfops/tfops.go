@@ -38,6 +38,8 @@ const (
 	Restores
 	// Opaque is one that runs a program which no scanner reads: code for accelerators.
 	Opaque
+	// Stops is one that ends the host process.
+	Stops
 	// Parses is one that parses untrusted protobufs by a descriptor that the graph gives, or that it names by a path.
 	Parses
 	// Prints is one that writes to a stream that an attribute names, which may be a file.
@@ -65,6 +67,8 @@ func (c Class) String() string {
 		return "reads checkpoint or asset files"
 	case Opaque:
 		return "runs a compiled program"
+	case Stops:
+		return "ends the host process"
 	case Parses:
 		return "parses protobufs by a foreign descriptor"
 	case Prints:

@@ -25,3 +25,19 @@ func TestAnOperatorHasOneClass(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryClassedOperatorIsRegistered holds the classes to the names that TensorFlow and the libraries register: a name that is
+// misspelled here would never be found in a model. Operators that only builds for devices register are in no package at hand.
+func TestEveryClassedOperatorIsRegistered(t *testing.T) {
+	device := map[string]bool{"TRTEngineOp": true, "InitializeTRTResource": true, "SerializeTRTResource": true, "NeuronOp": true, "IPUCustomOp": true}
+	for _, row := range table() {
+		for _, op := range row.ops {
+			if !operators.Has(op) && !device[op] {
+				t.Errorf("%s, which %v, is registered nowhere", op, row.class)
+			}
+		}
+	}
+	if operators.Len() < 2000 {
+		t.Errorf("only %d operators are known", operators.Len())
+	}
+}
