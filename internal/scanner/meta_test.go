@@ -12,7 +12,7 @@ import (
 func laterThreats() []threat.ID {
 	return []threat.ID{
 		threat.KERAS100, threat.KERAS101, threat.KERAS102, threat.KERAS300, threat.KERAS301, threat.ONNX200, threat.TF200, threat.TF300,
-		threat.TF301, threat.TF302, threat.LITERT300, threat.LITERT301, threat.LITERT302, threat.LMAFL300, threat.MGOP300, threat.MGOP301,
+		threat.TF301, threat.TF302, threat.LMAFL300, threat.MGOP300, threat.MGOP301,
 		threat.MGOP302, threat.MGLUA100,
 	}
 }

@@ -24,7 +24,7 @@ type recogniser struct {
 // recognisedOnly are the rows of all formats that are recognised and not yet analysed.
 func recognisedOnly() []Format {
 	var rows []Format
-	for _, group := range [][]recogniser{magicFormats(), protobufFormats(), jsonFormats(), textFormats(), kerasFormats(), archiveFormats(), luaFormats()} {
+	for _, group := range [][]recogniser{magicFormats(), protobufFormats(), jsonFormats(), textFormats(), archiveFormats(), luaFormats()} {
 		for _, r := range group {
 			rows = append(rows, r.row())
 		}
@@ -115,7 +115,6 @@ func magicFormats() []recogniser {
 		return func(h *header) (bool, error) { return matches(h), nil }
 	}
 	return []recogniser{
-		{name: "litert", title: "TFLite", by: "FlatBuffers identifier TFL3", matches: is(func(h *header) bool { return h.flatbuffer("TFL3") })},
 		{name: "onnx", title: "ONNX Runtime model", by: "FlatBuffers identifier ORTM", matches: is(func(h *header) bool { return h.flatbuffer("ORTM") })},
 		{name: "ms_lite", title: "MindSpore Lite", by: "FlatBuffers identifiers MSL0 to MSL2", matches: is(func(h *header) bool {
 			return h.flatbuffer("MSL0", "MSL1", "MSL2")

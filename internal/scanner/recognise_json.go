@@ -13,14 +13,8 @@ func jsonFormats() []recogniser {
 		}
 	}
 	return []recogniser{
-		{name: "keras_model_json", title: "Keras model in JSON", text: true, by: "class_name and config, with keras_version, backend or module", matches: is(func(s jsontree.Shape) bool {
-			return s.Has("class_name", "config") && (s.Has("keras_version") || s.Has("backend") || s.Has("module"))
-		})},
 		{name: "tf_js", title: "TensorFlow.js model", text: true, by: "modelTopology or weightsManifest", matches: is(func(s jsontree.Shape) bool {
 			return s.Has("modelTopology", "weightsManifest") || s["format"] == "graph-model" || s["format"] == "layers-model"
-		})},
-		{name: "litert_json", title: "TFLite in JSON", text: true, by: "operator_codes and subgraphs", matches: is(func(s jsontree.Shape) bool {
-			return s.Has("operator_codes", "subgraphs")
 		})},
 		{name: "mxnet", title: "MXNet symbol", text: true, by: "nodes, arg_nodes and heads", matches: is(func(s jsontree.Shape) bool {
 			return s.Has("nodes", "arg_nodes", "heads")

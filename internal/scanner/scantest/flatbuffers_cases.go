@@ -1,4 +1,274 @@
 package scantest
 
+import (
+	"encoding/binary"
+	"slices"
+
+	"modelgate/internal/threat"
+)
+
 // flatbufferCases are the cases of TFLite and the other formats that are FlatBuffers.
-func flatbufferCases() []Case { return nil }
+func flatbufferCases() []Case {
+	return slices.Concat(liteRTCases(), liteRTStructureCases(), liteRTJSONCases())
+}
+
+// LiteOp is an operator of a TFLite model.
+type LiteOp struct {
+	Builtin int32  // 32 is a custom one
+	Custom  string // its name
+	Options []byte // custom options
+	Texts   []string
+	// Given says that the texts are no constants, but come from the host.
+	Given bool
+}
+
+// LiteModel writes a TFLite model of one subgraph. Texts of an operator are a constant tensor of strings that it takes as input; change,
+// if it is not nil, changes the root table.
+func LiteModel(change func(root FB), ops ...LiteOp) []byte {
+	var codes, nodes, tensors []FB
+	buffers := []FB{{}}
+	var inputs []int32
+	for i, op := range ops {
+		codes = append(codes, FB{0: int8(min(op.Builtin, 127)), 1: op.Custom, 2: int32(1), 3: op.Builtin})
+		tensor := int32(len(tensors))
+		if op.Given {
+			tensors = append(tensors, FB{0: []int32{1}, 1: uint8(5), 2: uint32(0), 3: "given"})
+			inputs = append(inputs, tensor)
+		} else {
+			tensors = append(tensors, FB{0: []int32{1}, 1: uint8(5), 2: uint32(len(buffers)), 3: "constant"})
+			buffers = append(buffers, FB{0: stringTensor(op.Texts...)})
+		}
+		node := FB{0: uint32(i), 1: []int32{tensor}, 2: []int32{tensor}}
+		if op.Options != nil {
+			node[5] = op.Options
+		}
+		nodes = append(nodes, node)
+	}
+	root := FB{
+		0: uint32(3), 1: codes, 2: []FB{{0: tensors, 1: inputs, 2: []int32{0}, 3: nodes, 4: "main"}}, 3: "made by a test", 4: buffers,
+	}
+	if change != nil {
+		change(root)
+	}
+	return FlatBuffer("TFL3", root)
+}
+
+// stringTensor writes a tensor of strings as TFLite does.
+func stringTensor(texts ...string) []byte {
+	out := words(uint32(len(texts)))
+	at := 4 + 4*(len(texts)+1)
+	for _, t := range texts {
+		out = append(out, words(uint32(at))...)
+		at += len(t)
+	}
+	out = append(out, words(uint32(at))...)
+	for _, t := range texts {
+		out = append(out, t...)
+	}
+	return out
+}
+
+// FlexNode writes the options of an operator of TensorFlow: a FlexBuffer that is a vector of a name and a serialized NodeDef.
+func FlexNode(name, op string, attributes ...string) []byte {
+	node := Message(1, "node", 2, op)
+	for i := 0; i+1 < len(attributes); i += 2 {
+		node = append(node, Message(5, Message(1, attributes[i], 2, Message(2, attributes[i+1])))...)
+	}
+	var out []byte
+	var places []int
+	for _, s := range []string{name, string(node)} {
+		out = binary.LittleEndian.AppendUint32(out, uint32(len(s)))
+		places = append(places, len(out))
+		out = append(out, s+"\x00"...)
+	}
+	out = binary.LittleEndian.AppendUint32(out, 2)
+	vector := len(out)
+	for _, p := range places {
+		out = binary.LittleEndian.AppendUint32(out, uint32(len(out)-p))
+	}
+	const text, list, width4 = 5 << 2, 10 << 2, 2
+	out = append(out, text|width4, text|width4)
+	return append(out, byte(len(out)-vector), list|width4, 1)
+}
+
+// flexOp is an operator of TensorFlow whose names agree.
+func flexOp(op string, texts ...string) LiteOp {
+	return LiteOp{Builtin: 32, Custom: "Flex" + op, Options: FlexNode(op, op), Texts: texts}
+}
+
+func liteCase(name string, id threat.ID, content []byte) Case {
+	return Case{Name: "tflite: " + name, Path: "model.tflite", Bytes: content, Want: id, Level: threat.Get(id).Level}
+}
+
+func liteTwin(name string, content []byte) Case {
+	return Case{Name: "tflite twin: " + name, Path: "model.tflite", Bytes: content, Twin: true}
+}
+
+// liteRTCases are operators: those of TensorFlow by class, and custom ones.
+func liteRTCases() []Case {
+	caseOf := func(name string, id threat.ID, ops ...LiteOp) Case { return liteCase(name, id, LiteModel(nil, ops...)) }
+	twinOf := func(name string, ops ...LiteOp) Case { return liteTwin(name, LiteModel(nil, ops...)) }
+	given := func(op LiteOp) LiteOp {
+		op.Given = true
+		return op
+	}
+	return []Case{
+		caseOf("Flex WriteFile with a constant path", threat.LITERT301, flexOp("WriteFile", "/home/user/.bashrc")),
+		caseOf("Flex WriteFile with a path of the host's", threat.LITERT301, given(flexOp("WriteFile"))),
+		caseOf("Flex PyFunc", threat.LITERT301, flexOp("PyFunc")),
+		caseOf("Flex EagerPyFunc", threat.LITERT301, flexOp("EagerPyFunc")),
+		caseOf("Flex DebugIdentityV3 to an address", threat.LITERT301, LiteOp{
+			Builtin: 32, Custom: "FlexDebugIdentityV3", Options: FlexNode("DebugIdentityV3", "DebugIdentityV3", "debug_urls", "grpc://example.com:1"),
+		}),
+		caseOf("Flex SaveV2 at a constant path", threat.LITERT301, flexOp("SaveV2", "model/ckpt")),
+		caseOf("Flex SaveV2 where the host says, as models that learn on the device do", threat.LITERT302, given(flexOp("SaveV2"))),
+		caseOf("Flex ReadFile of the model's own", threat.LITERT302, flexOp("ReadFile", "assets/vocab.txt")),
+		caseOf("Flex ReadFile with an absolute path", threat.LITERT301, flexOp("ReadFile", "/etc/passwd")),
+		caseOf("Flex ReadFile with a URL", threat.LITERT301, flexOp("ReadFile", "gs://bucket/file")),
+		caseOf("Flex MatchingFiles that goes up", threat.LITERT301, flexOp("MatchingFiles", "a/../../*")),
+		caseOf("Flex ImmutableConst that maps a file", threat.LITERT301, LiteOp{
+			Builtin: 32, Custom: "FlexImmutableConst", Options: FlexNode("ImmutableConst", "ImmutableConst", "memory_region_name", "/etc/passwd"),
+		}),
+		caseOf("Flex PrintV2 to a file", threat.LITERT301, LiteOp{
+			Builtin: 32, Custom: "FlexPrintV2", Options: FlexNode("PrintV2", "PrintV2", "output_stream", "file:///tmp/x"),
+		}),
+		caseOf("Flex DecodeProtoV2", threat.LITERT302, flexOp("DecodeProtoV2")),
+		caseOf("Flex TPUExecute", threat.LITERT302, flexOp("TPUExecute")),
+		caseOf("Flex operator that TensorFlow does not have", threat.LITERT300, flexOp("MineBitcoin")),
+		caseOf("Flex without a name", threat.LITERT300, LiteOp{Builtin: 32, Custom: "Flex"}),
+		caseOf("Flex name that hides another node", threat.MGFMT403, LiteOp{
+			Builtin: 32, Custom: "FlexAbs", Options: FlexNode("Abs", "EncodeProto"),
+		}).at(threat.Suspicious),
+		caseOf("Flex name that hides WriteFile in its node", threat.LITERT301, LiteOp{
+			Builtin: 32, Custom: "FlexAbs", Options: FlexNode("Abs", "WriteFile"),
+		}),
+		caseOf("Flex whose options are no node", threat.MGFMT400, LiteOp{Builtin: 32, Custom: "FlexAbs", Options: []byte("no FlexBuffer")}),
+		caseOf("custom operator of nobody", threat.LITERT300, LiteOp{Builtin: 32, Custom: "MyOp"}),
+		caseOf("custom operator without a name", threat.LITERT300, LiteOp{Builtin: 32}),
+		caseOf("code above the table", threat.LITERT300, LiteOp{Builtin: 9999}),
+		caseOf("function that the runtime must have registered", threat.LITERT300, LiteOp{Builtin: 173}),
+		twinOf("Flex Abs", flexOp("Abs", "/etc/passwd")),
+		twinOf("Flex PrintV2 to standard error", LiteOp{
+			Builtin: 32, Custom: "FlexPrintV2", Options: FlexNode("PrintV2", "PrintV2", "output_stream", "stderr"),
+		}),
+		twinOf("detection post-processing", LiteOp{Builtin: 32, Custom: "TFLite_Detection_PostProcess", Texts: []string{"/etc/passwd"}}),
+		twinOf("operators of MediaPipe", LiteOp{Builtin: 32, Custom: "Convolution2DTransposeBias"}, LiteOp{Builtin: 32, Custom: "MaxUnpooling2D"}),
+		twinOf("built-in operators, also those of more than 7 bits", LiteOp{Builtin: 0}, LiteOp{Builtin: 3}, LiteOp{Builtin: 150}),
+		twinOf("constant strings that sound dangerous", LiteOp{Builtin: 0, Texts: []string{"WriteFile", "os.system('id')", "FlexPyFunc"}}),
+		{
+			Name: "tflite twin: code of an accelerator is opaque", Path: "model_edgetpu.tflite", Twin: true,
+			Bytes: LiteModel(nil, LiteOp{Builtin: 32, Custom: "edgetpu-custom-op", Options: []byte("compiled")}),
+		},
+	}
+}
+
+// at sets the level of a case that has worse findings than the one that it wants, or better.
+func (c Case) at(level threat.Level) Case {
+	c.Level = level
+	return c
+}
+
+// liteRTStructureCases are offsets and indices that lead nowhere, and what lies beside the model.
+func liteRTStructureCases() []Case {
+	add := LiteOp{Builtin: 0}
+	honest := LiteModel(nil, add)
+	change := func(f func(root FB)) []byte { return LiteModel(f, add) }
+	graph := func(root FB) FB { return root[2].([]FB)[0] }
+	metadata := ZIPEntry{Name: "labels.txt", Content: []byte("cat\ndog\n")}
+	evil := ZIPEntry{Name: "labels.txt", Content: pk4(pkSystem())}
+	broken := slices.Clone(honest)
+	binary.LittleEndian.PutUint32(broken[binary.LittleEndian.Uint32(broken):], 0x7fffffff)
+	return []Case{
+		liteCase("root whose vtable is nowhere", threat.MGFMT400, broken),
+		liteCase("cut in the middle", threat.MGFMT400, honest[:len(honest)/2]),
+		liteCase("operator beyond the table of codes", threat.MGFMT400, change(func(r FB) { graph(r)[3].([]FB)[0][0] = uint32(7) })),
+		liteCase("input beyond the tensors", threat.MGFMT400, change(func(r FB) { graph(r)[3].([]FB)[0][1] = []int32{7} })),
+		liteCase("tensor beyond the buffers", threat.MGFMT400, change(func(r FB) { graph(r)[0].([]FB)[0][2] = uint32(7) })),
+		liteCase("buffer beyond the file", threat.MGFMT400, change(func(r FB) { r[4].([]FB)[1] = FB{1: uint64(1 << 40), 2: uint64(1 << 20)} })),
+		liteCase("signature of a subgraph that is not there", threat.MGFMT400, change(func(r FB) { r[7] = []FB{{2: "sign", 4: uint32(3)}} })),
+		liteCase("signature of a tensor that is not there", threat.MGFMT400, change(func(r FB) { r[7] = []FB{{0: []FB{{0: "x", 1: uint32(9)}}, 2: "sign"}} })),
+		liteCase("metadata of a buffer that is not there", threat.MGFMT400, change(func(r FB) { r[6] = []FB{{0: "meta", 1: uint32(9)}} })),
+		liteCase("While into a subgraph that is not there", threat.MGFMT400, LiteModel(func(r FB) {
+			graph(r)[3].([]FB)[0][4] = FB{0: int32(0), 1: int32(9)}
+		}, LiteOp{Builtin: 119})),
+		liteCase("code that readers of old take for another", threat.MGFMT403, change(func(r FB) { r[1].([]FB)[0] = FB{0: int8(5), 3: int32(9)} })),
+		liteCase("external weights outside of the model", threat.MGPATH100, change(func(r FB) { r[8] = []FB{{0: "../../weights.bin"}} })),
+		{
+			Name: "tflite: metadata that is a pickle", Path: "model.tflite", Want: threat.PKL100, Level: threat.Malicious,
+			Bytes: change(func(r FB) { r[4] = append(r[4].([]FB), FB{0: pk4(pkSystem())}); r[6] = []FB{{0: "meta", 1: uint32(2)}} }),
+		},
+		{
+			Name: "tflite: a buffer without owner that is a pickle", Path: "model.tflite", Want: threat.PKL100, Level: threat.Malicious,
+			Bytes: change(func(r FB) { r[4] = append(r[4].([]FB), FB{0: pk4(pkSystem())}) }),
+		},
+		{
+			Name: "tflite: a pickle behind the model", Path: "model.tflite", Want: threat.PKL100, Level: threat.Malicious,
+			Bytes: append(slices.Clone(honest), pk4(pkSystem())...),
+		},
+		{
+			Name: "tflite: a program behind the model", Path: "model.tflite", Want: threat.MGEXE100, Level: threat.Malicious,
+			Bytes: append(slices.Clone(honest), ELF(2, 62, true)...),
+		},
+		liteCase("two kilobytes of anything behind the model", threat.MGFMT402, append(slices.Clone(honest), noise(2048)...)),
+		{
+			Name: "tflite: a pickle in the archive of metadata", Path: "model.tflite", Want: threat.PKL100, Level: threat.Malicious,
+			Bytes: append(slices.Clone(honest), BuildZIP(evil)...),
+		},
+		{
+			Name: "tflite: a pickle between the model and its archive", Path: "model.tflite", Want: threat.PKL100, Level: threat.Malicious,
+			Bytes: slices.Concat(honest, pk4(pkSystem()), BuildZIP(metadata)),
+		},
+		liteTwin("an archive of labels behind the model", append(slices.Clone(honest), BuildZIP(metadata)...)),
+		liteTwin("zeros behind the model", append(slices.Clone(honest), make([]byte, 4096)...)),
+		liteTwin("metadata and a signature", change(func(r FB) {
+			r[4] = append(r[4].([]FB), FB{0: []byte("1.14.0\x00\x00")})
+			r[6] = []FB{{0: "min_runtime_version", 1: uint32(2)}}
+			r[7] = []FB{{0: []FB{{0: "x", 1: uint32(0)}}, 2: "serving_default"}}
+		})),
+		liteTwin("data behind the FlatBuffer, as in models of more than 2 GiB", largeLite()),
+	}
+}
+
+// largeLite is a model whose buffer lies behind the FlatBuffer.
+func largeLite() []byte {
+	b := LiteModel(func(r FB) { r[4].([]FB)[1] = FB{1: uint64(1 << 12), 2: uint64(1 << 12)} }, LiteOp{Builtin: 0})
+	b = append(b, make([]byte, 1<<12-len(b))...)
+	return append(b, noise(1<<12)...)
+}
+
+// noise is bytes that are nothing.
+func noise(n int) []byte {
+	out := make([]byte, n)
+	state := uint32(0x9e3779b9)
+	for i := range out {
+		state = state*1664525 + 1013904223
+		out[i] = byte(state>>24) | 0x80
+	}
+	return out
+}
+
+// liteRTJSONCases are models in JSON.
+func liteRTJSONCases() []Case {
+	model := func(code string) []byte {
+		return []byte(`{"version": 3, "operator_codes": [` + code + `], "subgraphs": [{"tensors": [{"type": "STRING", "buffer": 1}], "operators": [{"inputs": [0]}]}],
+ "buffers": [{}, {"data": [1,0,0,0,12,0,0,0,16,0,0,0,47,101,116,99]}]}`)
+	}
+	of := func(name string, id threat.ID, code string) Case {
+		return Case{Name: "tflite in JSON: " + name, Path: "model.json", Bytes: model(code), Want: id, Level: threat.Get(id).Level}
+	}
+	return []Case{
+		of("Flex WriteFile", threat.LITERT301, `{"builtin_code": "CUSTOM", "custom_code": "FlexWriteFile"}`),
+		of("Flex WriteFile whose name is escaped", threat.LITERT301, `{"builtin_code": 32, "custom_code": "\u0046lexWrite\u0046ile"}`),
+		of("Flex ReadFile with an absolute path", threat.LITERT301, `{"deprecated_builtin_code": 32, "custom_code": "FlexReadFile"}`),
+		of("custom operator of nobody", threat.LITERT300, `{"builtin_code": "CUSTOM", "custom_code": "MyOp"}`),
+		of("code that is none", threat.MGFMT400, `{"builtin_code": "NO_SUCH_OPERATOR"}`),
+		of("name that stands twice", threat.MGFMT403, `{"builtin_code": "CUSTOM", "custom_code": "Mfcc", "custom_code": "Mfcc"}`),
+		{
+			Name: "tflite in JSON twin: built-in and known custom operators", Path: "model.json", Twin: true,
+			Bytes: model(`{"builtin_code": "CONV_2D", "deprecated_builtin_code": 3}, {"builtin_code": "CUSTOM", "custom_code": "Mfcc"}`),
+		},
+	}
+}
+
+// FlatBufferCases are the cases that formats which are FlatBuffers, or stand beside them, begin to fuzz with.
+func FlatBufferCases() []Case { return flatbufferCases() }

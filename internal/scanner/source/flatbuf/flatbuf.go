@@ -79,6 +79,9 @@ func (t Table) Present() bool { return t.b != nil }
 // Offset is where the table lies in the buffer.
 func (t Table) Offset() int64 { return t.at }
 
+// Size is how many bytes the table has, without what its fields lead to.
+func (t Table) Size() int64 { return t.size }
+
 // Fields is how many fields the table's vtable knows of.
 func (t Table) Fields() int { return t.fields }
 
