@@ -44,6 +44,8 @@ const (
 	FamilyJoblib      Family = "joblib"
 	FamilyNumPy       Family = "numpy"
 	FamilyGGUF        Family = "gguf"
+	// FamilyHDF5 is a value or a dataset of an HDF5 file.
+	FamilyHDF5 Family = "hdf5"
 	// FamilyKeras is JSON that is a configuration of Keras, by whatever keys.
 	FamilyKeras Family = "keras"
 	// FamilyTemplate is a Jinja template that a file names as one: a chat template of a configuration.
