@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"modelgate/internal/scanner/litert"
+	"modelgate/internal/scanner/mediapipe"
 )
 
 // flatbufferRows are the rows of TFLite and the other formats that are FlatBuffers.
@@ -20,6 +21,19 @@ func flatbufferRows() []Format {
 			Threats:    "the same operators",
 			Limits:     "of options and constants the first 256 bytes are read: no runtime loads this form",
 			Probe:      litert.ProbeJSON, Scan: litert.ScanJSON,
+		},
+		{
+			Name: "mediapipe", Title: "MediaPipe task bundle", Version: 1,
+			Recognised: "ZIP of TFLite models at its root",
+			Threats:    "those of the archive and of its members, each by its own scanner",
+			Probe:      mediapipe.ProbeBundle, Scan: mediapipe.ScanBundle,
+		},
+		{
+			Name: "mediapipe", Title: "MediaPipe graph", Version: 1,
+			Recognised: "protobuf whose first nodes name calculators",
+			Threats:    "calculators that read or write files of their own choice, unknown ones, paths in options that leave the model, trace logs",
+			Limits:     "graphs in text form are not read",
+			Probe:      mediapipe.ProbeGraph, Scan: mediapipe.ScanGraph,
 		},
 	}
 }

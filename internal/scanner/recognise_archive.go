@@ -22,13 +22,6 @@ func archiveFormats() []recogniser {
 		}
 	}
 	return []recogniser{
-		{name: "keras3", title: "Keras 3 model", by: "ZIP with config.json and metadata.json or weights", matches: is(func(names []string) bool {
-			return slices.Contains(names, "config.json") &&
-				(slices.Contains(names, "metadata.json") || slices.Contains(names, "model.weights.h5") || slices.Contains(names, "model.weights.npz"))
-		})},
-		{name: "mediapipe", title: "MediaPipe task bundle", by: "ZIP of TFLite models", matches: is(func(names []string) bool {
-			return slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, ".tflite") || strings.HasSuffix(n, ".task") })
-		})},
 		{name: "coreml", title: "CoreML package", by: "ZIP with Manifest.json and com.apple.CoreML", matches: is(func(names []string) bool {
 			return slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, "Data/com.apple.CoreML/") })
 		})},

@@ -148,7 +148,6 @@ func protobufFormats() []recogniser {
 		}
 	}
 	return []recogniser{
-		{name: "onnx", title: "ONNX", by: "ModelProto: IR version, and a graph or operator sets", matches: is(isONNX)},
 		{name: "mindir", title: "MindSpore MindIR", by: "ModelProto whose producer is MindSpore", matches: is(func(m message) bool {
 			return m.str(1) != "" && strings.EqualFold(m.str(2), "MindSpore")
 		})},
@@ -159,38 +158,13 @@ func protobufFormats() []recogniser {
 		{name: "tf_hub", title: "TensorFlow Hub module", by: "tfhub_module.pb: format 3 and nothing else", matches: func(h *header) (bool, error) {
 			return h.size == 2 && h.has(0, "\x08\x03"), nil
 		}},
-		{name: "keras_metadata", title: "Keras metadata", by: "nodes whose identifier begins with _tf_keras_", matches: is(func(m message) bool {
-			return len(m[1]) > 0 && strings.HasPrefix(m[1][0].message().str(4), "_tf_keras_")
-		})},
 		{name: "cntk", title: "CNTK model, version 2", by: "Dictionary with the keys of a function", matches: is(isCNTK)},
 		{name: "coreml", title: "CoreML", by: "Model: specification version, description and a model type", matches: is(isCoreML)},
 		{name: "paddle", title: "PaddlePaddle program", by: "ProgramDesc: blocks with index and parent", matches: is(isPaddle)},
-		{name: "mediapipe", title: "MediaPipe graph", by: "nodes that name calculators", matches: is(func(m message) bool {
-			return len(m[1]) > 0 && strings.HasSuffix(m[1][0].message().str(1), "Calculator")
-		})},
 		{name: "caffe", title: "Caffe model", by: "NetParameter: name and layers", matches: is(func(m message) bool {
 			return m.str(1) != "" && (layers(m[100], 2) || layers(m[2], 4)) && m.only(types(nums(5, 7), nums(1, 2, 3, 4, 6, 8, 100)))
 		})},
 	}
-}
-
-// isONNX recognises onnx.ModelProto (onnx.proto): 1 IR version, 2 and 3 producer, 4 domain, 5 model version, 6 doc,
-// 7 graph, 8 operator sets, 14 metadata, 20 training, 25 functions, 26 configuration.
-func isONNX(m message) bool {
-	version, ok := m.varint(1)
-	if !ok || version == 0 || version > 1<<16 || !m.only(types(nums(1, 5), nums(2, 3, 4, 6, 7, 8, 14, 20, 25, 26))) {
-		return false
-	}
-	if len(m[8]) > 0 {
-		set := m[8][0].message()
-		_, versioned := set.varint(2)
-		return versioned && set.only(types(nums(2), nums(1)))
-	}
-	if len(m[7]) == 0 {
-		return false
-	}
-	graph := m[7][0].message()
-	return graph != nil && graph.only(types(nil, nums(1, 2, 5, 10, 11, 12, 13, 14, 15, 16)))
 }
 
 // isSavedModel recognises tensorflow.SavedModel: 1 schema version, 2 MetaGraphDefs.

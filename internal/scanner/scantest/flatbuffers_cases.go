@@ -9,7 +9,7 @@ import (
 
 // flatbufferCases are the cases of TFLite and the other formats that are FlatBuffers.
 func flatbufferCases() []Case {
-	return slices.Concat(liteRTCases(), liteRTStructureCases(), liteRTJSONCases())
+	return slices.Concat(liteRTCases(), liteRTStructureCases(), liteRTJSONCases(), mediaPipeCases())
 }
 
 // LiteOp is an operator of a TFLite model.
@@ -272,3 +272,60 @@ func liteRTJSONCases() []Case {
 
 // FlatBufferCases are the cases that formats which are FlatBuffers, or stand beside them, begin to fuzz with.
 func FlatBufferCases() []Case { return flatbufferCases() }
+
+// mediaPipeCases are bundles, and graphs of calculators.
+func mediaPipeCases() []Case {
+	node := func(calculator string, more ...any) []byte {
+		return Message(1, Message(append([]any{2, calculator, 3, "in", 4, "out"}, more...)...))
+	}
+	graph := func(nodes ...[]byte) []byte {
+		return slices.Concat(slices.Concat(nodes...), node("PassThroughCalculator"), Message(10, "in", 15, "out", 20, "MyGraph"))
+	}
+	of := func(name string, id threat.ID, content []byte) Case {
+		return Case{Name: "mediapipe: " + name, Path: "graph.binarypb", Bytes: content, Want: id, Level: threat.Get(id).Level}
+	}
+	path := func(s string) []byte {
+		return Message(8, Message(1, "type.googleapis.com/mediapipe.Options", 2, Message(1, s)))[2:]
+	}
+	bundle := func(entries ...ZIPEntry) []byte { return BuildZIP(entries...) }
+	model := func(ops ...LiteOp) []byte { return LiteModel(nil, ops...) }
+	return []Case{
+		of("calculator of nobody", threat.MGOP300, graph(node("EvilCalculator"))),
+		of("calculator that writes films", threat.MGOP302, graph(node("OpenCvVideoEncoderCalculator"))),
+		of("calculator that reads what a pattern matches", threat.MGOP302, graph(node("LocalFilePatternContentsCalculator"))),
+		of("calculator that loads a graph of TensorFlow", threat.MGOP302, graph(node("TensorFlowSessionFromSavedModelCalculator"))),
+		of("file outside of the model", threat.MGPATH100, graph(node("LocalFileContentsCalculator"), node("ConstantSidePacketCalculator", 8, path("/etc/passwd")))),
+		of("model outside of the graph's directory", threat.MGPATH100, graph(node("InferenceCalculator", 7, Message(1, "../../evil.tflite")))),
+		of("trace logs", threat.MGOP302, append(graph(), Message(18, Message(9, "logs/trace", 16, 1))...)),
+		of("trace logs in a place of the graph's choice", threat.MGPATH100, append(graph(), Message(18, Message(9, "/home/user/.bashrc", 16, 1))...)),
+		of("node that names nothing", threat.MGOP300, graph(node(""))),
+		{
+			Name: "mediapipe: a bundle whose model writes files", Path: "model.task", Want: threat.LITERT301, Level: threat.Malicious,
+			Bytes: bundle(ZIPEntry{Name: "a.tflite", Content: model(flexOp("WriteFile"))}),
+		},
+		{
+			Name: "mediapipe: a bundle with a pickle", Path: "model.task", Want: threat.PKL100, Level: threat.Malicious,
+			Bytes: bundle(ZIPEntry{Name: "a.tflite", Content: model(LiteOp{})}, ZIPEntry{Name: "labels.txt", Content: pk4(pkSystem())}),
+		},
+		{
+			Name: "mediapipe: a bundle in a bundle whose model writes files", Path: "model.task", Want: threat.LITERT301, Level: threat.Malicious,
+			Bytes: bundle(ZIPEntry{Name: "inner.task", Content: bundle(ZIPEntry{Name: "a.tflite", Content: model(flexOp("WriteFile"))})}),
+		},
+		{
+			Name: "mediapipe: a bundle that unpacks elsewhere", Path: "model.task", Want: threat.ARV100, Level: threat.Malicious,
+			Bytes: bundle(ZIPEntry{Name: "a.tflite", Content: model(LiteOp{})}, ZIPEntry{Name: "../../labels.txt", Content: []byte("cat")}),
+		},
+		{
+			Name: "mediapipe twin: a bundle of models and labels", Path: "model.task", Twin: true,
+			Bytes: bundle(ZIPEntry{Name: "a.tflite", Content: model(LiteOp{Builtin: 32, Custom: "TransformLandmarks"})}, ZIPEntry{Name: "labels.txt", Content: []byte("cat")}),
+		},
+		{
+			Name: "mediapipe twin: a graph of known calculators with a file of its own", Path: "graph.binarypb", Twin: true,
+			Bytes: graph(node("LocalFileContentsCalculator"), node("InferenceCalculator", 7, Message(1, "models/palm.tflite", 2, "/m/0k4j"))),
+		},
+		{
+			Name: "mediapipe twin: a profiler that is off", Path: "graph.binarypb", Twin: true,
+			Bytes: append(graph(), Message(18, Message(9, "/tmp/trace", 15, 1))...),
+		},
+	}
+}
