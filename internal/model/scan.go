@@ -79,6 +79,21 @@ type Metadata struct {
 	Aliases []string `json:"aliases,omitempty"`
 	// Private is set when not everybody may read the version upstream: it is private or gated.
 	Private bool `json:"private,omitempty"`
+	// Package is what an index tells of a distribution file; nil for everything else.
+	Package *Package `json:"package,omitempty"`
+}
+
+// Package is what an index tells of a distribution file of a Python package.
+type Package struct {
+	Project  string `json:"project"` // normal form of the name
+	Version  string `json:"version"` // of the release, in its normal form; "" if the file's name tells none
+	Filename string `json:"filename"`
+	Upstream string `json:"upstream"` // name of the index
+	// Uploaded is zero if the index does not tell.
+	Uploaded     time.Time `json:"uploaded,omitzero"`
+	Yanked       bool      `json:"yanked,omitempty"`
+	YankedReason string    `json:"yanked_reason,omitempty"`
+	Status       string    `json:"status,omitempty"` // of the project, "" if it has none
 }
 
 // RuleInstance is a rule inside a group.

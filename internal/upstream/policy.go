@@ -18,6 +18,10 @@ type policy struct {
 	loopback bool   // the endpoint is this machine
 	exact    map[string]bool
 	below    []string // suffixes that begin with a dot
+	// anyPublic allows every name; what it leads to is held to be public when the connection is made.
+	anyPublic bool
+	// within is the policy of the site that has named the endpoint; nil if that is the operator's own word.
+	within *policy
 	// private is set when the endpoint itself turned out to have an address that is not public: in a company's own network, a
 	// mirror may redirect within it.
 	private atomic.Bool
@@ -84,7 +88,7 @@ func (p *policy) check(from, to *url.URL) error {
 	if !p.allowed(host) {
 		return fmt.Errorf("redirect to %s: %w", to.Host, ErrRefused)
 	}
-	if ip, err := netip.ParseAddr(host); err == nil && !public(ip) && !p.private.Load() {
+	if ip, err := netip.ParseAddr(host); err == nil && !public(ip) && !p.mayBePrivate() {
 		return fmt.Errorf("redirect to %s: %w", to.Host, ErrRefused)
 	}
 	return nil
@@ -92,7 +96,7 @@ func (p *policy) check(from, to *url.URL) error {
 
 // allowed tells whether a host name is one to which the site may lead.
 func (p *policy) allowed(host string) bool {
-	if host == p.host || p.exact[host] || p.loopback && isLoopback(host) {
+	if host == p.host || p.exact[host] || p.anyPublic || p.loopback && isLoopback(host) {
 		return true
 	}
 	for _, suffix := range p.below {
@@ -110,16 +114,21 @@ func (p *policy) checkAddress(host, address string) error {
 	if err != nil {
 		return fmt.Errorf("connect to %s: %w", host, ErrRefused)
 	}
-	if lower(host) == p.host { // the operator's own word
+	if lower(host) == p.host && p.within == nil { // the operator's own word
 		if !public(ap.Addr()) {
 			p.private.Store(true)
 		}
 		return nil
 	}
-	if !public(ap.Addr()) && !p.private.Load() {
+	if !public(ap.Addr()) && !p.mayBePrivate() {
 		return fmt.Errorf("connect to %s, which is %s: %w", host, ap.Addr(), ErrRefused)
 	}
 	return nil
+}
+
+// mayBePrivate tells whether addresses that are not public may be connected to.
+func (p *policy) mayBePrivate() bool {
+	return p.private.Load() || p.within != nil && p.within.private.Load()
 }
 
 // public tells whether an address is one of the open internet.

@@ -107,6 +107,11 @@ type SiteConfig struct {
 	// Redirects are host names, or patterns like *.example.org, to which the site may redirect besides its own host. A pattern
 	// stands for all names below it, not for example.org itself.
 	Redirects []string
+	// AnyPublic lets it redirect to every host whose address is public, which is where package indexes keep their files.
+	AnyPublic bool
+	// Within is the site that has named this one's endpoint. Such an endpoint is not the operator's word: it may have an address that is
+	// not public only if that site has. nil: the configuration names it.
+	Within *Site
 	// Quota names the quota that a request counts for; nil: all count for one.
 	Quota func(*http.Request) string
 }
@@ -133,6 +138,11 @@ func (c *Client) Site(cfg SiteConfig) (*Site, error) {
 	s := &Site{client: c, name: cfg.Name, endpoint: endpoint, quota: cfg.Quota, pauses: newPauses(cfg.Name, c.cfg.Pauses)}
 	if s.policy, err = newPolicy(endpoint, cfg.Redirects); err != nil {
 		return nil, fmt.Errorf("redirects of %s: %w", cfg.Name, err)
+	}
+	s.policy.anyPublic = cfg.AnyPublic
+	if cfg.Within != nil {
+		s.policy.within = cfg.Within.policy
+		s.policy.private.Store(false)
 	}
 	s.transport = &http.Transport{
 		DialContext:            s.dial,

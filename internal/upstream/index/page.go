@@ -104,7 +104,7 @@ func parseJSON(project string, at *url.URL, doc []byte) (*Page, error) {
 		if err != nil {
 			return nil, fmt.Errorf("page of %s: an entry is no object", project)
 		}
-		p.add(fileOfJSON(project, at, entry))
+		p.add(fileOfJSON(at, entry))
 	}
 	return p, nil
 }
@@ -155,7 +155,7 @@ func lastPart(u *url.URL) string {
 }
 
 // fileOfJSON reads an entry. Where a key stands twice the last one counts, as for other readers.
-func fileOfJSON(project string, at *url.URL, entry []member) File {
+func fileOfJSON(at *url.URL, entry []member) File {
 	f := File{Size: -1, entry: entry}
 	for _, m := range entry {
 		switch m.name {

@@ -138,7 +138,9 @@ func FuzzJSON(f *testing.F) {
 		if err != nil {
 			return
 		}
-		out := p.JSON(func(i int) Rewrite { return Rewrite{URL: fmt.Sprintf("f/%d/%s", i, url.PathEscape(p.Files[i].Filename)), Yanked: "why"} })
+		out := p.JSON(func(i int) Rewrite {
+			return Rewrite{URL: fmt.Sprintf("f/%d/%s", i, url.PathEscape(p.Files[i].Filename)), Yanked: "why"}
+		})
 		if !json.Valid(out) {
 			t.Fatalf("%q becomes %q", doc, out)
 		}
