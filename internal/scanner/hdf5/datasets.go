@@ -34,26 +34,32 @@ func (w *walk) dataset(o *h5.Object, path string) error {
 		return err
 	}
 	for _, x := range ds.External {
-		w.outside(x.Off, path, x.Name, "external storage", "The values of a dataset are those of another file, which whoever loads the model opens and reads (CVE-2026-1669).")
+		w.outside(x.Off, path, "external storage", x.Name, "The values of a dataset are those of another file, which whoever loads the model opens and reads (CVE-2026-1669).")
 	}
 	for _, m := range ds.Mappings {
 		if m.File != "." {
-			w.outside(m.Off, path, m.File, "a virtual dataset of "+source.Evidence(m.Dataset), "A virtual dataset is put together from another file, which whoever loads the model opens and reads.")
+			w.outside(m.Off, path, "virtual dataset", m.File, "A virtual dataset is put together from "+source.Evidence(m.Dataset)+" in another file, which whoever loads the model opens and reads.")
 		}
 	}
 	for _, x := range ds.Filters {
 		w.filter(x, path)
 	}
+	if len(ds.External) > 0 || ds.Layout.Kind == h5.LayoutVirtual {
+		return nil
+	}
 	size := ds.DataSize()
-	backed := uint64(max(1, w.size))
-	if ds.Layout.Kind != h5.LayoutVirtual && len(ds.External) == 0 && size > bombFloor && size/bombRatio > backed {
+	if size > bombFloor && size/bombRatio > uint64(max(1, w.size)) {
 		w.find(threat.MGFMT405, ds.Layout.Off, "#"+path, fmt.Sprintf("%d bytes", size), "A dataset says that it has %d bytes, in a file of %d: whoever loads it runs out of memory.", size, w.size)
 	}
-	one := ds.Type.Class != h5.ClassInteger && ds.Type.Class != h5.ClassBits || len(ds.Space.Dims) <= 1 // tables of small integers are weights or pictures
-	if ds.Type.Bytes() && one && size >= minValue && size <= smallDataset && len(w.small) < maxWaiting {
+	if ds.Type.Bytes() && !table(ds) && size >= minValue && size <= smallDataset && len(w.small) < maxWaiting {
 		w.small = append(w.small, candidate{ds, path})
 	}
 	return nil
+}
+
+// table tells whether a dataset is a table of small integers: weights or pictures.
+func table(ds *h5.Dataset) bool {
+	return (ds.Type.Class == h5.ClassInteger || ds.Type.Class == h5.ClassBits) && len(ds.Space.Dims) > 1
 }
 
 // filter judges a step through which values are stored.

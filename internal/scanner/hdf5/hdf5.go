@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -118,30 +119,20 @@ func named(name string) bool {
 	return false
 }
 
-// maxLooked bounds the objects that a probe looks at.
-const maxLooked = 200
-
-// classify tells what kind of file it is. One that cannot be read is plain: its scan says why.
-func classify(f *source.File, at int64) (kind, error) {
-	k, err := kindOf(f, at)
-	var bad *source.Malformed
-	if errors.As(err, &bad) || errors.Is(err, source.ErrBudget) {
-		err = nil
-	}
-	return k, err
-}
+// maxLooked bounds the groups that a probe looks into.
+const maxLooked = 100
 
 // errEnough ends a walk whose answer is known.
 var errEnough = errors.New("enough")
 
-func kindOf(f *source.File, at int64) (kind, error) {
+// classify tells what kind of file it is. One that cannot be read is plain: its scan says why.
+func classify(f *source.File, at int64) (kind, error) {
 	file, err := h5.Open(f, at)
 	if err != nil {
-		return plain, err
+		return plain, readable(err)
 	}
-	root, err := file.Object(file.Super.Root)
-	var bad *source.Malformed
-	if err != nil && !errors.As(err, &bad) {
+	root, err := object(file, file.Super.Root)
+	if err != nil {
 		return plain, err
 	}
 	k, version := plain, ""
@@ -156,7 +147,7 @@ func kindOf(f *source.File, at int64) (kind, error) {
 		}
 		return nil
 	})
-	if err != nil && !errors.As(err, &bad) || k != plain {
+	if err = readable(err); err != nil || k != plain {
 		return newer(k, version), err
 	}
 	return hasVariables(file, root)
@@ -171,41 +162,30 @@ func newer(k kind, version string) kind {
 	return k
 }
 
-// hasVariables looks for a group vars that is empty or whose variables are numbered from 0, as Keras 3 writes weights.
+// hasVariables looks for a group vars that is empty or whose variables are numbered from 0, as Keras 3 writes weights. Groups whose
+// names are those of lists of layers come first.
 func hasVariables(file *h5.File, root *h5.Object) (kind, error) {
 	todo := []*h5.Object{root}
-	seen := map[uint64]bool{}
-	for len(todo) > 0 && len(seen) < maxLooked {
+	seen := map[uint64]bool{root.Addr: true}
+	for looked := 0; len(todo) > 0 && looked < maxLooked; looked++ {
 		o := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		var children []uint64
-		found := false
-		err := file.Links(o, func(l h5.Link) error {
-			if l.Kind != h5.LinkHard || seen[l.Addr] {
-				return nil
-			}
-			if l.Name == "vars" {
-				found = true
-				children = []uint64{l.Addr}
-				return errEnough
-			}
-			if len(children) < maxLooked {
-				children = append(children, l.Addr)
-			}
-			return nil
-		})
-		var bad *source.Malformed
-		if err != nil && !errors.Is(err, errEnough) && !errors.As(err, &bad) {
+		vars, children, err := lookedAt(file, o)
+		if err != nil {
 			return plain, err
 		}
-		for i := len(children) - 1; i >= 0 && len(seen) < maxLooked; i-- {
-			seen[children[i]] = true
-			child, err := file.Object(children[i])
-			if err != nil && !errors.As(err, &bad) {
-				return plain, err
+		if vars != nil {
+			return numbered(file, vars)
+		}
+		slices.Reverse(children)
+		for _, addr := range children {
+			if seen[addr] {
+				continue
 			}
-			if found && child.IsGroup() {
-				return numbered(file, child)
+			seen[addr] = true
+			child, err := object(file, addr)
+			if err != nil {
+				return plain, err
 			}
 			if child.IsGroup() {
 				todo = append(todo, child)
@@ -213,6 +193,50 @@ func hasVariables(file *h5.File, root *h5.Object) (kind, error) {
 		}
 	}
 	return plain, nil
+}
+
+// maxChildren bounds the links of one group that a probe follows.
+const maxChildren = 16
+
+// lookedAt returns the group vars of a group, or the objects that lie in it.
+func lookedAt(file *h5.File, o *h5.Object) (vars *h5.Object, children []uint64, err error) {
+	var others []uint64
+	err = file.Links(o, func(l h5.Link) error {
+		switch {
+		case l.Kind != h5.LinkHard:
+		case l.Name == "vars":
+			child, err := object(file, l.Addr)
+			if err != nil {
+				return err
+			}
+			if child.IsGroup() {
+				vars = child
+				return errEnough
+			}
+		case strings.HasPrefix(l.Name, "layers") || strings.HasPrefix(l.Name, "_layer_checkpoint_dependencies"):
+			children = append(children, l.Addr)
+		case len(others) < maxChildren:
+			others = append(others, l.Addr)
+		}
+		return nil
+	})
+	children = append(children[:min(len(children), maxChildren)], others...)
+	return vars, children, readable(err)
+}
+
+// object reads an object as far as it can be read.
+func object(file *h5.File, addr uint64) (*h5.Object, error) {
+	o, err := file.Object(addr)
+	return o, readable(err)
+}
+
+// readable drops errors of the bytes, which the scan will find again, and the one that ends a walk.
+func readable(err error) error {
+	var bad *source.Malformed
+	if errors.As(err, &bad) || errors.Is(err, errEnough) || errors.Is(err, h5.ErrElsewhere) || errors.Is(err, source.ErrBudget) {
+		return nil
+	}
+	return err
 }
 
 // numbered tells whether a group is empty or has a link of the name 0.
@@ -226,10 +250,7 @@ func numbered(file *h5.File, o *h5.Object) (kind, error) {
 		}
 		return nil
 	})
-	if errors.Is(err, errEnough) {
-		err = nil
-	}
-	return k, err
+	return k, readable(err)
 }
 
 // Scan walks over every object of a file.

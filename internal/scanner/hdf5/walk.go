@@ -166,7 +166,7 @@ func (w *walk) link(l h5.Link, path string) error {
 		return w.meet(l.Addr, path)
 	case h5.LinkSoft:
 	case h5.LinkExternal:
-		w.outside(l.Off, path, l.File, "an external link to "+source.Evidence(l.Target), "A link leads to another file, which whoever loads the model opens and reads (CVE-2026-1669).")
+		w.outside(l.Off, path, "external link", l.File, "A link leads to "+source.Evidence(l.Target)+" in another file, which whoever loads the model opens and reads (CVE-2026-1669).")
 	default:
 		w.find(threat.MGFMT404, l.Off, "#"+path, fmt.Sprintf("class %d", l.Kind), "A link is of a class that the program which follows it defines, so nothing can be said of where it leads.")
 	}
@@ -174,9 +174,9 @@ func (w *walk) link(l h5.Link, path string) error {
 }
 
 // outside is the finding of a name of another file that a reader of this one opens.
-func (w *walk) outside(off int64, path, file, how, text string) {
+func (w *walk) outside(off int64, path, operator, file, text string) {
 	f := finding.New(threat.MGPATH100, off, text)
-	f.Role, f.Member, f.Operator, f.Evidence = finding.RolePath, "#"+path, how, source.Evidence(file)
+	f.Role, f.Member, f.Operator, f.Evidence = finding.RolePath, "#"+path, operator, source.Evidence(file)
 	w.s.Find(f)
 }
 

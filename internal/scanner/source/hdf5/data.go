@@ -44,6 +44,9 @@ func (f *File) Data(ds *Dataset, limit uint64) (source.Reader, int64, error) {
 	return nil, 0, ErrElsewhere
 }
 
+// maxChunks is how many places of chunks are read of one dataset.
+const maxChunks = 1 << 16
+
 // assembly puts a dataset together from its chunks.
 type assembly struct {
 	*File
@@ -86,7 +89,13 @@ func (a *assembly) index() error {
 		}
 		return a.place(first, l.Addr, stored, l.Chunk.mask)
 	case indexImplicit:
-		n := a.count()
+		n := uint64(1)
+		for i := range first {
+			n = mul(n, a.along(i))
+		}
+		if n > maxChunks {
+			return ErrElsewhere
+		}
 		for i := range n {
 			if err := a.place(a.position(i), l.Addr+i*a.chunk, a.chunk, 0); err != nil {
 				return err
@@ -95,19 +104,22 @@ func (a *assembly) index() error {
 		return nil
 	case indexFixed:
 		return a.fixed()
+	case indexExtensible:
+		return a.extensible()
 	case indexTree2:
 		return a.tree2()
 	}
 	return ErrElsewhere
 }
 
-// count is how many chunks the dataset has. It is small, since the dataset is.
-func (a *assembly) count() uint64 {
-	n := uint64(1)
-	for i, c := range a.ds.Layout.Chunk.dims {
-		n = mul(n, (a.ds.Space.Dims[i]+c-1)/c)
+// along is how many chunks lie along a dimension, up to what it may grow to: arrays of chunks have a place for each of them.
+func (a *assembly) along(i int) uint64 {
+	n := a.ds.Space.Dims[i]
+	if i < len(a.ds.Space.Max) {
+		n = max(n, a.ds.Space.Max[i])
 	}
-	return n
+	chunk := a.ds.Layout.Chunk.dims[i]
+	return max(1, n/chunk+min(1, n%chunk))
 }
 
 // position is where the chunk of a number begins, in elements, when they are counted row by row.
@@ -115,8 +127,8 @@ func (a *assembly) position(number uint64) []uint64 {
 	dims := a.ds.Layout.Chunk.dims
 	at := make([]uint64, len(dims))
 	for i := len(dims) - 1; i >= 0; i-- {
-		n := max(1, (a.ds.Space.Dims[i]+dims[i]-1)/dims[i])
-		at[i] = number % n * dims[i]
+		n := a.along(i)
+		at[i] = mul(number%n, dims[i])
 		number /= n
 	}
 	return at
@@ -181,8 +193,8 @@ func (a *assembly) fixed() error {
 	if d.err != nil || addr == Undefined {
 		return d.err
 	}
-	if n > a.count() || pageBits > 62 {
-		return source.Malformedf(d.off, "an array of %d chunks for %d", n, a.count())
+	if n > maxChunks || pageBits > 62 {
+		return ErrElsewhere
 	}
 	at, page := addr+uint64(4+1+1+a.Super.AddrSize), uint64(1)<<pageBits
 	if n > page {

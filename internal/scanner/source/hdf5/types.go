@@ -91,6 +91,7 @@ const maxRank = 32
 type Space struct {
 	Null bool // no element at all
 	Dims []uint64
+	Max  []uint64 // what Dims may grow to; nil if they may not
 }
 
 // Count is the number of elements; it stays at the largest number rather than overflow.
@@ -120,7 +121,7 @@ func (f *File) dataspace(b []byte, off int64) (Space, error) {
 	d := f.decode(b, off)
 	version := d.version("a dataspace", 1, 2)
 	rank := d.u8()
-	d.skip(1)
+	flags := d.u8()
 	var s Space
 	if version == 1 {
 		d.skip(5)
@@ -135,6 +136,12 @@ func (f *File) dataspace(b []byte, off int64) (Space, error) {
 			break
 		}
 		s.Dims = append(s.Dims, d.length())
+	}
+	for range rank {
+		if d.err != nil || flags&1 == 0 {
+			break
+		}
+		s.Max = append(s.Max, d.length())
 	}
 	return s, d.err
 }
