@@ -74,6 +74,8 @@ type Reference struct {
 	Kind   ReferenceKind `json:"kind"`
 	Target string        `json:"target"`
 	Offset int64         `json:"offset"`
+	// Need is how many bytes a file must have at least, 0 if any number will do.
+	Need int64 `json:"need,omitempty"`
 }
 
 // Coverage says how much of a file the scanners understood.

@@ -1,4 +1,26 @@
 package scanner
 
+import (
+	"modelgate/internal/scanner/onnx"
+)
+
 // onnxRows are the rows of ONNX and OpenVINO.
-func onnxRows() []Format { return nil }
+func onnxRows() []Format {
+	return []Format{
+		{
+			Name: "onnx", Title: "ONNX", Version: 1,
+			Recognised: "ModelProto: version of the format, and a graph or operator sets",
+			Threats: "operators that run code, call out or that nobody defines, in all graphs, functions and bodies; files outside the model; functions in the place of " +
+				"standard operators; gates that the input switches; fields that stand twice; pickles in tensors",
+			Limits: "weights in other files are taken for learned, and what a program for a device (EPContext) does is not analysed",
+			Probe:  onnx.Probe, Scan: onnx.Scan,
+		},
+		{
+			Name: "onnx", Title: "ONNX Runtime model", Version: 1,
+			Recognised: "FlatBuffers identifier ORTM",
+			Threats:    "those of ONNX",
+			Limits:     "those of ONNX",
+			Probe:      onnx.ProbeORT, Scan: onnx.ScanORT,
+		},
+	}
+}

@@ -115,7 +115,6 @@ func magicFormats() []recogniser {
 		return func(h *header) (bool, error) { return matches(h), nil }
 	}
 	return []recogniser{
-		{name: "onnx", title: "ONNX Runtime model", by: "FlatBuffers identifier ORTM", matches: is(func(h *header) bool { return h.flatbuffer("ORTM") })},
 		{name: "ms_lite", title: "MindSpore Lite", by: "FlatBuffers identifiers MSL0 to MSL2", matches: is(func(h *header) bool {
 			return h.flatbuffer("MSL0", "MSL1", "MSL2")
 		})},

@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -15,9 +16,9 @@ import (
 // resolve adds what files of a version say of each other: references that lead nowhere or into other repositories, raw
 // weights that another file accounts for, Python code that nobody imports.
 func (e *Engine) resolve(ctx context.Context, in Input, files []model.File, reports []finding.NamedReport) {
-	v := version{in: in, exists: map[string]bool{}, raw: map[string]string{}, imports: map[string][]string{}, imported: map[string]bool{}}
+	v := version{in: in, sizes: map[string]int64{}, raw: map[string]string{}, imports: map[string][]string{}, imported: map[string]bool{}}
 	for _, f := range files {
-		v.exists[f.Path] = true
+		v.sizes[f.Path] = f.Size
 	}
 	for i := range reports {
 		v.follow(ctx, &reports[i])
@@ -35,10 +36,16 @@ func (e *Engine) resolve(ctx context.Context, in Input, files []model.File, repo
 // version is what is known of the files of a version together.
 type version struct {
 	in       Input
-	exists   map[string]bool
+	sizes    map[string]int64    // of all files
 	raw      map[string]string   // format of the model that names a path as its raw weights
 	imports  map[string][]string // Python files that a file names
 	imported map[string]bool     // Python files that loaders import
+}
+
+// exists tells whether the version has a file.
+func (v *version) exists(name string) bool {
+	_, ok := v.sizes[name]
+	return ok
 }
 
 // follow looks up every reference of a file.
@@ -52,9 +59,14 @@ func (v *version) follow(ctx context.Context, r *finding.NamedReport) {
 			if format := namesRaw(r.Report.Formats); format != "" {
 				v.raw[target] = format
 			}
-			if !v.exists[target] && !v.in.Partial {
+			size, exists := v.sizes[target]
+			switch {
+			case !exists && !v.in.Partial:
 				missing++
 				r.Context = append(r.Context, absent(ref, missing)...)
+			case exists && size > 0 && size < ref.Need:
+				missing++
+				r.Context = append(r.Context, short(ref, size, missing)...)
 			}
 		case finding.RefPython:
 			target, found := v.module(dir, ref.Target)
@@ -75,10 +87,10 @@ func (v *version) follow(ctx context.Context, r *finding.NamedReport) {
 // module finds the file of a Python module: the file itself, or that of a package of the name.
 func (v *version) module(dir, target string) (name string, found bool) {
 	name = path.Join(dir, target)
-	if pack := path.Join(strings.TrimSuffix(name, ".py"), "__init__.py"); !v.exists[name] && v.exists[pack] {
+	if pack := path.Join(strings.TrimSuffix(name, ".py"), "__init__.py"); !v.exists(name) && v.exists(pack) {
 		return pack, true
 	}
-	return name, v.exists[name]
+	return name, v.exists(name)
 }
 
 // reach marks every Python file that loaders import: those that other files name, those that are imported by their own name,
@@ -117,6 +129,16 @@ func absent(ref finding.Reference, nth int) []finding.Finding {
 	return []finding.Finding{f}
 }
 
+// short is the finding of a reference to a file that is shorter than what lies in it.
+func short(ref finding.Reference, size int64, nth int) []finding.Finding {
+	if nth > maxAbsent {
+		return nil
+	}
+	f := finding.New(threat.MGFMT400, ref.Offset, fmt.Sprintf("The file names a place in another one that ends at %d, and that file has %d bytes.", ref.Need, size))
+	f.Role, f.Evidence = finding.RolePath, source.Evidence(ref.Target)
+	return []finding.Finding{f}
+}
+
 // foreign judges a reference to code in another repository.
 func (v *version) foreign(ctx context.Context, ref finding.Reference) []finding.Finding {
 	level, judged := threat.Suspicious, false
@@ -151,7 +173,8 @@ func namesRaw(formats []string) string {
 }
 
 // stems adds raw weights that belong to a model by their name: x.bin beside the OpenVINO model x.xml, x.pdiparams beside the
-// Paddle program x.pdmodel or x.json, x.data-00000-of-00001 beside the TensorFlow index x.index.
+// Paddle program x.pdmodel or x.json, x.data-00000-of-00001 beside the TensorFlow index x.index, d/x beside Orbax's
+// manifest, chunks beside the description of an array.
 func (v *version) stems(reports []finding.NamedReport) {
 	known := map[string][]string{}
 	for _, r := range reports {
@@ -167,6 +190,8 @@ func (v *version) stems(reports []finding.NamedReport) {
 			v.raw[r.Path] = "paddle"
 		case strings.HasPrefix(ext, ".data-") && is(stem+".index", "tensorflow"):
 			v.raw[r.Path] = "tensorflow"
+		case v.chunk(r.Path, known):
+			v.raw[r.Path] = "flax"
 		}
 	}
 }
@@ -174,6 +199,11 @@ func (v *version) stems(reports []finding.NamedReport) {
 // clearRaw clears a file that nothing recognised, if a model accounts for it as raw weights.
 func (v *version) clearRaw(r *finding.NamedReport) {
 	format := v.raw[r.Path]
+	if format == "flax" && packedRaw(r.Report) {
+		r.Report.Findings, r.Report.Level = nil, threat.Clean
+		r.Report.Formats, r.Report.Coverage = []string{format}, finding.Opaque
+		return
+	}
 	if format == "" || len(r.Report.Formats) > 0 || len(r.Report.Findings) != 1 || r.Report.Findings[0].Threat != threat.MGFMT404 {
 		return
 	}

@@ -45,7 +45,7 @@ type Kind uint16
 // Kinds of operators.
 const (
 	// Learned operators mix their input with weights: convolutions, products of matrices, recurrent blocks, look-ups in
-	// embeddings. One whose weights are no weights but a pattern (see [Weights]) is to be given Reduce instead.
+	// embeddings. One whose weights are no weights but a pattern (see [Firsts]) is to be given Reduce instead.
 	Learned Kind = 1 << iota
 	// Shape operators return the shape of their inputs and nothing of their data: Shape, Size.
 	Shape
@@ -119,6 +119,28 @@ func Find(g Graph) ([]Hit, error) {
 	p := newPass(g)
 	p.run()
 	return p.hits(), nil
+}
+
+// First is a learned operator that the inputs reach without another one before it.
+type First struct {
+	// Node is its index among the nodes of the graph.
+	Node int
+	// Raw are those of its inputs that depend on the inputs of the model, Weights those that depend on nothing but constants.
+	Raw, Weights []Value
+	// Learned says that one of its inputs depends on the outcome of a learned operator.
+	Learned bool
+}
+
+// Firsts returns the operators of kind Learned that the inputs of the model reach, so that a format can look at their weights: a test for
+// a trigger may be written as a convolution whose kernel is a pattern. What behaves so is to be given the kind Reduce, and what it
+// leads to becomes first in turn. Errors are those of [Find].
+func Firsts(g Graph) ([]First, error) {
+	if err := check(g); err != nil {
+		return nil, err
+	}
+	p := newPass(g)
+	p.run()
+	return p.firsts(), nil
 }
 
 // check holds a graph to the bounds.

@@ -2,6 +2,7 @@ package backdoor_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -277,4 +278,24 @@ func FuzzFind(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestFirstLearnedOperators(t *testing.T) {
+	g := graph(`
+		a = Sub x T
+		h = Conv a W
+		k = MatMul h V
+		r = MatMul a h
+		y = Add k r`)
+	firsts, err := backdoor.Firsts(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range firsts {
+		got = append(got, fmt.Sprintf("%s %d raw, %d weights, %v", g.Nodes[f.Node].Op, len(f.Raw), len(f.Weights), f.Learned))
+	}
+	if diff := cmp.Diff([]string{"Conv 1 raw, 1 weights, false", "MatMul 1 raw, 0 weights, true"}, got); diff != "" {
+		t.Errorf("first learned operators (-want +got):\n%s", diff)
+	}
 }

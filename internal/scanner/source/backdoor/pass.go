@@ -201,6 +201,34 @@ func decide(w ways, kind Kind, op uint16) ways {
 	return w.through(op)
 }
 
+// firsts are the learned operators with an input that is raw.
+func (p *pass) firsts() []First {
+	var out []First
+	for i, n := range p.g.Nodes {
+		if n.Kind&Learned == 0 {
+			continue
+		}
+		first := First{Node: i}
+		for _, v := range n.Inputs {
+			if v < 0 {
+				continue
+			}
+			switch flags := p.data[v].flags; {
+			case flags.has(reach):
+				first.Raw = append(first.Raw, v)
+			case flags.has(learned):
+				first.Learned = true
+			default:
+				first.Weights = append(first.Weights, v)
+			}
+		}
+		if len(first.Raw) > 0 {
+			out = append(out, first)
+		}
+	}
+	return out
+}
+
 // hits are the gates that the inputs switch.
 func (p *pass) hits() []Hit {
 	var out []Hit

@@ -1,0 +1,280 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/backdoor"
+)
+
+// translation is the graph of a model as package backdoor sees it, with functions and the bodies of control flow written out.
+type translation struct {
+	r         *reader
+	g         backdoor.Graph
+	origin    []*node                    // of each node of g
+	tensors   map[backdoor.Value]*tensor // constants
+	maker     map[backdoor.Value]int     // node of g that makes a value
+	functions map[string]*function
+	calls     int // functions that are being written out
+	err       error
+}
+
+// Bounds of a translation: operators, and functions in each other.
+const (
+	maxWritten = 1 << 20
+	maxCalls   = 32
+)
+
+// errRecursive is the error of functions that call each other without end.
+var errRecursive = errors.New("functions call each other")
+
+// values are the names of a graph and of those around it.
+type values struct {
+	names map[string]backdoor.Value
+	outer *values
+}
+
+// translate writes out the main graph.
+func (r *reader) translate() (*translation, error) {
+	t := &translation{r: r, tensors: map[backdoor.Value]*tensor{}, maker: map[backdoor.Value]int{}, functions: map[string]*function{}}
+	for _, f := range r.m.functions {
+		t.functions[f.key()] = f
+	}
+	names := &values{names: map[string]backdoor.Value{}}
+	t.constants(r.m.graph, names)
+	for _, in := range r.m.graph.inputs {
+		if _, constant := names.names[in]; !constant {
+			t.g.Inputs = append(t.g.Inputs, t.declare(names, in))
+		}
+	}
+	t.nodes(r.m.graph.nodes, names)
+	return t, t.err
+}
+
+// value makes a new value.
+func (t *translation) value() backdoor.Value {
+	t.g.Values++
+	return backdoor.Value(t.g.Values - 1)
+}
+
+// declare gives a name a value of its own, or returns that which it has in this graph.
+func (t *translation) declare(s *values, name string) backdoor.Value {
+	if name == "" {
+		return backdoor.None
+	}
+	v, ok := s.names[name]
+	if !ok {
+		v = t.value()
+		s.names[name] = v
+	}
+	return v
+}
+
+// lookup returns the value of a name in this graph or one around it; of one that nothing makes, a constant.
+func (t *translation) lookup(s *values, name string) backdoor.Value {
+	if name == "" {
+		return backdoor.None
+	}
+	for at := s; at != nil; at = at.outer {
+		if v, ok := at.names[name]; ok {
+			return v
+		}
+	}
+	return t.declare(s, name)
+}
+
+// lookups returns the values of names.
+func (t *translation) lookups(s *values, names []string) []backdoor.Value {
+	out := make([]backdoor.Value, len(names))
+	for i, name := range names {
+		out[i] = t.lookup(s, name)
+	}
+	return out
+}
+
+// constants declares the initializers of a graph.
+func (t *translation) constants(g *graph, s *values) {
+	for _, x := range g.tensors {
+		if v := t.declare(s, x.name); v >= 0 {
+			t.tensors[v] = x
+		}
+	}
+}
+
+// emit adds a node that comes from one of the model.
+func (t *translation) emit(n *node, out backdoor.Node) {
+	if len(t.g.Nodes) >= maxWritten && t.err == nil {
+		t.err = fmt.Errorf("functions that are more than %d operators when they are written out: %w", maxWritten, source.ErrBudget)
+	}
+	if t.err != nil {
+		return
+	}
+	for _, v := range out.Outputs {
+		if v >= 0 {
+			t.maker[v] = len(t.g.Nodes)
+		}
+	}
+	t.g.Nodes, t.origin = append(t.g.Nodes, out), append(t.origin, n)
+}
+
+// nodes writes out the nodes of a graph, whatever their order.
+func (t *translation) nodes(nodes []*node, s *values) {
+	for _, n := range nodes {
+		for _, out := range n.outputs {
+			t.declare(s, out)
+		}
+	}
+	for _, n := range nodes {
+		if t.err != nil {
+			return
+		}
+		t.node(n, s)
+	}
+}
+
+// node writes out one node.
+func (t *translation) node(n *node, s *values) {
+	in, out := t.lookups(s, n.inputs), t.lookups(s, n.outputs)
+	f := t.functions[functionKey(n.domain, n.op, n.overload)]
+	if f == nil {
+		f = t.functions[functionKey(n.domain, n.op, "")]
+	}
+	graphs := n.graphs()
+	switch {
+	case f != nil:
+		t.call(n, f, in, out)
+	case n.op == "If" && len(graphs) > 0:
+		t.branches(n, graphs, in, out, s)
+	case n.op == "Loop" && len(graphs) > 0:
+		t.loop(n, graphs[0], in, out, s)
+	case len(graphs) > 0:
+		t.bodies(n, graphs, in, out, s)
+	default:
+		t.plain(n, in, out)
+	}
+}
+
+// graphs are all graphs in the attributes of a node.
+func (n *node) graphs() []*graph {
+	var out []*graph
+	for _, a := range n.attributes {
+		out = append(out, a.graphs...)
+	}
+	return out
+}
+
+// plain writes out a node without a body.
+func (t *translation) plain(n *node, in, out []backdoor.Value) {
+	if a := n.attr("value"); n.op == "Constant" && a != nil && a.tensor != nil && len(out) == 1 && out[0] >= 0 {
+		t.tensors[out[0]] = a.tensor
+	}
+	b := behaves(n)
+	node := backdoor.Node{Op: n.op, Kind: b.kind, Inputs: in, Outputs: out, Decides: choice(in, b.decides), Sizes: choice(in, b.sizes)}
+	if n.op == "Gather" && len(in) == 2 && t.constant(in[0]) != nil {
+		node.Kind = backdoor.Learned // an embedding, unless its weights are none
+	}
+	t.emit(n, node)
+}
+
+// choice returns those of the values that stand at the given places.
+func choice(values []backdoor.Value, places []int) []backdoor.Value {
+	var out []backdoor.Value
+	for _, i := range places {
+		if i < len(values) {
+			out = append(out, values[i])
+		}
+	}
+	return out
+}
+
+// call writes out the body of a function in place of its call.
+func (t *translation) call(n *node, f *function, in, out []backdoor.Value) {
+	if t.calls >= maxCalls {
+		t.r.malformed(f.at, f.name, "Functions of the model call each other without end, or deeper than anybody writes.")
+		t.err = errRecursive
+		return
+	}
+	t.calls++
+	defer func() { t.calls-- }()
+	s := &values{names: map[string]backdoor.Value{}}
+	for i, name := range f.inputs {
+		if i < len(in) && name != "" && in[i] >= 0 {
+			s.names[name] = in[i]
+		}
+	}
+	t.nodes(f.nodes, s)
+	for i, name := range f.outputs {
+		if i < len(out) && out[i] >= 0 {
+			t.emit(n, backdoor.Node{Op: "Identity", Inputs: []backdoor.Value{t.lookup(s, name)}, Outputs: out[i : i+1]})
+		}
+	}
+}
+
+// branches writes out an If: what it returns is chosen from its branches.
+func (t *translation) branches(n *node, graphs []*graph, in, out []backdoor.Value, s *values) {
+	results := make([][]backdoor.Value, len(out))
+	for _, g := range graphs {
+		_, returned := t.body(g, s)
+		for i := range out {
+			if i < len(returned) {
+				results[i] = append(results[i], returned[i])
+			}
+		}
+	}
+	for i, v := range out {
+		t.emit(n, backdoor.Node{Op: n.op, Kind: backdoor.Choose, Inputs: append(in[:len(in):len(in)], results[i]...), Outputs: []backdoor.Value{v}, Decides: in})
+	}
+}
+
+// body writes out a graph within another, and returns the values of its inputs and outputs.
+func (t *translation) body(g *graph, outer *values) (in, out []backdoor.Value) {
+	s := &values{names: map[string]backdoor.Value{}, outer: outer}
+	t.constants(g, s)
+	for _, name := range g.inputs {
+		in = append(in, t.declare(s, name))
+	}
+	t.nodes(g.nodes, s)
+	return in, t.lookups(s, g.outputs)
+}
+
+// loop writes out a Loop: inputs are the number of rounds, a condition and what is carried from round to round; the body takes the round,
+// the condition and what is carried, and returns the condition, what is carried, and what is gathered over the rounds.
+func (t *translation) loop(n *node, g *graph, in, out []backdoor.Value, s *values) {
+	inner, returned := t.body(g, s)
+	for k, v := range inner {
+		if k == 0 || v < 0 {
+			continue
+		}
+		var from []backdoor.Value
+		if k < len(in) {
+			from = append(from, in[k])
+		}
+		if k-1 < len(returned) {
+			from = append(from, returned[k-1])
+		}
+		t.emit(n, backdoor.Node{Op: "Identity", Inputs: from, Outputs: []backdoor.Value{v}})
+	}
+	rounds := in[:min(2, len(in))]
+	for i, v := range out {
+		from := rounds[:len(rounds):len(rounds)]
+		if i+2 < len(in) {
+			from = append(from, in[i+2])
+		}
+		if i+1 < len(returned) {
+			from = append(from, returned[i+1])
+		}
+		t.emit(n, backdoor.Node{Op: n.op, Kind: backdoor.Choose, Inputs: from, Outputs: []backdoor.Value{v}, Decides: rounds})
+	}
+}
+
+// bodies writes out an operator with graphs of which no more is known: all that goes in may reach all that comes out.
+func (t *translation) bodies(n *node, graphs []*graph, in, out []backdoor.Value, s *values) {
+	var returned []backdoor.Value
+	for _, g := range graphs {
+		inner, results := t.body(g, s)
+		t.emit(n, backdoor.Node{Op: "Identity", Inputs: append(in[:len(in):len(in)], results...), Outputs: inner})
+		returned = append(returned, results...)
+	}
+	t.emit(n, backdoor.Node{Op: n.op, Inputs: returned, Outputs: out})
+}

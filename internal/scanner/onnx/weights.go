@@ -1,0 +1,151 @@
+package onnx
+
+import (
+	"errors"
+	"io"
+
+	"modelgate/internal/scanner/source/backdoor"
+)
+
+// find finds the gates of the graph that its inputs switch. Learned operators whose weights are a pattern, so that they match and do not
+// learn, are taken for what they are first, one after the other from the inputs on.
+func (t *translation) find() ([]backdoor.Hit, error) {
+	for range maxRounds {
+		firsts, err := backdoor.Firsts(t.g)
+		if err != nil {
+			return nil, err
+		}
+		changed := false
+		for _, f := range firsts {
+			patterned, err := t.patterned(f)
+			if err != nil {
+				return nil, err
+			}
+			if patterned {
+				t.g.Nodes[f.Node].Kind = t.g.Nodes[f.Node].Kind&^backdoor.Learned | backdoor.Reduce
+				if t.origin[f.Node].op == "Gather" {
+					t.g.Nodes[f.Node].Kind = backdoor.Pick
+				}
+				changed = true
+			}
+		}
+		if !changed {
+			break
+		}
+	}
+	return backdoor.Find(t.g)
+}
+
+// maxRounds is how many learned operators behind each other may turn out to be none.
+const maxRounds = 8
+
+// patterned tells whether none of the weights of a learned operator is one that was learned.
+func (t *translation) patterned(f backdoor.First) (bool, error) {
+	if f.Learned || !hasWeights(t.origin[f.Node].op) {
+		return false, nil
+	}
+	for _, v := range f.Weights {
+		proper, err := t.proper(v, maxBack)
+		if proper || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// maxBack is how many operators a constant is followed back through.
+const maxBack = 64
+
+// constant returns the tensor that a value is, in whatever form; nil if it is none.
+func (t *translation) constant(v backdoor.Value) *tensor {
+	for range maxBack {
+		if x := t.tensors[v]; x != nil || v < 0 {
+			return x
+		}
+		i, ok := t.maker[v]
+		if !ok || !passes(t.g.Nodes[i].Op) || len(t.g.Nodes[i].Inputs) == 0 {
+			return nil
+		}
+		v = t.g.Nodes[i].Inputs[0]
+	}
+	return nil
+}
+
+// proper tells whether learned weights have a part in a constant value. Steps bounds the operators that are followed.
+func (t *translation) proper(v backdoor.Value, steps int) (bool, error) {
+	next := []backdoor.Value{v}
+	for ; len(next) > 0 && steps > 0; steps-- {
+		v := next[len(next)-1]
+		next = next[:len(next)-1]
+		if x := t.tensors[v]; x != nil {
+			pattern, err := t.r.pattern(x)
+			if err != nil || !pattern {
+				return !pattern, err
+			}
+			continue
+		}
+		if i, ok := t.maker[v]; ok {
+			next = append(next, t.g.Nodes[i].Inputs...)
+		}
+	}
+	return steps == 0, nil
+}
+
+// Bounds of a look at weights: fewer elements than are learned, parts of a tensor that are read, and bytes of each.
+const (
+	fewElements = 16
+	sampleParts = 3
+	sampleBytes = 4 << 10
+	maxSampled  = 2 << 20 // bytes of all tensors
+	fewValues   = 4
+)
+
+// pattern tells whether a tensor holds a pattern and no learned weights: few elements, few different values, or zeros for the most part.
+// A tensor in another file cannot be looked at and is taken for learned.
+func (r *reader) pattern(x *tensor) (bool, error) {
+	switch {
+	case x.outside:
+		return false, nil
+	case x.sparse || x.elements < fewElements || x.size == 0:
+		return true, nil
+	case r.sampled >= maxSampled:
+		return false, nil
+	}
+	width := x.width()
+	if x.packed {
+		width = 1
+	}
+	values := map[string]int{}
+	count, zeros := 0, 0
+	buf := make([]byte, sampleBytes)
+	for part := range int64(sampleParts) {
+		at := (x.size - min(x.size, sampleBytes)) / (sampleParts - 1) * part / width * width
+		n, err := r.f.ReadAt(buf[:min(sampleBytes, x.size-at)], x.offset+at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		r.sampled += int64(n)
+		for b := buf[:n]; int64(len(b)) >= width; b = b[width:] {
+			count++
+			if isZero(b[:width]) {
+				zeros++
+			}
+			if len(values) <= fewValues {
+				values[string(b[:width])]++
+			}
+		}
+		if x.size <= sampleBytes {
+			break
+		}
+	}
+	return len(values) <= fewValues || zeros*10 >= count*9, nil
+}
+
+func isZero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
