@@ -94,7 +94,7 @@ func (j *scanner) judge(n *jsontree.Node, key string, modules, names, registered
 			consider(gradeOf(m, s, function), m, s)
 			for _, r := range registered {
 				if r != "" && r != s {
-					consider(registeredAs(m, r), m, r)
+					consider(registeredAs(m, r), "", r)
 				}
 			}
 		}

@@ -28,6 +28,9 @@ func gradeSymbol(symbol string) (grade, string) {
 			return dangerous, reason
 		}
 	}
+	if symbolReads[symbol] {
+		return suspicious, "which reads files"
+	}
 	if op, ok := strings.CutPrefix(symbol, "raw_ops."); ok {
 		return gradeOperator(op)
 	}
@@ -59,7 +62,6 @@ var symbolActs = func() map[string]string {
 		"writes files": `io.write_file io.write_graph write_file io.TFRecordWriter train.write_graph saved_model.save summary train.Saver train.Checkpoint
 			io.gfile gfile saved_model.simple_save saved_model.Builder saved_model.builder data.experimental.save data.experimental.TFRecordWriter
 			debugging.experimental`,
-		"reads files":                         "io.read_file io.matching_files read_file matching_files data.TextLineDataset data.TFRecordDataset data.FixedLengthRecordDataset data.experimental.load",
 		"calls functions of the host program": "py_function numpy_function py_func compat.v1.py_func",
 		"loads machine code or models":        "load_op_library load_library saved_model.load saved_model.loader load_file_system_library experimental.register_filesystem_plugin hub",
 		"opens connections":                   "train.Server train.ClusterSpec data.experimental.service config.experimental_connect_to_cluster config.experimental_connect_to_host profiler",
@@ -70,6 +72,10 @@ var symbolActs = func() map[string]string {
 	}
 	return out
 }()
+
+// symbolReads are functions of TensorFlow that read files.
+var symbolReads = words(`io.read_file io.matching_files read_file matching_files data.TextLineDataset data.TFRecordDataset
+	data.FixedLengthRecordDataset data.experimental.load data.experimental.CsvDataset data.experimental.SqlDataset`)
 
 // gradeOperator grades an operator of TensorFlow's graphs.
 func gradeOperator(op string) (grade, string) {
