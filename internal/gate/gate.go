@@ -278,6 +278,16 @@ func (g *Gate) Known(ctx context.Context, req Request) (Verdict, bool) {
 	return g.verdict(req, r), true
 }
 
+// Blocked finds the revisions of a model that are known to be blocked under a request's group. The request's version names the model;
+// its revision does not matter. Nothing is started.
+func (g *Gate) Blocked(ctx context.Context, req Request) ([]store.BlockedScan, error) {
+	group, err := g.groups.find(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return g.store.BlockedRevisions(ctx, g.verdictKey(req, group))
+}
+
 // ScanOutcome tells which version a scan was of and how it ended.
 func (g *Gate) ScanOutcome(ctx context.Context, scan uuid.UUID) (model.Version, model.Outcome, bool) {
 	s, err := g.store.ScanSummary(ctx, scan)

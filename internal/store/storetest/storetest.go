@@ -29,6 +29,7 @@ func Run(t *testing.T, open Open) {
 		{"a growing scan takes files one by one", growing},
 		{"a growing scan tells names apart", growingNames},
 		{"a growing scan keeps to its rules", growingRules},
+		{"blocked revisions of a model are told", blockedRevisions},
 		{"scans are listed by every filter", listScans},
 		{"scans are found by labels", labelsQuery},
 		{"labels are added, set, deleted and listed", labels},

@@ -1,0 +1,54 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// BlockedScan is a scan that ended as BLOCKED, of one revision of a model.
+type BlockedScan struct {
+	Revision string
+	Scan     uuid.UUID
+	Rule     string // name of the first blocking rule that failed
+}
+
+// mostBlocked bounds how many blocked revisions of one model are told.
+const mostBlocked = 10_000
+
+// BlockedRevisions finds the revisions of a model whose newest scan under a group, as its rules and the scanner are now, ended as BLOCKED.
+// The version in the key names the model; its revision does not matter.
+func (s *Store) BlockedRevisions(ctx context.Context, k VerdictKey) ([]BlockedScan, error) {
+	k.Version.Revision = ""
+	from := k.Version.Key()
+	rows, err := s.reader.QueryContext(ctx, `SELECT s.version_key, s.uuid, coalesce((
+			SELECT t.name FROM evaluations e JOIN rule_texts t ON t.id = e.text_id
+			WHERE e.scan_id = s.id AND e.result = 'FAILED' AND e.state = 'BLOCKING' ORDER BY e.pos LIMIT 1), '')
+		FROM scans s
+		WHERE s.version_key > ? AND s.version_key < ? AND s.group_uuid = ? AND s.group_rules = ? AND s.scanner_version = ?
+			AND s.partial = 0 AND s.outcome = 'BLOCKED'
+			AND s.id = (SELECT max(n.id) FROM scans n
+				WHERE n.version_key = s.version_key AND n.group_uuid = s.group_uuid AND n.group_rules = s.group_rules
+					AND n.scanner_version = s.scanner_version AND n.partial = 0 AND n.outcome IN ('ALLOWED', 'BLOCKED'))
+		ORDER BY s.id LIMIT ?`, from, from+"\x7f", k.Group, k.GroupRules, k.ScannerVersion, mostBlocked)
+	if err != nil {
+		return nil, fmt.Errorf("find blocked revisions of %s: %w", k.Version.Name, err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []BlockedScan
+	for rows.Next() {
+		var key string
+		var b BlockedScan
+		if err := rows.Scan(&key, &b.Scan, &b.Rule); err != nil {
+			return nil, fmt.Errorf("find blocked revisions of %s: %w", k.Version.Name, err)
+		}
+		b.Revision = strings.TrimPrefix(key, from)
+		out = append(out, b)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("find blocked revisions of %s: %w", k.Version.Name, err)
+	}
+	return out, nil
+}
