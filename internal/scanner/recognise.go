@@ -115,9 +115,6 @@ func magicFormats() []recogniser {
 		return func(h *header) (bool, error) { return matches(h), nil }
 	}
 	return []recogniser{
-		{name: "ms_lite", title: "MindSpore Lite", by: "FlatBuffers identifiers MSL0 to MSL2", matches: is(func(h *header) bool {
-			return h.flatbuffer("MSL0", "MSL1", "MSL2")
-		})},
 		{name: "executorch", title: "ExecuTorch program", by: "FlatBuffers identifiers ET10 to ET19", matches: is(func(h *header) bool {
 			return h.has(4, "ET1") && len(h.head) > 8 && h.head[7] >= '0' && h.head[7] <= '9' && h.flatbuffer(string(h.head[4:8]))
 		})},
@@ -145,7 +142,6 @@ func magicFormats() []recogniser {
 		{name: "fasttext", title: "fastText model", by: "magic 793712314 at 0, version 11 or 12", matches: is(func(h *header) bool {
 			return h.u32(0) == 793712314 && (h.u32(4) == 11 || h.u32(4) == 12)
 		})},
-		{name: "flax", title: "Flax parameters", by: "MessagePack map with string keys that leads to arrays", matches: is(func(h *header) bool { return isFlax(h.head) })},
 		{name: "coreml", title: "CoreML weights", by: "blob file header of version 2", matches: is(func(h *header) bool {
 			return h.u32(4) == 2 && h.u32(0) > 0 && h.u32(0) < 1<<20 && h.u32(64) == 0xdeadbeef
 		})},

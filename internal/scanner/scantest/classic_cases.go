@@ -1,4 +1,6 @@
 package scantest
 
+import "slices"
+
 // classicCases are the cases of boosted trees, word vectors, MessagePack and other classic libraries.
-func classicCases() []Case { return nil }
+func classicCases() []Case { return slices.Concat(flaxCases()) }

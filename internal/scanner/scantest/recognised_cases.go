@@ -109,7 +109,6 @@ func recognisedSamples() []sample {
 	meta := Message(1, Message(5, "2.15.0"), 2, node)
 	table := append(make([]byte, 64), 0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb)
 	samples := []sample{
-		{"MindSpore Lite", ".ms", flatBuffer("MSL2")},
 		{"ExecuTorch", ".pte", flatBuffer("ET12")},
 		{"CNTK 1", ".dnn", []byte("B\x00C\x00N\x00\x00\x00B\x00V\x00e\x00r\x00s\x00i\x00o\x00n\x00\x00\x00")},
 		{"CNTK 2", ".model", Message(1, 1, 2, Message(1, "uid", 2, Message(1, 1, 2, "x")), 2, Message(1, "root"))},
@@ -134,7 +133,6 @@ func recognisedSamples() []sample {
 		{"MetaGraph", ".meta", meta},
 		{"frozen graph", ".pb", append(node, Message(4, Message(1, 21))...)},
 		{"TensorFlow.js", ".json", jsonObject("format", "modelTopology", "weightsManifest")},
-		{"MindIR", ".mindir", Message(1, "0.1.0", 2, "MindSpore", 3, "2.0")},
 		{"PaddlePaddle", ".pdmodel", Message(1, Message(1, 0, 2, 0, 3, Message(1, "x")), 4, Message(1, 0))},
 		{"PaddlePaddle in JSON", ".json", jsonObject("base_code", "program")},
 		{"TorchServe", ".mar", BuildZIP(ZIPEntry{Name: "MAR-INF/MANIFEST.json", Content: []byte("{}")})},
