@@ -55,6 +55,7 @@ type clause struct {
 // param is a parameter of a function.
 type param struct {
 	name       string
+	star       bool // takes the arguments that are left
 	annotation *node
 	value      *node // its default
 }
@@ -71,6 +72,8 @@ const (
 	sClass                  // class name
 	sIf                     // exprs[0], body, orelse
 	sFor                    // targets[0] in exprs[0]
+	sReturn                 // exprs
+	sMatch                  // exprs[0]; body holds the cases, of which names are what their patterns capture
 	sBlock                  // with, while, try and the like: exprs, targets, body, orelse
 )
 

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"modelgate/internal/scanner/source/pycode"
 )
 
 // arguments evaluates the arguments of a call.
@@ -32,21 +34,28 @@ func (w *walker) arguments(args []arg) arguments {
 
 // call notes a call and returns what it may give.
 func (w *walker) call(e *node) value {
-	w.charge(1)
 	callee := w.eval(e.kid(0))
+	w.charge(len(callee) * len(callee))
 	args := w.arguments(e.args)
 	var out value
 	for _, c := range callee {
 		switch c.kind {
 		case aRef:
 			if !runsText(c.s) {
-				w.event(event{at: e.at, name: c.s, args: args})
+				w.event(event{at: e.at, name: c.s, args: args, of: first(c.items)})
 			}
+			w.trusted(e, c.s, args)
 			out = out.plus(w.result(e, c, args))
 		case aObject:
 			w.event(event{at: e.at, name: c.s, args: args})
+		case aFunc:
+			out = out.plus(w.local(e, c, args))
+		case aLambda:
+			out = out.plus(w.lambda(c.node, args))
 		case aHidden:
-			w.event(event{at: e.at, name: "", role: isHidden})
+			if c.s == hiddenObject {
+				w.event(event{at: e.at, name: "", role: isHidden})
+			}
 		}
 	}
 	for _, v := range args.positional {
@@ -81,8 +90,18 @@ func (w *walker) result(e *node, c atom, args arguments) value {
 			module = top
 		}
 		return ref(short(module))
-	case "getattr":
+	case "getattr", "inspect.getattr_static":
 		return w.getattr(e, args)
+	case "type":
+		if len(args.positional) == 1 {
+			return w.typeOf(args.positional[0])
+		}
+	case "marshal.loads":
+		if text, ok := args.at(0, "").text(); ok && w.compiled(e, text) {
+			return nil
+		}
+	case "functools.reduce":
+		return w.reduce(e, args)
 	case "globals", "locals", "vars":
 		if len(args.positional) > 0 {
 			return args.positional[0]
@@ -92,13 +111,15 @@ func (w *walker) result(e *node, c atom, args arguments) value {
 		return w.execute(e, name, args)
 	case "functools.partial", "staticmethod", "classmethod", "functools.wraps":
 		return args.at(0, "")
-	case "operator.attrgetter", "operator.methodcaller":
+	case "operator.attrgetter", "operator.methodcaller", "operator.itemgetter":
 		attr, ok := args.at(0, "").text()
-		if !ok {
+		switch {
+		case ok:
+			return value{{kind: aRef, s: name + ":" + attr, items: args.positional}}
+		case name != "operator.itemgetter":
 			w.event(event{at: e.at, name: name, dynamic: true})
-			return nil
 		}
-		return value{{kind: aRef, s: "operator.attrgetter:" + attr}}
+		return nil
 	case "pkgutil.resolve_name", "pydoc.locate":
 		target, ok := args.at(0, "name").text()
 		if !ok {
@@ -110,8 +131,8 @@ func (w *walker) result(e *node, c atom, args arguments) value {
 	if v, ok := w.looked(name, args); ok {
 		return v
 	}
-	if attr, ok := strings.CutPrefix(name, "operator.attrgetter:"); ok {
-		return w.member(args.at(0, ""), attr)
+	if v, ok := w.getter(e, name, c.items, args); ok {
+		return v
 	}
 	if v, ok := ofDict(name, c.items, args); ok {
 		return v
@@ -160,12 +181,96 @@ func ofDict(name string, items []value, args arguments) (value, bool) {
 		return nil, false
 	}
 	switch name {
-	case ".values":
+	case ".values", ".copy":
 		return value{of}, true
-	case ".get", ".pop", ".setdefault":
+	case ".items":
+		return value{{kind: aList, items: []value{{{kind: aList, items: []value{nil, elements(of)}}}}}}, true
+	case ".get", ".pop", ".setdefault", ".popitem":
 		return elements(of).plus(args.at(1, "")), true
 	}
 	return nil, false
+}
+
+// typeOf is the type of a value: that of an object of the source is its class.
+func (w *walker) typeOf(v value) value {
+	var out value
+	for _, a := range v {
+		if a.kind == aFunc {
+			out = out.plus(value{a})
+		}
+	}
+	return out.plus(ref("builtins.object"))
+}
+
+// getter calls what attrgetter, methodcaller and itemgetter return.
+func (w *walker) getter(e *node, name string, bound []value, args arguments) (value, bool) {
+	kind, attr, ok := strings.Cut(name, ":")
+	if !ok {
+		return nil, false
+	}
+	of := args.at(0, "")
+	switch kind {
+	case "operator.attrgetter":
+		return w.member(of, attr), true
+	case "operator.itemgetter":
+		var out value
+		for _, space := range of.refs() {
+			if namespaces[space] {
+				out = out.plus(w.lookup(space, attr))
+			}
+		}
+		return out, true
+	case "operator.methodcaller":
+		var out value
+		for _, c := range w.member(of, attr) {
+			rest := arguments{positional: bound[min(1, len(bound)):]}
+			if c.kind == aRef || c.kind == aObject {
+				w.event(event{at: e.at, name: c.s, args: rest})
+			}
+			if c.kind == aRef {
+				out = out.plus(w.result(e, c, rest))
+			}
+		}
+		return out, true
+	}
+	return nil, false
+}
+
+// reduce folds the look-up of one name after the other.
+func (w *walker) reduce(e *node, args arguments) value {
+	f, _ := args.at(0, "").one()
+	if f.kind != aRef || f.s != "builtins.getattr" {
+		return nil
+	}
+	of := args.at(2, "initial")
+	names, ok := args.at(1, "").one()
+	list := names.elements()
+	if len(of) == 0 && len(list) > 0 {
+		of, list = list[0], list[1:]
+	}
+	for _, name := range list[:min(len(list), maxFrames*maxFrames)] {
+		var text string
+		if text, ok = name.text(); !ok {
+			break
+		}
+		of = w.member(of, text)
+	}
+	if !ok {
+		for _, name := range of.refs() {
+			w.event(event{at: e.at, name: name + ".", dynamic: true})
+		}
+		return nil
+	}
+	return of
+}
+
+// trusted notes a call that is given leave to import the code of a repository.
+func (w *walker) trusted(e *node, name string, args arguments) {
+	for _, a := range e.args {
+		if a.name == "trust_remote_code" && a.value != nil && a.value.kind == kName && a.value.name == "True" {
+			w.event(event{at: e.at, name: name, role: isTrusted, args: args})
+		}
+	}
 }
 
 // first is the first of the values, nothing if there is none.
@@ -197,23 +302,58 @@ func (w *walker) getattr(e *node, args arguments) value {
 // runsText tells whether a function runs the text that it is given, which is then judged instead of the call.
 func runsText(name string) bool { return name == "builtins.exec" || name == "builtins.eval" }
 
-// execute follows code in a string.
+// execute follows code in a string. Of what may be code, everything that can be read as code is.
 func (w *walker) execute(e *node, name string, args arguments) value {
 	code := args.at(0, "source")
-	text, known := code.text()
-	switch {
-	case known:
-		return w.nested(text, e.at, strings.HasSuffix(name, "eval"))
-	case code.has(aHidden):
-		w.event(event{at: e.at, name: name, role: isHidden})
-	default:
-		w.event(event{at: e.at, name: name, args: args})
+	if text, known := code.text(); known {
+		return w.nestedCode(text, e.at, strings.HasSuffix(name, "eval"))
 	}
-	return nil
+	var out value
+	for _, a := range code {
+		if a.kind != aStr && a.kind != aBytes || w.inString > 0 {
+			continue
+		}
+		if _, err := parse(strings.TrimLeft(a.s, " \t")); err == nil {
+			out = out.plus(w.nestedCode(a.s, e.at, strings.HasSuffix(name, "eval")))
+		}
+	}
+	if code.has(aHidden) {
+		w.event(event{at: e.at, name: name, role: isHidden})
+		return out
+	}
+	w.event(event{at: e.at, name: name, args: args})
+	return out
 }
 
-// nested walks code that stands in a string as if it stood in its place.
-func (w *walker) nested(text string, at int64, expression bool) value {
+// compiled notes the names that marshalled code uses as if the code stood in its place; ok is false if it cannot be read.
+func (w *walker) compiled(e *node, data string) (ok bool) {
+	w.charge(len(data) * 8)
+	c, err := pycode.Parse([]byte(data))
+	if err != nil {
+		return false
+	}
+	chains, read := pycode.Chains(c)
+	for _, ch := range chains {
+		name := ch.Name()
+		if ch.Module == "" && !strings.Contains(name, ".") {
+			name = "builtins." + name
+		}
+		var args arguments
+		for _, s := range ch.Args {
+			args.positional = append(args.positional, str(s))
+		}
+		switch {
+		case ch.Called:
+			w.event(event{at: e.at, name: name, args: args})
+		case ch.Path != "":
+			w.event(event{at: e.at, name: name, role: isArgument})
+		}
+	}
+	return read
+}
+
+// nestedCode walks code that stands in a string as if it stood in its place.
+func (w *walker) nestedCode(text string, at int64, expression bool) value {
 	if w.inString >= maxNested || w.spent() {
 		w.event(event{at: at, role: isHidden})
 		return nil

@@ -71,9 +71,15 @@ func (w *walker) eval(e *node) value {
 		return nil
 	case kLambda:
 		for _, p := range e.params {
-			w.eval(p.value)
+			if p.value != nil {
+				w.bind(p.name, w.eval(p.value))
+			}
 		}
-		return w.eval(e.kid(0))
+		return w.eval(e.kid(0)).plus(value{{kind: aLambda, node: e}})
+	case kYield:
+		v := w.eval(e.kid(0))
+		w.gives(value{{kind: aList, items: []value{v}}})
+		return v
 	default:
 		for _, k := range e.kids {
 			w.eval(k)
@@ -117,6 +123,7 @@ func (w *walker) attribute(e *node) value {
 
 // member is an attribute of a value.
 func (w *walker) member(of value, name string) value {
+	w.charge(len(of) * len(of))
 	var out value
 	switch name { // of whatever they are: namespaces of others, and the built-in functions
 	case "__globals__", "f_globals", "f_locals":
@@ -140,8 +147,19 @@ func (w *walker) member(of value, name string) value {
 			out = out.plus(ref(short(strings.TrimSuffix(a.s, "()") + "()." + name)))
 		case aFunc:
 			w.uses(name)
-			out = out.plus(w.vars[name]) // as its body may have assigned
-		case aStr, aBytes, aList, aHidden:
+			out = out.plus(w.vars["."+name]) // as its body may have assigned
+			if name == "__doc__" {
+				out = out.plus(w.vars[a.s+".__doc__"])
+			}
+			if len(w.functions[name]) > 0 {
+				out = out.plus(value{{kind: aFunc, s: name}})
+			}
+			for _, f := range w.functions[name] {
+				if f.isProperty() {
+					out = out.plus(f.gives)
+				}
+			}
+		case aStr, aBytes, aList, aHidden, aPrefix:
 			out = out.plus(value{{kind: aRef, s: "." + name, items: []value{{a}}}})
 		}
 	}
@@ -161,6 +179,9 @@ func (w *walker) index(e *node) value {
 	k, single := key.one()
 	if !single {
 		k = atom{}
+	}
+	if s := e.kid(1); len(key) == 0 && s != nil && s.kind == kName && s.name == "__name__" && of.names("sys.modules") {
+		return nil // the module itself
 	}
 	var out value
 	for _, a := range of {
@@ -317,8 +338,16 @@ func (w *walker) dict(e *node) value {
 	out := atom{kind: aList, s: dictMark}
 	for i, k := range e.kids {
 		v := w.eval(k)
-		if i%2 == 1 && len(out.items) < maxItems {
+		if a, ok := v.one(); ok && i%2 == 1 && e.kids[i-1] == nil && a.isDict() { // **v
+			out.items = append(out.items, a.items[:min(len(a.items), max(0, maxItems-len(out.items)))]...)
+			continue
+		}
+		switch text, ok := v.text(); {
+		case len(out.items) >= maxItems:
+		case i%2 == 1:
 			out.items = append(out.items, v)
+		case ok:
+			out.keys = append(out.keys, text)
 		}
 	}
 	w.charge(len(out.items))

@@ -11,6 +11,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -48,6 +50,29 @@ func (w *walker) foldCall(name string, of []value, args arguments) (out value, o
 		return hiddenIf(first), true
 	case "reversed":
 		return reverse(first), true
+	case "next", "max", "min", "random.choice":
+		return first.contents().plus(args.at(1, "default")), true
+	case "enumerate":
+		return value{{kind: aList, items: []value{{{kind: aList, items: []value{nil, first.contents()}}}}}}, true
+	case "zip":
+		row := atom{kind: aList}
+		for _, v := range args.positional {
+			row.items = append(row.items, v.contents())
+		}
+		return value{{kind: aList, items: []value{{row}}}}, true
+	case "filter":
+		return args.at(1, ""), true
+	case "dict", "collections.OrderedDict", "types.SimpleNamespace":
+		return dictOf(first, args), true
+	case "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "os.path.expanduser", "os.fspath", "os.path.abspath", "os.path.expandvars":
+		if _, ok := first.begins(); ok {
+			return first, true
+		}
+		return nil, false
+	case "pathlib.Path.home":
+		return str("~"), true
+	case "os.path.join":
+		return w.path(args.positional), true
 	case "map":
 		return w.foldMap(args), true
 	case "range":
@@ -62,6 +87,34 @@ func hiddenIf(v value) value {
 		return hidden()
 	}
 	return nil
+}
+
+// path joins the parts of a path.
+func (w *walker) path(parts []value) value {
+	var out value
+	for i, v := range parts {
+		s, known := v.text()
+		switch before, ok := out.begins(); {
+		case i == 0, known && strings.HasPrefix(s, "/"), ok && before == "":
+			out = v
+		case known && s == "":
+		default:
+			out = w.concat(w.concat(out, str("/")), v)
+		}
+	}
+	return out
+}
+
+// dictOf is the dict of another one and of keywords.
+func dictOf(v value, args arguments) value {
+	out := atom{kind: aList, s: dictMark}
+	if a, ok := v.one(); ok && a.isDict() {
+		out.items = append(out.items, a.items...)
+	}
+	for _, k := range slices.Sorted(maps.Keys(args.named)) {
+		out.items = append(out.items, args.named[k])
+	}
+	return value{out}
 }
 
 func foldBytes(v value) value {
@@ -145,8 +198,8 @@ func (w *walker) foldMethod(a atom, method string, args arguments) value {
 	if a.kind == aHidden {
 		return hidden()
 	}
-	if a.kind == aList {
-		return nil
+	if a.kind == aList || a.kind == aPrefix {
+		return foldOther(a, method)
 	}
 	w.charge(len(a.s))
 	same := func(s string) value { return value{{kind: a.kind, s: s}} }
@@ -180,6 +233,10 @@ func (w *walker) foldMethod(a atom, method string, args arguments) value {
 			return same(out)
 		}
 		return hidden()
+	case "expanduser", "resolve", "absolute", "as_posix", "__str__":
+		return value{a}
+	case "joinpath":
+		return w.concat(str(a.s+"/"), args.at(0, ""))
 	case "join":
 		return w.join(a, args.at(0, ""))
 	case "split":
@@ -198,6 +255,19 @@ func (w *walker) foldMethod(a atom, method string, args arguments) value {
 		return hidden()
 	case "fromhex":
 		return w.decoded(first, decoders["hex"])
+	}
+	return nil
+}
+
+// foldOther folds the methods of lists, and of strings of which the beginning is known.
+func foldOther(a atom, method string) value {
+	switch method {
+	case "pop", "__getitem__", "popleft":
+		if a.kind == aList {
+			return elements(a)
+		}
+	case "copy", "__iter__", "encode", "decode", "expanduser", "resolve", "absolute":
+		return value{a}
 	}
 	return nil
 }
@@ -339,11 +409,23 @@ func (w *walker) foldDecoder(name string, first value, args arguments) (value, b
 		codec, _ := args.at(1, "encoding").text()
 		kind = strings.NewReplacer("-", "", "_", "", "codec", "").Replace(strings.ToLower(codec))
 	}
+	d := decoders[kind]
+	if len(first) > 1 && d != nil { // of what it may be, each is decoded
+		var out value
+		for _, a := range first {
+			if a.kind == aStr || a.kind == aBytes {
+				out = out.plus(w.decoded(a.s, d))
+			}
+		}
+		return out.plus(hiddenIf(first)), true
+	}
 	s, known := first.text()
-	switch d := decoders[kind]; {
+	switch {
 	case d != nil && known:
 		return w.decoded(s, d), true
-	case d != nil || unfollowed[name]:
+	case unfollowed[name]:
+		return value{{kind: aHidden, s: hiddenObject}}, true
+	case d != nil:
 		return hidden(), true
 	}
 	return nil, false

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"modelgate/internal/finding"
@@ -57,6 +59,15 @@ func (j *judge) source(w *walker, fault error) {
 			j.odd(e.at, "builtins", "exec", e.name, "The source runs code that is put together or decoded in a way that was not followed.")
 		case isArgument:
 			j.argument(e)
+		case isBase:
+			if pynames.FamilyOf(e.name) == pynames.Process {
+				module, name := split(e.name)
+				j.odd(e.at, module, name, e.name, fmt.Sprintf("A class of the model is derived from `%s` of module `%s`, which starts programs.", name, module))
+			}
+		case isTrusted:
+			j.trusted(e)
+		case isSetting:
+			j.setting(e)
 		case isCall:
 			j.call(e)
 		}
@@ -122,6 +133,52 @@ func (j *judge) argument(e event) {
 	}
 }
 
+// trusted judges a call that is told to import the code of another repository.
+func (j *judge) trusted(e event) {
+	if e.fn.reach == idle {
+		return
+	}
+	repo, known := e.args.at(0, "pretrained_model_name_or_path").text()
+	if owner, name, ok := strings.Cut(repo, "/"); known && ok && owner != "" && name != "" && !strings.ContainsAny(name, "/\\: ") && !strings.HasPrefix(owner, ".") {
+		j.sink.Refer(finding.Reference{Kind: finding.RefRepo, Target: repo, Offset: e.at})
+		return
+	}
+	if known {
+		return // a directory
+	}
+	module, name := split(e.name)
+	j.odd(e.at, module, name, e.name+"(…, trust_remote_code=True)", "The model imports code of a repository that is not named in its source.")
+}
+
+// Environment variables that make programs, or Python itself, run or load what they name, and those that decide where models
+// and packages are fetched from.
+var (
+	runningVariables = words("LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES BASH_ENV PYTHONSTARTUP PYTHONBREAKPOINT PYTHONINSPECT PERL5OPT GIT_SSH_COMMAND")
+	pathVariables    = words(`LD_LIBRARY_PATH PYTHONPATH PYTHONHOME PATH HF_ENDPOINT HTTP_PROXY HTTPS_PROXY http_proxy https_proxy ALL_PROXY
+		PIP_INDEX_URL PIP_EXTRA_INDEX_URL REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE HF_HUB_TRUST_REMOTE_CODE`)
+)
+
+func words(text string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(text) {
+		set[w] = true
+	}
+	return set
+}
+
+// setting judges an environment variable that is set.
+func (j *judge) setting(e event) {
+	value := show(e.args)
+	switch {
+	case runningVariables[e.note]:
+		e.name += "." + e.note
+		j.evil(e, "os.environ['"+e.note+"'] = "+value)
+	case pathVariables[e.note]:
+		e.name += "." + e.note
+		j.doubtful(e, "os.environ['"+e.note+"'] = "+value)
+	}
+}
+
 // call judges a call by what the name does.
 func (j *judge) call(e event) {
 	if e.dynamic {
@@ -129,8 +186,12 @@ func (j *judge) call(e event) {
 		return
 	}
 	evidence := e.name + "(" + show(e.args) + ")"
+	if strings.HasPrefix(e.name, ".") {
+		j.pathMethod(e, evidence)
+		return
+	}
 	family := pynames.FamilyOf(strings.ReplaceAll(e.name, "()", ""))
-	if strings.Contains(e.name, "()") && family != pynames.Network && family != pynames.Process && family != pynames.Native {
+	if strings.Contains(e.name, "()") && family != pynames.Network && family != pynames.Native {
 		return // a method of what a listed function returned, which was judged itself
 	}
 	switch family {
@@ -151,10 +212,55 @@ func (j *judge) call(e event) {
 	}
 }
 
+// pathMethod judges methods of constants: of paths, which count as their text.
+func (j *judge) pathMethod(e event, evidence string) {
+	if s, ok := e.of.begins(); ok {
+		evidence = quoted(s) + evidence
+	}
+	switch e.name {
+	case ".write_text", ".write_bytes", ".unlink", ".rename", ".replace", ".symlink_to", ".hardlink_to", ".chmod", ".rmdir", ".touch":
+		if outside(e.of) && (e.name != ".replace" || len(e.args.positional) == 1) {
+			e.name = "pathlib.Path" + e.name
+			j.evil(e, evidence)
+		}
+	case ".open":
+		e.name = "builtins.open"
+		e.args = arguments{positional: append([]value{e.of}, e.args.positional...), named: e.args.named}
+		j.file(e, evidence)
+	case ".read_text", ".read_bytes":
+		e.name = "builtins.open"
+		e.args = arguments{positional: []value{e.of}}
+		j.file(e, evidence)
+	}
+}
+
 // method judges methods of objects whose class is not listed, by arguments that only harm needs.
 func (j *judge) method(e event, evidence string) {
-	if _, name := split(e.name); name == "extractall" && e.fn.reach == imported {
+	_, name := split(e.name)
+	switch {
+	case name == "extractall" && e.fn.reach == imported:
 		j.doubtful(e, evidence)
+	case (e.name == "sys.path.insert" && outside(e.args.at(1, ""))) || (e.name == "sys.path.append" || e.name == "site.addsitedir") && outside(e.args.at(0, "")):
+		j.doubtful(e, evidence)
+	}
+	for space := range environments {
+		switch e.name {
+		case space + ".update", space + ".__ior__":
+			for _, k := range slices.Sorted(maps.Keys(e.args.named)) {
+				j.setting(event{at: e.at, fn: e.fn, name: space, note: k, args: arguments{positional: []value{e.args.named[k]}}})
+			}
+			given, _ := e.args.at(0, "").one()
+			for _, k := range given.keys {
+				j.setting(event{at: e.at, fn: e.fn, name: space, note: k})
+			}
+		case space + ".setdefault", space + ".__setitem__":
+			k, _ := e.args.at(0, "").text()
+			j.setting(event{at: e.at, fn: e.fn, name: space, note: k, args: arguments{positional: []value{e.args.at(1, "")}}})
+		}
+	}
+	if e.name == "os.putenv" || e.name == "posix.putenv" {
+		k, _ := e.args.at(0, "").text()
+		j.setting(event{at: e.at, fn: e.fn, name: "os.environ", note: k, args: arguments{positional: []value{e.args.at(1, "")}}})
 	}
 }
 
@@ -224,7 +330,7 @@ func safeLoader(v value) bool {
 
 // outside tells whether a value is a constant path or address that lies outside of the model.
 func outside(v value) bool {
-	s, ok := v.text()
+	s, ok := v.begins()
 	if !ok {
 		return false
 	}
@@ -243,6 +349,8 @@ func (j *judge) file(e event, evidence string) {
 		switch {
 		case writes && away:
 			j.evil(e, evidence)
+		case away && secret(path):
+			j.evil(e, evidence)
 		case writes, away:
 			j.doubtful(e, evidence)
 		}
@@ -255,13 +363,27 @@ func (j *judge) file(e event, evidence string) {
 	}
 }
 
+// secret tells whether a path is one under which people keep what gives access to other things.
+func secret(v value) bool {
+	s, _ := v.begins()
+	for _, part := range []string{
+		"/.ssh/", "/.aws/", "/.netrc", "/.kube/", "/.docker/config", "/.git-credentials", "/.gnupg/", "/etc/passwd", "/etc/shadow", "/huggingface/token",
+		"/.pypirc", "/.npmrc", "/.bash_history", "/.config/gcloud", "/.azure/", "/run/secrets/",
+	} {
+		if strings.Contains(s, part) {
+			return true
+		}
+	}
+	return false
+}
+
 // network judges what calls out: to a constant address, by a raw socket, or wherever it is told to.
 func (j *judge) network(e event, evidence string) {
 	head, _, _ := strings.Cut(e.name, ".")
 	_, name := split(e.name)
 	constant := false
 	for _, v := range e.args.positional {
-		s, ok := v.text()
+		s, ok := v.begins()
 		constant = constant || ok && strings.Contains(s, "://") && !hubAddress(s)
 	}
 	switch {
@@ -291,6 +413,10 @@ func show(args arguments) string {
 	for _, v := range args.positional {
 		if s, ok := v.text(); ok {
 			parts = append(parts, quoted(s))
+			continue
+		}
+		if s, ok := v.begins(); ok {
+			parts = append(parts, quoted(s)+" + …")
 			continue
 		}
 		parts = append(parts, "…")

@@ -35,6 +35,9 @@ func (w *walker) concat(a, b value) value {
 	if a.has(aHidden) || b.has(aHidden) {
 		return hidden()
 	}
+	if s, ok := a.begins(); ok && s != "" && len(s) <= maxFolded {
+		return value{{kind: aPrefix, s: s}}
+	}
 	return nil
 }
 
@@ -59,7 +62,11 @@ func (w *walker) operator(e *node, a, b value) value {
 		return arithmetic(e.name, x.n, y.n)
 	case e.name == "+":
 		return w.concat(a, b)
-	case e.name == "/" && len(a.refs()) > 0: // a path below another
+	case e.name == "|" && ok1 && ok2 && x.isDict() && y.isDict() && len(x.items)+len(y.items) <= maxItems:
+		return value{{kind: aList, s: dictMark, items: append(slices.Clone(x.items), y.items...)}}
+	case e.name == "/" && ok1 && (x.kind == aStr || x.kind == aPrefix): // a path below another
+		return w.concat(w.concat(a, str("/")), b)
+	case e.name == "/" && len(a.refs()) > 0:
 		return a
 	}
 	return nil

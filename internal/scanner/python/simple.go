@@ -49,7 +49,9 @@ func (p *parser) simple() (*stmt, error) {
 			}
 			return s, nil
 		case "return", "raise", "del", "assert":
-			p.pos++
+			if p.pos++; t.text == "return" {
+				s.kind = sReturn
+			}
 			return s, p.values(s)
 		case "type":
 			if p.ahead(1).kind == tokName && (p.ahead(2).text == "=" || p.ahead(2).text == "[") {

@@ -165,7 +165,8 @@ func (p *parser) except(s *stmt) error {
 			return err
 		}
 		if p.take("as") {
-			p.pos++
+			t := p.next()
+			s.targets = append(s.targets, &node{kind: kName, at: t.at, name: t.text})
 		}
 	}
 	body, err := p.suite()
@@ -344,8 +345,14 @@ func (p *parser) class(s *stmt) error {
 // params reads parameters up to the closing token, a parenthesis or the colon of a lambda.
 func (p *parser) params(end string) ([]param, error) {
 	var out []param
+	star := false
 	for !p.take(end) {
-		if p.take(",") || p.take("*") || p.take("**") || p.take("/") {
+		if p.take("*") || p.take("**") {
+			star = true
+			continue
+		}
+		if p.take(",") || p.take("/") {
+			star = false
 			continue
 		}
 		t := p.next()
@@ -353,7 +360,7 @@ func (p *parser) params(end string) ([]param, error) {
 			p.pos--
 			return out, p.fault("expected a parameter")
 		}
-		q := param{name: t.text}
+		q := param{name: t.text, star: star}
 		var err error
 		if end == ")" && p.take(":") {
 			if q.annotation, err = p.starred(); err != nil {
@@ -383,8 +390,9 @@ func (p *parser) isMatch() bool {
 	return false
 }
 
-// match reads a match statement. Patterns hold no calls, so only guards are read.
+// match reads a match statement. Patterns hold no calls, so only the names that they capture and the guards are read.
 func (p *parser) match(s *stmt) error {
+	s.kind = sMatch
 	subject, err := p.tuple()
 	s.exprs = []*node{subject}
 	if err == nil {
@@ -404,6 +412,8 @@ func (p *parser) match(s *stmt) error {
 				depth++
 			case t.kind == tokOp && (t.text == ")" || t.text == "]" || t.text == "}"):
 				depth--
+			case t.kind == tokName && p.captures(t):
+				c.names = append(c.names, alias{name: t.text, at: t.at})
 			}
 		}
 		if p.take("if") {
@@ -423,4 +433,12 @@ func (p *parser) match(s *stmt) error {
 		p.pos++
 	}
 	return nil
+}
+
+// captures tells whether the name before the next token of a pattern takes what it is matched with.
+func (p *parser) captures(t token) bool {
+	if before := p.tokens[p.pos-2]; before.kind == tokOp && before.text == "." {
+		return false
+	}
+	return t.text != "_" && !keywords[t.text] && !p.is(".") && !p.is("(") && !p.is("=")
 }

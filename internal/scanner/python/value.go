@@ -1,10 +1,13 @@
 package python
 
+import "modelgate/internal/scanner/source/pynames"
+
 // Bounds of folding: bytes of a string, alternatives of a value, elements of a list.
 const (
 	maxFolded       = 1 << 20
 	maxAlternatives = 16
-	maxRefs         = 512 // alternatives that are names
+	maxRefs         = 64  // alternatives that are names
+	maxDangerous    = 512 // alternatives that are names of which something is known
 	maxItems        = 64 << 10
 )
 
@@ -19,7 +22,9 @@ const (
 	aBytes            // the bytes s
 	aNum              // the integer n
 	aList             // a list or tuple of items, or the values of a dict
-	aFunc             // a function or class of this source: s
+	aFunc             // a function or class of this source, or an object of that class: s
+	aLambda           // a lambda of this source: node
+	aPrefix           // a string that begins with s
 	aHidden           // what comes out of a decoder or cipher that was not followed
 )
 
@@ -29,6 +34,8 @@ type atom struct {
 	s     string
 	n     int64
 	items []value
+	keys  []string // of a dict, those that are constant
+	node  *node
 }
 
 // dictMark is the text of a list that holds the values of a dict.
@@ -46,23 +53,49 @@ func bytesOf(s string) value {
 }
 func hidden() value { return value{{kind: aHidden}} }
 
+// hiddenObject marks what comes out of marshal and the like, which may be called.
+const hiddenObject = "object"
+
 // plus returns what is one of both.
 func (v value) plus(more value) value {
 	if len(v) == 0 {
 		return more
 	}
+	own := false // v was copied, so that nobody else sees what is appended
 	for _, a := range more {
-		known := false
-		for _, b := range v {
-			if known = a.kind == b.kind && a.s == b.s && a.n == b.n && len(a.items) == 0 && len(b.items) == 0; known {
-				break
-			}
+		if v.knows(a) || !v.room(a) {
+			continue
 		}
-		if !known && (len(v) < maxAlternatives || a.kind == aRef && len(v) < maxRefs) {
-			v = append(v[:len(v):len(v)], a)
+		if !own {
+			own = true
+			v = append(make(value, 0, len(v)+len(more)), v...)
 		}
+		v = append(v, a)
 	}
 	return v
+}
+
+// knows tells whether an atom is among the alternatives already.
+func (v value) knows(a atom) bool {
+	for i := range v {
+		b := &v[i]
+		if a.kind == b.kind && a.s == b.s && a.n == b.n && a.node == b.node && len(a.items) == 0 && len(b.items) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// room tells whether an atom may be one more alternative: of names there may be many, the more so of those that do harm.
+func (v value) room(a atom) bool {
+	switch {
+	case len(v) < maxAlternatives:
+		return true
+	case a.kind != aRef:
+		return false
+	default:
+		return len(v) < maxRefs || len(v) < maxDangerous && pynames.FamilyOf(a.s) != pynames.None
+	}
 }
 
 // one returns the only thing that a value can be.
@@ -77,6 +110,16 @@ func (v value) one() (atom, bool) {
 func (v value) text() (string, bool) {
 	a, ok := v.one()
 	if ok && (a.kind == aStr || a.kind == aBytes) {
+		return a.s, true
+	}
+	return "", false
+}
+
+// begins is the text that a value begins with, if it can be but one: a string, bytes, or the beginning of a string that is
+// put together with what is not known.
+func (v value) begins() (string, bool) {
+	a, ok := v.one()
+	if ok && (a.kind == aStr || a.kind == aBytes || a.kind == aPrefix) {
 		return a.s, true
 	}
 	return "", false
@@ -101,6 +144,16 @@ func (v value) refs() []string {
 		}
 	}
 	return out
+}
+
+// names tells whether a value may be the object of a dotted name.
+func (v value) names(name string) bool {
+	for _, a := range v {
+		if (a.kind == aRef || a.kind == aObject) && a.s == name {
+			return true
+		}
+	}
+	return false
 }
 
 // size bounds what one expression may hold in all.

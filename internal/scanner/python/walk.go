@@ -1,6 +1,7 @@
 package python
 
 import (
+	"slices"
 	"strings"
 
 	"modelgate/internal/scanner/source/pynames"
@@ -30,6 +31,9 @@ type function struct {
 	class string
 	reach reach
 	uses  map[string]bool // names of functions and classes that its body mentions
+	stmt  *stmt           // nil of the module level
+	size  int             // statements in it
+	gives value           // what it returns or yields
 }
 
 // event is something that a body does.
@@ -37,6 +41,7 @@ type event struct {
 	at      int64
 	fn      *function
 	name    string // dotted name that is called
+	of      value  // the constant whose method it is
 	args    arguments
 	dynamic bool // what it calls is looked up under a name that is not known
 	role    eventRole
@@ -49,6 +54,9 @@ const (
 	isCall     eventRole = iota
 	isArgument           // the name is handed to another function
 	isHidden             // decoded code that was not followed
+	isBase               // a class of the source is derived from it
+	isTrusted            // it is given leave to import the code of the repository that its first argument names
+	isSetting            // an environment variable is set: note is its name
 )
 
 // arguments of a call.
@@ -73,22 +81,27 @@ func (a arguments) at(i int, keyword string) value {
 type walker struct {
 	vars      map[string]value
 	functions map[string][]*function // by name, those of a class also under the name of the class
+	bases     map[string]value       // what classes are derived from
 	byStmt    map[*stmt]*function
 	fn        *function
 	class     string
 	record    bool
 	events    []event
 	relative  []alias // modules of the same directory that are imported
+	nested    int     // branches and loops around
 	inString  int     // code in strings around
 	folding   int     // comprehensions around that are folded
 	override  int64
 	depth     int
 	work      int
+	changed   bool // a name, or what a function gives, got one more thing that it may be
+	frames    []*frame
+	inlined   int // work that was done in frames
 }
 
 func newWalker() *walker {
 	return &walker{
-		vars: map[string]value{}, functions: map[string][]*function{}, byStmt: map[*stmt]*function{}, override: -1,
+		vars: map[string]value{}, functions: map[string][]*function{}, bases: map[string]value{}, byStmt: map[*stmt]*function{}, override: -1,
 		fn: &function{reach: imported, uses: map[string]bool{}},
 	}
 }
@@ -110,14 +123,32 @@ func (w *walker) event(e event) {
 // uses notes that the current body mentions a function.
 func (w *walker) uses(name string) { w.fn.uses[name] = true }
 
-// run walks a tree as often as it takes.
+// Bounds of walks: how often a source is walked to learn what its names stand for, and the work behind which that ends.
+const (
+	mostPasses = 6
+	passWork   = maxWork / 4
+)
+
+// run walks a tree as often as it takes to learn what its names stand for, then once more to note what it does.
 func (w *walker) run(tree []*stmt) {
 	w.declare(tree, "")
-	for pass := range 3 {
-		w.record = pass == 2
-		w.body(tree)
+	w.describe(tree, "__doc__")
+	for range mostPasses {
+		w.changed = false
+		if w.body(tree); !w.changed || w.work > passWork {
+			break
+		}
 	}
+	w.record = true
+	w.body(tree)
 	w.spread()
+}
+
+// describe binds the string that a body begins with, which is its documentation, to a name.
+func (w *walker) describe(body []*stmt, name string) {
+	if len(body) > 0 && body[0].kind == sExpr && len(body[0].exprs) == 1 && body[0].exprs[0] != nil && body[0].exprs[0].kind == kString {
+		w.bind(name, str(body[0].exprs[0].text))
+	}
 }
 
 // declare lists the functions of a source before any of them is used.
@@ -130,10 +161,13 @@ func (w *walker) declare(list []*stmt, class string) {
 	for _, s := range list {
 		switch s.kind {
 		case sDef:
-			f := &function{name: s.name, class: class, uses: map[string]bool{}}
-			if class != "" && entryPoint(s.name) {
+			f := &function{name: s.name, class: class, uses: map[string]bool{}, stmt: s, size: size(s.body)}
+			switch {
+			case class != "" && entryPoint(s.name):
 				f.reach = loaded
 				w.functions[class] = append(w.functions[class], f)
+			case s.name == "__getattr__" || s.name == "__dir__": // of the module: who asks it for a class calls it
+				f.reach = loaded
 			}
 			w.byStmt[s] = f
 			w.functions[s.name] = append(w.functions[s.name], f)
@@ -148,6 +182,16 @@ func (w *walker) declare(list []*stmt, class string) {
 			w.declare(s.orelse, class)
 		}
 	}
+}
+
+// size is the number of statements of a body, as far as it matters.
+func size(body []*stmt) int {
+	n := 0
+	for work := slices.Clone(body); len(work) > 0 && n <= maxInline; work = work[1:] {
+		n++
+		work = append(append(work, work[0].body...), work[0].orelse...)
+	}
+	return n
 }
 
 // entryPoint tells whether a method is one that loaders call by its name: those of Python itself, of the libraries that load
@@ -222,9 +266,7 @@ func (w *walker) stmt(s *stmt) {
 		for _, d := range s.decorators {
 			w.eval(d)
 		}
-		for _, name := range w.arguments(s.args).at(-1, "metaclass").refs() {
-			w.event(event{at: s.at, name: name}) // which makes the class
-		}
+		w.derive(s)
 		outer := w.class
 		w.class = s.name
 		w.body(s.body)
@@ -247,13 +289,29 @@ func (w *walker) stmt(s *stmt) {
 			return
 		}
 		w.block(s)
+	case sReturn:
+		for _, e := range s.exprs {
+			w.gives(w.eval(e))
+		}
+	case sMatch:
+		v := w.eval(s.expr(0))
+		for _, c := range s.body {
+			for _, a := range c.names {
+				w.bind(a.name, v.plus(v.contents()))
+			}
+		}
+		w.nested++
+		w.body(s.body)
+		w.nested--
 	case sFor:
 		iter := w.eval(s.expr(0))
 		for _, t := range s.targets {
 			w.assign(t, iter.contents())
 		}
+		w.nested++
 		w.body(s.body)
 		w.body(s.orelse)
+		w.nested--
 	default:
 		w.block(s)
 	}
@@ -266,8 +324,10 @@ func (w *walker) block(s *stmt) {
 			w.assign(s.targets[i], v)
 		}
 	}
+	w.nested++
 	w.body(s.body)
 	w.body(s.orelse)
+	w.nested--
 }
 
 // isMain tells whether a test is true in a program and false in a module that is imported.
@@ -307,10 +367,11 @@ func (w *walker) def(s *stmt) {
 		w.body(s.body)
 		return
 	}
-	outer, class := w.fn, w.class
-	w.fn, w.class = f, ""
+	w.describe(s.body, s.name+".__doc__")
+	outer, class, frames := w.fn, w.class, w.frames
+	w.fn, w.class, w.frames = f, "", nil
 	w.body(s.body)
-	w.fn, w.class = outer, class
+	w.fn, w.class, w.frames = outer, class, frames
 }
 
 // plainDecorators tells whether all decorators of a function are known not to call it.
@@ -323,7 +384,7 @@ func (w *walker) plainDecorators(s *stmt) bool {
 		if e == nil || e.kind != kName && e.kind != kAttr {
 			return false
 		}
-		if _, local := w.functions[e.name]; local && e.kind == kName {
+		if _, local := w.functions[e.name]; local { // also as a method of some object
 			return false
 		}
 	}
@@ -389,8 +450,16 @@ var starNames = map[string][]string{
 
 // bind gives a name one more thing that it may stand for.
 func (w *walker) bind(name string, v value) {
+	if w.class != "" && !strings.HasPrefix(name, ".") {
+		w.bind("."+name, v)
+	}
+	if n := len(w.frames); n > 0 {
+		w.frames[n-1].bind(w, name, v)
+		return
+	}
 	if len(v) > 0 {
 		old := w.vars[name]
+		w.changed = w.changed || len(old.plus(v)) != len(old)
 		// What grows with every pass, such as text in a loop, is not followed.
 		if now := old.plus(v); now.size() <= 4*maxFolded {
 			w.vars[name] = now
@@ -410,24 +479,24 @@ func (w *walker) assign(t *node, v value) {
 		if t.kid(0) != nil && t.kid(0).kind == kName {
 			w.bind(t.kid(0).name+"."+t.name, v)
 		}
-		of := w.eval(t.kid(0))
-		for _, name := range of.refs() {
-			w.event(event{at: t.at, name: name + "." + t.name, role: isArgument, note: "assigned"})
-		}
+		w.bind("."+t.name, v)
+		w.assignMember(t, w.eval(t.kid(0)), v)
 	case t.kind == kList:
 		a, exact := v.one()
 		for i, k := range t.kids {
 			part := v.contents()
-			if exact && a.kind == aList && len(a.items) == len(t.kids) {
+			switch {
+			case k != nil && k.kind == kStar:
+				part = value{{kind: aList, items: []value{part}}}
+			case exact && a.kind == aList && len(a.items) == len(t.kids):
 				part = a.items[i]
 			}
 			w.assign(k, part)
 		}
 	case t.kind == kStar:
 		w.assign(t.kid(0), v)
-	case t.kind == kIndex && t.kid(0) != nil && t.kid(0).kind == kName && len(v.refs()) > 0: // an element of a dict
-		w.eval(t)
-		w.bind(t.kid(0).name, value{{kind: aList, s: dictMark, items: []value{v}}})
+	case t.kind == kIndex:
+		w.assignItem(t, v)
 	default:
 		w.eval(t)
 	}

@@ -3,6 +3,7 @@ package scantest
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 
 	"modelgate/internal/threat"
 )
@@ -22,9 +23,9 @@ func Sources() []Source {
 		want threat.ID
 		rows [][2]string
 	}{
-		{threat.MGPY100, append(importTime(), hiddenSources()...)},
+		{threat.MGPY100, slices.Concat(importTime(), hiddenSources(), indirectSources())},
 		{threat.MGPY101, doubtfulSources()},
-		{threat.MGPY500, honestSources()},
+		{threat.MGPY500, slices.Concat(honestSources(), harmlessTwins())},
 	} {
 		for _, r := range group.rows {
 			out = append(out, Source{r[0], r[1], group.want})
@@ -125,6 +126,7 @@ func hiddenSources() [][2]string {
 		{"exec of format", "exec('import {0}; {0}.system(1)'.format('os'))\n"},
 		{"exec of a percent sign", "exec('import %s; %s.system(1)' % ('os', 'os'))\n"},
 		{"exec of an f-string", "m = 'os'\nexec(f'import {m}; {m}.system(1)')\n"},
+		{"the hook of an object for names it lacks", "import os\nclass A:\n    def __getattr__(s, n): return getattr(os, n)\nA().system('true')\n"},
 		{"exec under another name", "e = exec\ne('import os; os.system(1)')\n"},
 		{"a name that is hidden by a parameter", "def f(exec): pass\nexec('import os; os.system(1)')\n"},
 	}
@@ -135,6 +137,13 @@ func doubtfulSources() [][2]string {
 	return [][2]string{
 		{"a program started in a function that nobody calls", "import subprocess\ndef convert(p):\n    subprocess.run(['ffmpeg', p])\n"},
 		{"a program's end", "import os\nif __name__ == '__main__':\n    os.system('true')\n"},
+		{"code of a repository that only the configuration names", "from transformers import AutoModel\nclass M:\n    def __init__(self, c):\n        AutoModel.from_pretrained(c.name, trust_remote_code=True)\n"},
+		{"a class derived from a process that nothing makes", "import subprocess\nclass A(subprocess.Popen): pass\n"},
+		{"the path of modules", "import sys\nsys.path.insert(0, '/tmp/x')\n"},
+		{"an address of the Hub", "import os\nos.environ['HF_ENDPOINT'] = 'https://example.com'\n"},
+		{"a module by its file", "import importlib.util as u\ns = u.spec_from_file_location('x', 'weights.bin')\ns.loader.exec_module(u.module_from_spec(s))\n"},
+		{"exec of a file", "exec(open('weights.bin').read())\n"},
+		{"a repository of torch.hub", "import torch\ntorch.hub.load('a/b', 'x')\n"},
 		{"exec of what is not known", "import zlib\nexec(zlib.decompress(open('x', 'rb').read()))\n"},
 		{"a marshalled function", "import marshal\nexec(marshal.loads(b'x'))\n"},
 		{"a name that is not known", "import importlib\nimportlib.import_module(x)\n"},
@@ -178,6 +187,7 @@ func honestSources() [][2]string {
 		{"a metaclass that is harmless", "import abc\nclass A(metaclass=abc.ABCMeta): pass\n"},
 		{"a walk over one's own classes", "class A: pass\nr = {c.__name__: c for c in A.__subclasses__()}\n"},
 		{"an element of the globals of a function", "def f(): pass\nx = f.__globals__['f']\nd = {}\nd['a'] = f\nd['a']()\n"},
+		{"the hook of an object for names that another has", "class A:\n    def __getattr__(s, n): return getattr(s.inner, n)\nA().system('true')\n"},
 		{"getattr of an object", "class A:\n    def __init__(self, c):\n        self.x = getattr(c, 'hidden_size', 1)\n"},
 		{"exec of harmless text", "exec('x = 1')\n"},
 		{"base64 that is not run", "import base64\nx = base64.b64decode('aW1wb3J0IG9z')\n"},
@@ -216,6 +226,16 @@ func pythonCases() []Case {
 			Files: map[string][]byte{
 				"config.json": config, "modeling_x.py": []byte("from .other import y\n"), "other.py": []byte("import os\nos.system('true')\n"),
 			},
+		},
+		Case{
+			Name: "python: a constructor that trusts the code of another repository", Want: threat.TMT300, Level: threat.Suspicious,
+			Files: map[string][]byte{"config.json": config, "modeling_x.py": []byte(
+				"from transformers import AutoModel\nclass M:\n    def __init__(self, c):\n        self.m = AutoModel.from_pretrained('other/repo', trust_remote_code=True)\n")},
+		},
+		Case{
+			Name: "python: a constructor that loads another model without its code", Twin: true,
+			Files: map[string][]byte{"config.json": config, "modeling_x.py": []byte(
+				"from transformers import AutoModel\nclass M:\n    def __init__(self, c):\n        self.m = AutoModel.from_pretrained('other/repo')\n")},
 		},
 		Case{
 			Name: "python: words in a text file", Path: "notes.txt", Bytes: []byte("import os\nos.system('true')\n"), Twin: true,
