@@ -16,7 +16,7 @@ var ErrElsewhere = errors.New("bytes that are not read here")
 func (ds *Dataset) DataSize() uint64 { return mul(ds.Space.Count(), ds.Type.Size) }
 
 // Data returns the elements of a dataset of at most limit bytes, as a program would see them, and where they lie in the stream as
-// long as they are stored as they are. What was never written is zero.
+// long as they are stored as they are. Chunks that were never written are zeros; a dataset of which nothing was is empty.
 func (f *File) Data(ds *Dataset, limit uint64) (source.Reader, int64, error) {
 	size := ds.DataSize()
 	if size > limit {

@@ -10,7 +10,7 @@ type globalHeaps struct {
 }
 
 // collection is a part of the global heap: GCOL, version, three reserved bytes, size with this header; objects of index u16,
-// references u16, four reserved bytes, size, bytes, padding to eight. Index 0 is what is free.
+// references u16, four reserved bytes, size, bytes; headers and bytes are padded to eight. Index 0 is what is free.
 type collection struct {
 	addr    uint64
 	objects map[uint16]span
@@ -74,7 +74,8 @@ func (f *File) collection(addr uint64) (*collection, error) {
 		return nil, err
 	}
 	c := &collection{addr: addr, objects: map[uint16]span{}}
-	if err := f.objects(c, span{addr + (prefix+7)&^7, size - min(size, (prefix+7)&^7)}); err != nil {
+	prefix = (prefix + 7) &^ 7
+	if err := f.objects(c, span{addr + prefix, size - min(size, prefix)}); err != nil {
 		return nil, err
 	}
 	if len(f.heaps.recent) < keptCollections {
@@ -87,7 +88,7 @@ func (f *File) collection(addr uint64) (*collection, error) {
 
 // objects reads the headers of a collection's objects. Small collections are read whole, of large ones the headers alone.
 func (f *File) objects(c *collection, s span) error {
-	prefix := uint64(8 + f.Super.LengthSize)
+	prefix := (uint64(8+f.Super.LengthSize) + 7) &^ 7
 	var whole []byte
 	if s.size <= wholeCollection {
 		var err error
