@@ -31,7 +31,7 @@ KINDS = [
     (r"(dtype_policies|mixed_precision)", "policy"),
     (r"(ops|legacy/ops)\b", "op"),
     (r"(quantizers|random/seed_generator|trainers/compile_utils|tokenizers|samplers|distillation|bounding_box)", "other"),
-    (r"utils/(torch_utils|jax_layer)", "layer"),
+    (r"(utils/(torch_utils|jax_layer)|applications)", "layer"),
     (r"export/(tfsm_layer|.*)", "layer"),
 ]
 

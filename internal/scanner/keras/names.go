@@ -64,6 +64,12 @@ func isFunction(name string) bool {
 	return ok && len(kinds) > 0 && name != "" && !unicode.IsUpper(rune(name[0])) && kinds[0] != "layer" && kinds[0] != "other"
 }
 
+// isOptimizer tells whether the table has an optimizer of a name.
+func isOptimizer(name string) bool {
+	columns, ok := objects.Lookup(name)
+	return ok && len(columns) > 0 && slices.Contains(strings.Fields(columns[0]), "optimizer")
+}
+
 // isNamed tells whether Keras knows a string where an object is expected: a function, or a class in either of its spellings,
 // MeanSquaredError and mean_squared_error.
 func isNamed(name string) bool {

@@ -114,14 +114,16 @@ func registeredAs(module, registered string) verdict {
 	if v := gradeOf(pack, name, true); v.grade == dangerous {
 		return verdict{suspicious, "is registered under a name of Python's own"}
 	}
-	if !found || ours[strings.ToLower(pack)] {
+	_, isOurs := canonical(module)
+	if !found || ours[strings.ToLower(pack)] || pack == "Custom" && (isOptimizer(name) || isOurs && !strings.HasPrefix(module, "keras")) {
 		return gradeOf("", name, false)
 	}
 	return verdict{custom, "is registered by another package"}
 }
 
-// ours are the packages under which Keras and its companions register classes.
-var ours = words("keras keras_hub keras_nlp keras_cv keras_core tf_keras tf.keras")
+// ours are the packages under which Keras and its companions register classes. Keras 2 has its optimizers under Custom, which is
+// also what stands for everybody who gives no package.
+var ours = words("keras keras_hub keras_nlp keras_cv keras_cv.models keras_core tf_keras tf.keras")
 
 // gradeOf grades what importing a name from a module does. The module is empty where the format has none.
 func gradeOf(module, name string, function bool) verdict {

@@ -12,8 +12,21 @@ import (
 const Manifest = "MANIFEST.tsv"
 
 // Fixtures reads the models that real libraries wrote (`make fixtures`), by family, from a directory such as testdata/real. A
-// file right inside a family is a model of its own, a directory there is one model of several files.
+// file right inside a family is a model of its own, a directory there is one model of several files. Those that carry code of
+// their author are left to [CustomFixtures].
 func Fixtures(dir string) ([]Honest, error) {
+	return fixtures(dir, func(name string) bool { return !strings.HasPrefix(name, customPrefix) })
+}
+
+// customPrefix begins the names of models that carry code of their author, which are suspicious by design.
+const customPrefix = "custom_"
+
+// CustomFixtures reads the models that carry code of their author.
+func CustomFixtures(dir string) ([]Honest, error) {
+	return fixtures(dir, func(name string) bool { return strings.HasPrefix(name, customPrefix) })
+}
+
+func fixtures(dir string, want func(name string) bool) ([]Honest, error) {
 	families, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -25,7 +38,7 @@ func Fixtures(dir string) ([]Honest, error) {
 			return nil, err
 		}
 		for _, e := range entries {
-			if e.Name() == Manifest || strings.HasSuffix(e.Name(), ".md") && !e.IsDir() {
+			if !want(e.Name()) || e.Name() == Manifest || strings.HasSuffix(e.Name(), ".md") && !e.IsDir() {
 				continue
 			}
 			files, err := readModel(filepath.Join(dir, family.Name(), e.Name()), e)
