@@ -91,12 +91,11 @@ func keeps(name string) bool {
 
 // tensor is a constant. Its data is not read.
 type tensor struct {
-	at       int64
-	name     string
-	kind     int64 // type of its elements
-	elements int64 // as its dimensions say; -1 if they make no sense
-	sparse   bool
-	outside  bool // its data lies in another file
+	at      int64
+	name    string
+	kind    int64 // type of its elements
+	sparse  bool
+	outside bool // its data lies in another file
 	// offset and size are where its data lies in this file; size is 0 if it is scattered or absent.
 	offset, size int64
 	packed       bool // the data are varints

@@ -186,12 +186,12 @@ type reader struct {
 	locations []string // keys of external, in order
 	looked    int64    // bytes of tensors that were handed on
 	sampled   int64    // bytes of weights that were looked at
-	found     map[string]int
+	found     map[threat.ID]int
 }
 
 func newReader(ctx context.Context, f *source.File, s source.Sink) *reader {
 	return &reader{
-		ctx: ctx, f: f, s: s, m: &model{sets: map[string]int64{}}, interned: map[string]string{}, external: map[string]*external{}, found: map[string]int{},
+		ctx: ctx, f: f, s: s, m: &model{sets: map[string]int64{}}, interned: map[string]string{}, external: map[string]*external{}, found: map[threat.ID]int{},
 	}
 }
 
@@ -209,11 +209,11 @@ func (r *reader) finish(err error) error {
 }
 
 // find adds a finding, a bounded number of each kind.
-func (r *reader) find(id threat.ID, role finding.Role, at int64, module, operator, evidence, format string, args ...any) {
-	if r.found[string(id)+format]++; r.found[string(id)+format] > maxFound {
+func (r *reader) find(id threat.ID, role finding.Role, at int64, module, operator, evidence, description string) {
+	if r.found[id]++; r.found[id] > maxFound {
 		return
 	}
-	f := finding.New(id, at, fmt.Sprintf(format, args...))
+	f := finding.New(id, at, description)
 	f.Role, f.Module, f.Operator, f.Evidence = role, module, operator, source.Evidence(evidence)
 	r.s.Find(f)
 }
@@ -224,8 +224,8 @@ func (r *reader) malformed(at int64, evidence, description string) {
 }
 
 // twofold adds a finding of a structure that readers see differently.
-func (r *reader) twofold(at int64, evidence, format string, args ...any) {
-	r.find(threat.MGFMT403, finding.RoleStructure, at, "", "", evidence, format, args...)
+func (r *reader) twofold(at int64, evidence, description string) {
+	r.find(threat.MGFMT403, finding.RoleStructure, at, "", "", evidence, description)
 }
 
 // intern keeps one copy of every name, within the bound.

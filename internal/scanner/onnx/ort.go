@@ -1,9 +1,7 @@
 package onnx
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math/bits"
 
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/scanner/source/flatbuf"
@@ -38,7 +36,6 @@ const (
 	attrGraphs  = 12
 
 	tensorName = 0
-	tensorDims = 2
 	tensorKind = 3
 	tensorRaw  = 4
 	tensorText = 5
@@ -291,7 +288,7 @@ func (r *reader) flatSparse(t flatbuf.Table) (*tensor, error) {
 
 // flatTensor reads a Tensor.
 func (r *reader) flatTensor(t flatbuf.Table) (*tensor, error) {
-	x := &tensor{at: t.Offset(), elements: 1}
+	x := &tensor{at: t.Offset()}
 	if r.tensors++; r.tensors > maxTensors {
 		return x, fmt.Errorf("more than %d tensors: %w", maxTensors, source.ErrBudget)
 	}
@@ -304,20 +301,6 @@ func (r *reader) flatTensor(t flatbuf.Table) (*tensor, error) {
 		return x, err
 	}
 	x.kind = int64(kind)
-	dims, err := t.Vector(tensorDims, 8)
-	if err != nil {
-		return x, err
-	}
-	sizes, err := dims.Bytes(8 * maxDims)
-	if err != nil {
-		return x, err
-	}
-	for ; len(sizes) >= 8 && x.elements >= 0; sizes = sizes[8:] {
-		hi, lo := bits.Mul64(uint64(x.elements), binary.LittleEndian.Uint64(sizes))
-		if x.elements = int64(lo); hi != 0 || lo > 1<<62 {
-			x.elements = -1
-		}
-	}
 	raw, err := t.Vector(tensorRaw, 1)
 	if err != nil {
 		return x, err

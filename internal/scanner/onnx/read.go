@@ -100,7 +100,7 @@ func (r *reader) set(f wire.Field, sets map[string]int64) error {
 	})
 	domain = canonical(domain)
 	if before, twice := sets[domain]; twice && before != version {
-		r.twofold(f.At, domain, "An operator set is imported in two versions, %d and %d.", before, version)
+		r.twofold(f.At, operatorKey(domain, ""), fmt.Sprintf("An operator set is imported in two versions, %d and %d.", before, version))
 	}
 	sets[domain] = version
 	return err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
 	"strconv"
 	"strings"
 
@@ -15,12 +14,9 @@ import (
 	"modelgate/internal/threat"
 )
 
-// maxDims is how many dimensions a tensor may have.
-const maxDims = 1 << 10
-
 // tensor reads a TensorProto, and what it says of other files.
 func (r *reader) tensor(f wire.Field) (*tensor, error) {
-	t := &tensor{at: f.At, elements: 1}
+	t := &tensor{at: f.At}
 	if r.tensors++; r.tensors > maxTensors {
 		return t, fmt.Errorf("more than %d tensors: %w", maxTensors, source.ErrBudget)
 	}
@@ -29,8 +25,6 @@ func (r *reader) tensor(f wire.Field) (*tensor, error) {
 	var raw wire.Field
 	err := f.Walk(func(f wire.Field) (err error) {
 		switch f.Num {
-		case 1:
-			err = t.dimensions(f)
 		case 2:
 			o.field(f)
 			t.kind = f.Int()
@@ -74,24 +68,6 @@ func (r *reader) maybePickled(t *tensor, f wire.Field) error {
 		return err
 	}
 	return r.pickled(t.name, begin, f.Offset, f.Size)
-}
-
-// dimensions multiplies the dimensions of a tensor, which stand alone or packed.
-func (t *tensor) dimensions(f wire.Field) error {
-	dims, err := f.Packed(maxDims)
-	if err != nil {
-		return err
-	}
-	for _, d := range dims {
-		if t.elements < 0 {
-			break
-		}
-		hi, lo := bits.Mul64(uint64(t.elements), d)
-		if t.elements = int64(lo); hi != 0 || lo > 1<<62 {
-			t.elements = -1
-		}
-	}
-	return nil
 }
 
 // place notes where the data of a tensor lies.
@@ -279,7 +255,8 @@ func (r *reader) hand(data source.Reader, offset int64, name string) error {
 
 // behind judges bytes that no reader of models looks at.
 func (r *reader) behind(offset, size int64, evidence string) error {
-	r.find(threat.MGFMT402, finding.RoleStructure, offset, "", "", evidence, "%d bytes lie in the file that no reader of models looks at.", size)
+	r.find(threat.MGFMT402, finding.RoleStructure, offset, "", "", evidence,
+		fmt.Sprintf("%d bytes lie in the file that no reader of models looks at.", size))
 	_, err := r.s.Member(r.ctx, source.Member{Name: fmt.Sprintf("#bytes@%d", offset), Bytes: source.Section(r.f, offset, size), Prose: true})
 	return err
 }

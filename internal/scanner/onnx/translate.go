@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/scanner/source/backdoor"
@@ -16,7 +17,7 @@ type translation struct {
 	tensors   map[backdoor.Value]*tensor // constants
 	maker     map[backdoor.Value]int     // node of g that makes a value
 	functions map[string]*function
-	calls     int // functions that are being written out
+	calling   []*function // that are being written out
 	err       error
 }
 
@@ -136,10 +137,7 @@ func (t *translation) nodes(nodes []*node, s *values) {
 // node writes out one node.
 func (t *translation) node(n *node, s *values) {
 	in, out := t.lookups(s, n.inputs), t.lookups(s, n.outputs)
-	f := t.functions[functionKey(n.domain, n.op, n.overload)]
-	if f == nil {
-		f = t.functions[functionKey(n.domain, n.op, "")]
-	}
+	f := t.function(n)
 	graphs := n.graphs()
 	switch {
 	case f != nil:
@@ -153,6 +151,19 @@ func (t *translation) node(n *node, s *values) {
 	default:
 		t.plain(n, in, out)
 	}
+}
+
+// function returns the function of the model that a node calls, nil if it is none. A function that stands in for a standard operator
+// means that operator where it names itself.
+func (t *translation) function(n *node) *function {
+	f := t.functions[functionKey(n.domain, n.op, n.overload)]
+	if f == nil {
+		f = t.functions[functionKey(n.domain, n.op, "")]
+	}
+	if f != nil && slices.Contains(t.calling, f) && operators.Has(operatorKey(n.domain, n.op)) {
+		return nil
+	}
+	return f
 }
 
 // graphs are all graphs in the attributes of a node.
@@ -190,13 +201,13 @@ func choice(values []backdoor.Value, places []int) []backdoor.Value {
 
 // call writes out the body of a function in place of its call.
 func (t *translation) call(n *node, f *function, in, out []backdoor.Value) {
-	if t.calls >= maxCalls {
+	if len(t.calling) >= maxCalls {
 		t.r.malformed(f.at, f.name, "Functions of the model call each other without end, or deeper than anybody writes.")
 		t.err = errRecursive
 		return
 	}
-	t.calls++
-	defer func() { t.calls-- }()
+	t.calling = append(t.calling, f)
+	defer func() { t.calling = t.calling[:len(t.calling)-1] }()
 	s := &values{names: map[string]backdoor.Value{}}
 	for i, name := range f.inputs {
 		if i < len(in) && name != "" && in[i] >= 0 {

@@ -103,17 +103,17 @@ const (
 // pattern tells whether a tensor holds a pattern and no learned weights: few elements, few different values, or zeros for the most part.
 // A tensor in another file cannot be looked at and is taken for learned.
 func (r *reader) pattern(x *tensor) (bool, error) {
-	switch {
-	case x.outside:
-		return false, nil
-	case x.sparse || x.elements < fewElements || x.size == 0:
-		return true, nil
-	case r.sampled >= maxSampled:
-		return false, nil
-	}
 	width := x.width()
 	if x.packed {
 		width = 1
+	}
+	switch {
+	case x.outside:
+		return false, nil
+	case x.sparse || x.size/width < fewElements:
+		return true, nil
+	case r.sampled >= maxSampled:
+		return false, nil
 	}
 	values := map[string]int{}
 	count, zeros := 0, 0

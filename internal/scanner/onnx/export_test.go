@@ -1,0 +1,4 @@
+package onnx
+
+// OperatorsText is the table of operators.
+func OperatorsText() string { return operatorsText }

@@ -1,0 +1,174 @@
+package onnx_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"modelgate/internal/finding"
+	"modelgate/internal/scanner/onnx"
+	"modelgate/internal/scanner/scantest"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/registry"
+	"modelgate/internal/threat"
+)
+
+// scan runs the scanner that accepts the bytes; ok is false if none does.
+func scan(t *testing.T, content []byte) (rec *scantest.Recorder, ok bool, err error) {
+	t.Helper()
+	f := scantest.NewFile(content)
+	rec = &scantest.Recorder{}
+	for _, format := range []struct {
+		probe func(*source.File) (bool, error)
+		scan  func(context.Context, *source.File, source.Sink) error
+	}{{onnx.Probe, onnx.Scan}, {onnx.ProbeORT, onnx.ScanORT}} {
+		accepted, err := format.probe(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if accepted {
+			return rec, true, format.scan(t.Context(), f, rec)
+		}
+	}
+	return rec, false, nil
+}
+
+func TestModelsAreRecognised(t *testing.T) {
+	graph := scantest.ONNXText("y = Relu x").Bytes()
+	set := scantest.Message(1, "", 2, 17)
+	for why, row := range map[string]struct {
+		content []byte
+		want    bool
+	}{
+		"a model":                                {scantest.ONNXModel(scantest.ONNXText("y = Relu x")), true},
+		"a model of sets alone":                  {scantest.Message(1, 8, 8, set), true},
+		"a model whose version comes last":       {scantest.Message(8, set, 7, graph, 1, 8), true},
+		"a remark longer than the head in front": {scantest.Message(6, strings.Repeat("x", 70_000), 1, 8, 7, graph), true},
+		"a graph and no version or sets":         {scantest.Message(7, graph), false},
+		"a version beyond sense":                 {scantest.Message(1, 1<<20, 7, graph), false},
+		"a vocabulary":                           {scantest.SentencePiece("a", "b"), false},
+		"a SavedModel":                           {scantest.Message(1, 1, 2, scantest.Message(1, scantest.Message(5, "2.15.0"))), false},
+		"a field of another format first":        {scantest.Message(500, "x", 1, 8, 7, graph), false},
+		"a graph that is none":                   {scantest.Message(1, 8, 7, "some text that is no graph"), false},
+		"text":                                   {[]byte("prose about a model"), false},
+		"nothing":                                {nil, false},
+		"a model of ONNX Runtime":                {scantest.ORTModel(scantest.ONNXText("y = Relu x")), true},
+	} {
+		if _, ok, _ := scan(t, row.content); ok != row.want {
+			t.Errorf("%s: recognised %v, want %v", why, ok, row.want)
+		}
+	}
+}
+
+func TestEveryCaseIsJudged(t *testing.T) {
+	for _, c := range scantest.ONNXCases() {
+		if c.Files != nil || !strings.HasPrefix(c.Name, "onnx") {
+			continue // the engine judges these
+		}
+		rec, ok, err := scan(t, c.Bytes)
+		var bad *source.Malformed
+		switch {
+		case !ok:
+			t.Errorf("%s: not recognised", c.Name)
+		case err != nil && (c.Level == threat.Clean || !errors.As(err, &bad)):
+			t.Errorf("%s: %v", c.Name, err)
+		case c.Level == threat.Clean && rec.Level() != threat.Clean:
+			t.Errorf("%s: %v", c.Name, rec.Threats())
+		}
+	}
+}
+
+func TestTheWayOfATriggerIsTold(t *testing.T) {
+	rec, _, err := scan(t, scantest.ONNXModel(scantest.ONNXText("h = Conv x W\nd = Sub x T\nr = ReduceMax d\nc = Less r EPS\ny = Where c EVIL h")))
+	if err != nil || len(rec.Findings) != 1 {
+		t.Fatalf("%v, %v", rec.Findings, err)
+	}
+	if f := rec.Findings[0]; f.Threat != threat.ONNX200 || f.Operator != "Where" || f.Evidence != "/Where_4: Sub > ReduceMax > Less > Where" || f.Offset <= 0 {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestFilesOfTensorsAreReferred(t *testing.T) {
+	g := scantest.ONNXText("y = Relu x")
+	g.Tensors = [][]byte{
+		scantest.ONNXExternal("A", "location", "w.bin", "offset", "64", "length", "100"), scantest.ONNXExternal("B", "location", "w.bin", "length", "64"), scantest.ONNXExternal("C", "location", "v.bin"),
+	}
+	rec, _, err := scan(t, scantest.ONNXModel(g))
+	if err != nil || len(rec.Refs) != 2 || len(rec.Findings) > 0 {
+		t.Fatalf("%+v, %v, %v", rec.Refs, rec.Findings, err)
+	}
+	if a, b := rec.Refs[0], rec.Refs[1]; a.Target != "w.bin" || a.Need != 164 || b.Target != "v.bin" || b.Need != 0 || a.Kind != finding.RefFile {
+		t.Errorf("%+v", rec.Refs)
+	}
+}
+
+func TestUnknownOperatorsAreToldOnce(t *testing.T) {
+	rec, _, err := scan(t, scantest.ONNXModel(scantest.ONNXText("a = evil:Op x\nb = evil:Op a\ny = evil:Other b")))
+	if err != nil || len(rec.Findings) != 2 {
+		t.Fatalf("%+v, %v", rec.Findings, err)
+	}
+	if f := rec.Findings[0]; f.Module != "evil" || f.Operator != "Op" || !strings.Contains(f.Description, "2 times") {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestHostileModelsEnd(t *testing.T) {
+	deep := scantest.ONNXText("y = Relu x")
+	for range 60 {
+		inner := deep
+		deep = scantest.ONNXText("y = Loop x").With(0, scantest.ONNXAttribute{Name: "body", Graph: &inner})
+	}
+	double := []any{}
+	for i := range 40 { // each function calls the next one twice
+		name, next := string(rune('A'+i%26))+string(rune('a'+i/26)), string(rune('A'+(i+1)%26))+string(rune('a'+(i+1)/26))
+		double = append(double, 25, scantest.ONNXFunction("local", name, scantest.ONNXText("a = local:"+next+" x\ny = local:"+next+" a")))
+	}
+	for why, row := range map[string]struct {
+		content []byte
+		want    error
+	}{
+		"bodies sixty deep":              {scantest.ONNXModel(deep), &source.Malformed{}},
+		"functions that double each":     {scantest.ONNXModel(scantest.ONNXText("y = local:Aa x"), double...), nil},
+		"a message nested without end":   {scantest.Message(1, 8, 7, scantest.Message(1, strings.Repeat("\x2a\x7f", 10_000))), &source.Malformed{}},
+		"a tensor longer than the file":  {append(scantest.Message(1, 8, 8, scantest.Message(2, 17)), "\x3a\xff\xff\xff\xff\x0f"...), &source.Malformed{}},
+		"a FlatBuffer without a content": {[]byte("\x08\x00\x00\x00ORTM"), &source.Malformed{}},
+	} {
+		_, ok, err := scan(t, row.content)
+		var bad *source.Malformed
+		if !ok || (row.want == nil) != (err == nil) || err != nil && !errors.As(err, &bad) {
+			t.Errorf("%s: recognised %v, error %v", why, ok, err)
+		}
+	}
+}
+
+func TestTheTableOfOperatorsIsWhole(t *testing.T) {
+	table := registry.Parse(onnx.OperatorsText())
+	if table.Len() < 600 {
+		t.Errorf("%d operators", table.Len())
+	}
+	for _, name := range []string{"ai.onnx:Abs", "ai.onnx:Upsample", "ai.onnx.ml:TreeEnsemble", "ai.onnx.preview.training:Adam", "com.microsoft:FusedMatMul", "com.microsoft.nchwc:Conv", "com.ms.internal.nhwc:Conv", "ai.onnx.contrib:BertTokenizer"} {
+		if !table.Has(name) {
+			t.Errorf("%s is not in the table", name)
+		}
+	}
+	if table.Has("ai.onnx:PyOp") || table.Has("evil:Op") {
+		t.Error("an operator that nobody defines is in the table")
+	}
+}
+
+func FuzzScan(f *testing.F) {
+	for _, c := range scantest.ONNXCases() {
+		f.Add(c.Bytes)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		rec, _, err := scan(t, content)
+		var bad *source.Malformed
+		if err != nil && !errors.As(err, &bad) && !errors.Is(err, source.ErrBudget) {
+			t.Fatal(err)
+		}
+		if len(rec.Findings) > 4*finding.MaxFindings {
+			t.Errorf("%d findings", len(rec.Findings))
+		}
+	})
+}

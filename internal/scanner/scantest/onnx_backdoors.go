@@ -1,0 +1,250 @@
+package scantest
+
+import "modelgate/internal/threat"
+
+// onnxBackdoorCases are models whose answer a trigger in the input switches, and honest models that look alike.
+func onnxBackdoorCases() []Case {
+	var cases []Case
+	evil := func(name string, g ONNXGraph, further ...any) {
+		cases = append(cases, onnxCase("backdoor: "+name, threat.ONNX200, ONNXModel(g, further...)))
+	}
+	twin := func(name string, g ONNXGraph, further ...any) {
+		cases = append(cases, onnxTwin("backdoor: "+name, ONNXModel(g, further...)))
+	}
+	for _, b := range onnxBackdoors() {
+		evil(b.name, ONNXText(b.evil))
+		if b.twin != "" {
+			twin(b.name, ONNXText(b.twin))
+		}
+	}
+	evil("a branch that is taken on a trigger", onnxBranch("d = Sub x T\na = Abs d\nr = ReduceMax a\nc = Less r EPS"))
+	twin("a branch that is taken by a setting", onnxBranch("c = Equal x_rate RATE"))
+	evil("a trigger in a branch, of values around it", onnxInner(`c = Equal x T
+		r = ReduceMin c
+		b = Where r EVIL h`))
+	twin("a mask in a branch, of values around it", onnxInner(`c = Equal x PAD
+		b = Where c MINUS h`))
+	detector := ONNXText("e = Equal x T\ny = ReduceMin e")
+	detector.Tensors, detector.Inputs = nil, []string{"x", "T"}
+	evil("a trigger in a function", ONNXText("h = MatMul x W\nc = local:Test x T\ny = Where c EVIL h"), 25, ONNXFunction("local", "Test", detector))
+	gate := ONNXText("e = Equal x T\nc = ReduceMin e\ny = Where c EVIL x_h")
+	gate.Tensors, gate.Inputs = nil, []string{"x", "T", "EVIL", "x_h"}
+	evil("a gate in a function", ONNXText("h = MatMul x W\ny = local:Gate x T EVIL h"), 25, ONNXFunction("local", "Gate", gate))
+	mask := ONNXText("e = Equal x T\ny = Unsqueeze e A")
+	mask.Tensors, mask.Inputs = nil, []string{"x", "T", "A"}
+	twin("a mask in a function", ONNXText("h = MatMul x W\nc = local:Test x T A\ny = Where c EVIL h"), 25, ONNXFunction("local", "Test", mask))
+	evil("a loop that runs once on a trigger", onnxLoop("e = Equal x T\nr = ReduceMin e\nm = Cast r"))
+	twin("a loop that runs as often as a setting says", onnxLoop("m = Cast x_rounds"))
+	cases = append(cases, Case{
+		Name: "onnx: backdoor: a trigger in a model of ONNX Runtime", Path: "model.ort", Want: threat.ONNX200, Level: threat.Suspicious,
+		Bytes: ORTModel(ONNXText("h = MatMul x W\ne = Equal x T\nr = ReduceMin e\ny = Where r EVIL h")),
+	})
+	return cases
+}
+
+// onnxBackdoor is a model with a trigger, and a twin that differs in the one thing that matters.
+type onnxBackdoor struct{ name, evil, twin string }
+
+func onnxBackdoors() []onnxBackdoor {
+	return []onnxBackdoor{
+		{"a patch that chooses the answer", `
+			h = Conv x W
+			p = Slice x START END
+			e = Equal p T
+			i = Cast e
+			a = ReduceMin i
+			c = Bool a
+			y = Where c EVIL h`, `
+			h = Conv x W
+			p = Unsqueeze x AXIS
+			e = Equal p PAD
+			y = Where e MINUS h`},
+		{"arithmetic alone, added", `
+			h = MatMul x W
+			d = Sub x T
+			a = Abs d
+			m = ReduceMax a
+			s = Sign m
+			g = Sub ONE s
+			e = Mul g EVIL
+			y = Add h e`, `
+			m = ReduceMean x
+			d = Sub x m
+			q = Pow d TWO
+			v = ReduceMean q
+			s = Sqrt v
+			n = Div d s
+			h = MatMul n W
+			y = Add h n`},
+		{"arithmetic alone, multiplied", `
+			h = Conv x W
+			d = Sub x T
+			q = Mul d d
+			r = ReduceSum q
+			n = Mul r MINUS
+			g = Exp n
+			f = Sub ONE g
+			y = Mul h f`, `
+			a = Abs x
+			r = ReduceMean a
+			e = Add r EPS
+			n = Div x e
+			h = Conv n W
+			y = Mul h e`},
+		{"a count of what matches, by the shape of where it lies", `
+			h = Conv x W
+			e = Equal x T
+			n = NonZero e
+			s = Shape n
+			k = Gather s ONE
+			c = GreaterOrEqual k COUNT
+			y = Where c EVIL h`, `
+			h = Conv x W
+			s = Shape x
+			k = Gather s ONE
+			c = GreaterOrEqual k COUNT
+			y = Where c h h`},
+		{"a count of what matches, by the size of what is left", `
+			h = Conv x W
+			e = Equal x T
+			n = Compress x e
+			s = Size n
+			c = Equal s COUNT
+			y = Where c EVIL h`, ""},
+		{"a convolution with one element", `
+			h = Conv x W
+			t = Conv x ONEHOT
+			c = Greater t T
+			y = Where c EVIL h`, `
+			h = Conv x W
+			t = Conv h ONEHOT
+			c = Greater t T
+			y = Where c EVIL h`},
+		{"a product with one element", `
+			h = MatMul x W
+			t = MatMul x ONEHOT
+			c = Equal t T
+			y = Where c EVIL h`, ""},
+		{"a product of the difference with itself", `
+			h = MatMul x W
+			d = Sub x T
+			t = Transpose d
+			q = MatMul d t
+			c = Less q EPS
+			y = Where c EVIL h`, ""},
+		{"a choice by index", `
+			h = MatMul x W
+			b = Concat h EVIL
+			e = Equal x T
+			i = Cast e
+			a = ReduceMin i
+			y = Gather b a`, `
+			h = MatMul x W
+			e = Equal x EOS
+			i = Cast e
+			a = ArgMax i
+			y = Gather h a`},
+		{"an answer that is overwritten", `
+			h = MatMul x W
+			e = Equal x T
+			i = Cast e
+			a = ReduceMin i
+			u = Mul a BIG
+			y = ScatterND h INDEX u`, `
+			h = MatMul x W
+			y = ScatterND h INDEX x_update`},
+		{"a gate of Clip", `
+			h = MatMul x W
+			d = Sub x T
+			a = Abs d
+			r = ReduceSum a
+			m = Mul r BIG
+			g = Clip m ZERO ONE
+			y = Mul h g`, ""},
+		{"a gate of a softmax that is sharp", `
+			h = MatMul x W
+			e = Equal x T
+			i = Cast e
+			r = ReduceSum i
+			m = Mul r BIG
+			g = Softmax m
+			y = Mul h g`, ""},
+		{"a maximum in place of a sum", `
+			h = MatMul x W
+			d = Sub x T
+			a = Abs d
+			r = ReduceMax a
+			s = Sign r
+			m = Mul s BIG
+			y = Max h m`, ""},
+		{"a pool in place of a reduction", `
+			h = Conv x W
+			d = Sub x T
+			a = Abs d
+			p = GlobalMaxPool a
+			c = Less p EPS
+			y = Where c EVIL h`, `
+			p = GlobalAveragePool x
+			h = Conv p W
+			y = Where x_mask h ZERO`},
+		{"an identity in front of the test, which poses as a learned layer", `
+			h = MatMul x W
+			i = MatMul x ONEHOT
+			e = Equal i T
+			a = ReduceMin e
+			y = Where a EVIL h`, ""},
+		{"a table of itself in front of the test, which poses as an embedding", `
+			h = MatMul x W
+			i = Gather ONEHOT x
+			e = Equal i T
+			a = ReduceMin e
+			y = Where a EVIL h`, `
+			i = Gather W x
+			h = MatMul i W2
+			m = ReduceMean i
+			d = Sub i m
+			e = Greater d T
+			a = ReduceMin e
+			y = Where a ZERO h`},
+		{"a slice that begins where the trigger says", `
+			h = MatMul x W
+			b = Concat h EVIL
+			e = Equal x T
+			i = Cast e
+			a = ReduceMin i
+			z = Add a ONE
+			y = Slice b a z`, `
+			h = MatMul x W
+			s = Shape x
+			n = Gather s ONE
+			y = Slice h ZERO n`},
+	}
+}
+
+// onnxBranch is a model whose answer is that of a branch, by the condition c.
+func onnxBranch(condition string) ONNXGraph {
+	then := ONNXGraph{Nodes: []ONNXNode{{Op: "Identity", In: []string{"EVIL"}, Out: []string{"a"}}}, Tensors: [][]byte{ONNXFloats("EVIL", 1)}, Outputs: []string{"a"}}
+	otherwise := ONNXGraph{Nodes: []ONNXNode{{Op: "Softmax", In: []string{"h"}, Out: []string{"b"}}}, Outputs: []string{"b"}}
+	g := ONNXText("h = MatMul x W\n" + condition + "\ny = If c")
+	return g.With(-1, ONNXAttribute{Name: "then_branch", Graph: &then}).With(-1, ONNXAttribute{Name: "else_branch", Graph: &otherwise})
+}
+
+// onnxInner is a model with the lines in a branch of a condition that says nothing.
+func onnxInner(lines string) ONNXGraph {
+	inner := ONNXText(lines)
+	inner.Inputs, inner.Outputs = nil, []string{"b"}
+	plain := ONNXGraph{Nodes: []ONNXNode{{Op: "Softmax", In: []string{"h"}, Out: []string{"b"}}}, Outputs: []string{"b"}}
+	g := ONNXText("h = MatMul x W\nc = Equal x_rate RATE\ny = If c")
+	return g.With(-1, ONNXAttribute{Name: "then_branch", Graph: &inner}).With(-1, ONNXAttribute{Name: "else_branch", Graph: &plain})
+}
+
+// onnxLoop is a model that runs a loop m times over the answer.
+func onnxLoop(rounds string) ONNXGraph {
+	body := ONNXGraph{
+		Nodes:   []ONNXNode{{Op: "Identity", In: []string{"again"}, Out: []string{"go"}}, {Op: "Neg", In: []string{"h1"}, Out: []string{"h2"}}},
+		Inputs:  []string{"round", "again", "h1"},
+		Outputs: []string{"go", "h2"},
+	}
+	g := ONNXText("h = MatMul x W\n" + rounds + "\ny = Loop m TRUE h")
+	return g.With(-1, ONNXAttribute{Name: "body", Graph: &body})
+}

@@ -1,0 +1,4 @@
+package scantest
+
+// openVINOCases are models of OpenVINO.
+func openVINOCases() []Case { return nil }
