@@ -12,7 +12,7 @@ import (
 func laterThreats() []threat.ID {
 	return []threat.ID{
 		threat.ONNX200, threat.TF200, threat.TF300,
-		threat.TF301, threat.TF302, threat.LMAFL300, threat.MGOP301,
+		threat.TF301, threat.TF302, threat.LMAFL300,
 		threat.MGLUA100,
 	}
 }

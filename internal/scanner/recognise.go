@@ -115,9 +115,6 @@ func magicFormats() []recogniser {
 		return func(h *header) (bool, error) { return matches(h), nil }
 	}
 	return []recogniser{
-		{name: "executorch", title: "ExecuTorch program", by: "FlatBuffers identifiers ET10 to ET19", matches: is(func(h *header) bool {
-			return h.has(4, "ET1") && len(h.head) > 8 && h.head[7] >= '0' && h.head[7] <= '9' && h.flatbuffer(string(h.head[4:8]))
-		})},
 		{name: "cntk", title: "CNTK model, version 1", by: "BCN in UTF-16 at 0", matches: is(func(h *header) bool {
 			return h.has(0, "B\x00C\x00N\x00\x00\x00")
 		})},
@@ -128,12 +125,6 @@ func magicFormats() []recogniser {
 		})},
 		{name: "tensorrt", title: "TensorRT engine", by: "ftrt or ptrt at 0", matches: is(func(h *header) bool {
 			return (h.has(0, "ftrt") || h.has(0, "ptrt")) && h.size > 24
-		})},
-		{name: "mxnet", title: "MXNet parameters", by: "list magic 0x112 at 0", matches: is(func(h *header) bool {
-			return h.u64(0) == 0x112 && h.u64(8) == 0 && h.size >= 24 && h.u64(16) < uint64(h.size)
-		})},
-		{name: "catboost", title: "CatBoost model", by: "CBM1 at 0 and the size of what follows", matches: is(func(h *header) bool {
-			return h.has(0, "CBM1") && int64(h.u32(4))+8 <= h.size
 		})},
 		{name: "xgboost", title: "XGBoost model", by: "binf or bs64 at 0, or UBJSON whose first key is learner", matches: is(func(h *header) bool {
 			return h.has(0, "binf") && h.size > 64 || h.has(0, "bs64\t") ||

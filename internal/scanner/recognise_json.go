@@ -16,17 +16,11 @@ func jsonFormats() []recogniser {
 		{name: "tf_js", title: "TensorFlow.js model", text: true, by: "modelTopology or weightsManifest", matches: is(func(s jsontree.Shape) bool {
 			return s.Has("modelTopology", "weightsManifest") || s["format"] == "graph-model" || s["format"] == "layers-model"
 		})},
-		{name: "mxnet", title: "MXNet symbol", text: true, by: "nodes, arg_nodes and heads", matches: is(func(s jsontree.Shape) bool {
-			return s.Has("nodes", "arg_nodes", "heads")
-		})},
 		{name: "lightgbm", title: "LightGBM model in JSON", text: true, by: "tree_info", matches: is(func(s jsontree.Shape) bool {
 			return s.Has("tree_info", "version")
 		})},
 		{name: "xgboost", title: "XGBoost model in JSON", text: true, by: "learner and version", matches: is(func(s jsontree.Shape) bool {
 			return s.Has("learner", "version")
-		})},
-		{name: "catboost", title: "CatBoost model in JSON", text: true, by: "oblivious_trees or trees, with features_info", matches: is(func(s jsontree.Shape) bool {
-			return s.Has("features_info") && (s.Has("oblivious_trees") || s.Has("trees"))
 		})},
 		{name: "paddle", title: "PaddlePaddle program in JSON", text: true, by: "base_code and program", matches: is(func(s jsontree.Shape) bool {
 			return s.Has("base_code", "program")

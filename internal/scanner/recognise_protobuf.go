@@ -148,9 +148,6 @@ func protobufFormats() []recogniser {
 		}
 	}
 	return []recogniser{
-		{name: "mindir", title: "MindSpore MindIR", by: "ModelProto whose producer is MindSpore", matches: is(func(m message) bool {
-			return m.str(1) != "" && strings.EqualFold(m.str(2), "MindSpore")
-		})},
 		{name: "tensorflow", title: "TensorFlow SavedModel", by: "SavedModel: schema version 1 and a MetaGraphDef", matches: is(isSavedModel)},
 		{name: "tf_meta_graph", title: "TensorFlow MetaGraph", by: "MetaGraphDef: MetaInfoDef and GraphDef", matches: is(isMetaGraph)},
 		{name: "tensorflow", title: "TensorFlow frozen graph", by: "GraphDef: NodeDefs with name and operator", matches: is(isGraphDef)},

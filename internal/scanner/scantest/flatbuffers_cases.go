@@ -9,7 +9,7 @@ import (
 
 // flatbufferCases are the cases of TFLite and the other formats that are FlatBuffers.
 func flatbufferCases() []Case {
-	return slices.Concat(liteRTCases(), liteRTStructureCases(), liteRTJSONCases(), mediaPipeCases())
+	return slices.Concat(liteRTCases(), liteRTStructureCases(), liteRTJSONCases(), mediaPipeCases(), mindSporeCases(), catBoostCases(), execuTorchCases())
 }
 
 // LiteOp is an operator of a TFLite model.
@@ -327,5 +327,185 @@ func mediaPipeCases() []Case {
 			Name: "mediapipe twin: a profiler that is off", Path: "graph.binarypb", Twin: true,
 			Bytes: append(graph(), Message(18, Message(9, "/tmp/trace", 15, 1))...),
 		},
+	}
+}
+
+// msModel writes a model of MindSpore Lite with one node of a primitive.
+func msModel(schema string, code uint8, value FB, change func(root FB)) []byte {
+	root := FB{
+		0: "net", 1: "MindSpore Lite 2.2", 3: []int32{0}, 4: []int32{1},
+		6: []FB{{0: "node", 2: FB{0: code, 1: value}, 3: []int32{0}, 4: []int32{1}}},
+		7: []FB{{2: []int32{1}, 9: "in"}, {2: []int32{1}, 6: []byte("\x00\x00\x80\x3f"), 9: "out"}},
+		8: []FB{{0: "main", 1: []int32{0}, 2: []int32{1}, 3: []int32{0}, 4: []int32{0, 1}}},
+	}
+	if change != nil {
+		change(root)
+	}
+	return FlatBuffer(schema, root)
+}
+
+// mindSporeCases are models of MindSpore Lite and MindIR.
+func mindSporeCases() []Case {
+	of := func(name string, id threat.ID, content []byte) Case {
+		return Case{Name: "mindspore: " + name, Path: "model.ms", Bytes: content, Want: id, Level: threat.Get(id).Level}
+	}
+	twin := func(name string, content []byte) Case {
+		return Case{Name: "mindspore twin: " + name, Path: "model.ms", Bytes: content, Twin: true}
+	}
+	custom := func(kind string, attributes ...FB) []byte {
+		return msModel("MSL2", 191, FB{0: kind, 1: attributes}, nil)
+	}
+	attribute := func(name string, data []byte) FB { return FB{0: name, 1: data} }
+	ir := func(node []byte, more ...any) []byte {
+		graph := Message(append([]any{1, node, 2, "main"}, more...)...)
+		return Message(1, "0.1.0", 2, "MindSpore", 3, "2.3.0", 7, graph)
+	}
+	text := func(name, value string) []byte { return Message(1, name, 5, value) }
+	relu := FB{}
+	honest := msModel("MSL2", 2, relu, nil)
+	return []Case{
+		of("custom primitive with a library", threat.MGOP301, custom("MyOp", attribute("path", []byte("./libevil.so")))),
+		of("custom primitive of nobody", threat.MGOP300, custom("MyOp")),
+		of("custom primitive of schema 1", threat.MGOP300, msModel("MSL1", 150, FB{0: "MyOp"}, nil)),
+		of("primitive beyond the schema", threat.MGOP300, msModel("MSL2", 250, relu, nil)),
+		of("node that refers to no tensor", threat.MGFMT400, msModel("MSL2", 2, relu, func(r FB) { r[6].([]FB)[0][3] = []int32{7} })),
+		of("subgraph of nodes that are not there", threat.MGFMT400, msModel("MSL2", 2, relu, func(r FB) { r[8].([]FB)[0][3] = []int32{7} })),
+		of("weights outside of the model", threat.MGPATH100, msModel("MSL2", 2, relu, func(r FB) { r[7].([]FB)[0][12] = []FB{{1: "../../weights"}} })),
+		of("cut in the middle", threat.MGFMT400, honest[:len(honest)/2]),
+		of("root beyond its table", threat.MGFMT400, append([]byte("\xff\x00\x00\x00MSL2"), make([]byte, 256)...)),
+		{
+			Name: "mindspore: a pickle behind the model", Path: "model.ms", Want: threat.PKL100, Level: threat.Malicious,
+			Bytes: append(slices.Clone(honest), pk4(pkSystem())...),
+		},
+		{
+			Name: "mindspore: a program in an attribute", Path: "model.ms", Want: threat.MGEXE100, Level: threat.Malicious,
+			Bytes: custom("FSEDecode", attribute("table", ELF(2, 62, true))),
+		},
+		twin("built-in primitive", honest),
+		twin("custom primitive of the converter", custom("FSEDecode", attribute("path", []byte("no library")))),
+		twin("a name that sounds dangerous", msModel("MSL2", 2, relu, func(r FB) { r[0] = "/lib/libevil.so" })),
+		{Name: "mindir: custom operator with a library", Path: "model.mindir", Want: threat.MGOP301, Level: threat.Malicious, Bytes: ir(Message(
+			3, "n", 4, "REF::Custom", 5, text("func_type", "aot"), 5, text("func_name", "./add.so:CustomAdd"),
+		))},
+		{Name: "mindir: custom operator that is a function of Python", Path: "model.mindir", Want: threat.MGOP301, Level: threat.Malicious, Bytes: ir(Message(
+			3, "n", 4, "Custom", 5, text("func_type", "pyfunc"),
+		))},
+		{Name: "mindir: statements of Python", Path: "model.mindir", Want: threat.MGOP301, Level: threat.Malicious, Bytes: ir(Message(3, "n", 4, "PyExecute"))},
+		{Name: "mindir: statements of Python in a primitive", Path: "model.mindir", Want: threat.MGOP301, Level: threat.Malicious, Bytes: Message(
+			1, "0.1.0", 2, "MindSpore", 12, Message(1, "p", 2, "PyInterpret"),
+		)},
+		{Name: "mindir: statements of Python in the graph of an attribute", Path: "model.mindir", Want: threat.MGOP301, Level: threat.Malicious, Bytes: ir(Message(
+			3, "n", 4, "If", 5, Message(1, "body", 7, Message(1, Message(4, "PyFunc"))),
+		))},
+		{Name: "mindir: custom operator of nobody", Path: "model.mindir", Want: threat.MGOP300, Level: threat.Suspicious, Bytes: ir(Message(3, "n", 4, "Custom", 5, text("reg_op_name", "x")))},
+		{Name: "mindir: weights outside of the model", Path: "model.mindir", Want: threat.MGPATH100, Level: threat.Malicious, Bytes: ir(
+			Message(3, "n", 4, "ReLU"), 3, Message(7, "w", 12, Message(1, "/etc/passwd")),
+		)},
+		{Name: "mindir twin: operators that compute", Path: "model.mindir", Twin: true, Bytes: ir(Message(3, "PyExecute", 4, "REF::ReLU", 5, text("note", "a.so")))},
+	}
+}
+
+// CatBoost writes a model whose core is change's, with what follows it.
+func CatBoost(change func(root FB), rest []byte) []byte {
+	root := FB{
+		0: "FlabuffersModel_v1", 1: FB{0: int32(1), 1: []int32{0}, 2: []int32{1}, 3: []int32{0}, 5: []FB{{0: int32(0)}}},
+		2: []FB{{0: "params", 1: "{}"}},
+	}
+	if change != nil {
+		change(root)
+	}
+	core := FlatBuffer("\x00\x00\x00\x00", root)
+	return slices.Concat([]byte("CBM1"), words(uint32(len(core))), core, rest)
+}
+
+// catBoostCases are models of CatBoost, in which nothing is code.
+func catBoostCases() []Case {
+	of := func(name string, id threat.ID, content []byte) Case {
+		return Case{Name: "catboost: " + name, Path: "model.cbm", Bytes: content, Want: id, Level: threat.Get(id).Level}
+	}
+	parts := func(r FB) { r[3] = []string{"static_provider_v1"} }
+	broken := CatBoost(nil, nil)
+	binary.LittleEndian.PutUint32(broken[8:], 0x7fffffff)
+	return []Case{
+		of("a pickle behind the core", threat.PKL100, CatBoost(nil, pk4(pkSystem()))),
+		of("a pickle where statistics belong", threat.PKL100, CatBoost(parts, pk4(pkSystem()))),
+		of("a program behind the core", threat.MGEXE100, CatBoost(nil, ELF(2, 62, true))),
+		of("anything behind a core without parts", threat.MGFMT402, CatBoost(nil, noise(64))),
+		of("a root beyond the core", threat.MGFMT400, broken),
+		of("JSON with trees that stand twice", threat.MGFMT403, []byte(`{"features_info": {}, "trees": [], "trees": []}`)),
+		{Name: "catboost twin: a core", Path: "model.cbm", Bytes: CatBoost(nil, nil), Twin: true},
+		{Name: "catboost twin: a core with statistics", Path: "model.cbm", Bytes: CatBoost(parts, noise(4096)), Twin: true},
+		{Name: "catboost twin: parameters that sound dangerous", Path: "model.cbm", Twin: true, Bytes: CatBoost(func(r FB) {
+			r[2] = []FB{{0: "params", 1: "os.system('rm -rf /')"}}
+		}, nil)},
+		{Name: "catboost twin: JSON", Path: "model.json", Bytes: []byte(`{"features_info": {"float_features": []}, "oblivious_trees": [{"leaf_values": [1.5]}]}`), Twin: true},
+	}
+}
+
+// execuTorch writes a program with one method, the kernels and delegates of the given names, and segments of data.
+func execuTorch(kernels, delegates []string, segments [][]byte, change func(root FB), rest []byte) []byte {
+	var ops, backends, places []FB
+	for _, k := range kernels {
+		ops = append(ops, FB{0: k, 1: "out"})
+	}
+	for _, d := range delegates {
+		backends = append(backends, FB{0: d, 1: FB{0: uint8(1), 1: uint32(0)}, 2: []FB{{0: "setting", 1: []byte("1")}}})
+	}
+	var data []byte
+	for _, g := range segments {
+		places = append(places, FB{0: uint64(len(data)), 1: uint64(len(g))})
+		data = append(data, g...)
+	}
+	root := FB{1: []FB{{
+		0: "forward", 5: []FB{{2: []FB{{0: uint8(1), 1: FB{0: int32(0)}}}}}, 6: ops, 7: backends,
+	}}, 4: places}
+	if change != nil {
+		change(root)
+	}
+	inner := FlatBuffer("ET12", FB{}) // whose header is made room for
+	inner = append(inner[:8], make([]byte, 32)...)
+	w := &fbWriter{out: inner}
+	w.link(0, root)
+	for len(w.out)%16 != 0 {
+		w.out = append(w.out, 0)
+	}
+	copy(w.out[8:], "eh00")
+	binary.LittleEndian.PutUint32(w.out[12:], 32)
+	binary.LittleEndian.PutUint64(w.out[16:], uint64(len(w.out)))
+	binary.LittleEndian.PutUint64(w.out[24:], uint64(len(w.out)))
+	binary.LittleEndian.PutUint64(w.out[32:], uint64(len(data)))
+	return slices.Concat(w.out, data, rest)
+}
+
+// execuTorchCases are programs of ExecuTorch.
+func execuTorchCases() []Case {
+	of := func(name string, id threat.ID, content []byte) Case {
+		return Case{Name: "executorch: " + name, Path: "model.pte", Bytes: content, Want: id, Level: threat.Get(id).Level}
+	}
+	add, data := []string{"aten::add"}, [][]byte{noise(64)}
+	plan := func(r FB) FB { return r[1].([]FB)[0] }
+	beyond := execuTorch(add, nil, data, nil, nil)
+	binary.LittleEndian.PutUint64(beyond[16:], 1<<40)
+	return []Case{
+		of("kernel of nobody", threat.MGOP300, execuTorch([]string{"evil::run"}, nil, nil, nil, nil)),
+		of("kernel that maps a file", threat.MGOP302, execuTorch([]string{"aten::from_file"}, nil, nil, nil, nil)),
+		of("delegate of nobody", threat.MGOP300, execuTorch(add, []string{"MyBackend"}, data, nil, nil)),
+		of("delegate that loads a library", threat.MGOP301, execuTorch(add, []string{"CudaBackend"}, data, nil, nil)),
+		of("a library in the data of a delegate", threat.MGEXE100, execuTorch(add, []string{"XnnpackBackend"}, [][]byte{ELF(3, 62, false)}, nil, nil)),
+		of("a pickle in a segment", threat.PKL100, execuTorch(add, nil, [][]byte{pk4(pkSystem())}, nil, nil)),
+		of("a pickle inside the FlatBuffer", threat.PKL100, execuTorch(add, nil, nil, func(r FB) { r[3] = []FB{{0: pk4(pkSystem())}} }, nil)),
+		of("a pickle behind the segments", threat.PKL100, execuTorch(add, nil, data, nil, pk4(pkSystem()))),
+		of("segment beyond the file", threat.MGFMT400, execuTorch(add, nil, data, func(r FB) { r[4].([]FB)[0][1] = uint64(1 << 40) }, nil)),
+		of("constants in a segment that is not there", threat.MGFMT400, execuTorch(add, nil, nil, func(r FB) {
+			r[7] = []FB{{0: "weight", 1: uint32(3)}}
+		}, nil)),
+		of("call of a kernel that is not there", threat.MGFMT400, execuTorch(nil, nil, nil, nil, nil)),
+		of("data of a delegate that is not there", threat.MGFMT400, execuTorch(add, []string{"XnnpackBackend"}, nil, nil, nil)),
+		of("FlatBuffer larger than the file", threat.MGFMT400, beyond),
+		{Name: "executorch twin: kernels of PyTorch", Path: "model.pte", Twin: true, Bytes: execuTorch([]string{"aten::add", "aten::mm", "executorch_prim::et_copy_index"}, nil, data, nil, nil)},
+		{Name: "executorch twin: a delegate of ExecuTorch", Path: "model.pte", Twin: true, Bytes: execuTorch(add, []string{"XnnpackBackend"}, data, nil, nil)},
+		{Name: "executorch twin: a method whose name sounds dangerous", Path: "model.pte", Twin: true, Bytes: execuTorch(add, nil, nil, func(r FB) {
+			plan(r)[0] = "os.system"
+		}, make([]byte, 128))},
 	}
 }

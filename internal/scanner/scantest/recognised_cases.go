@@ -109,7 +109,6 @@ func recognisedSamples() []sample {
 	meta := Message(1, Message(5, "2.15.0"), 2, node)
 	table := append(make([]byte, 64), 0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb)
 	samples := []sample{
-		{"ExecuTorch", ".pte", flatBuffer("ET12")},
 		{"CNTK 1", ".dnn", []byte("B\x00C\x00N\x00\x00\x00B\x00V\x00e\x00r\x00s\x00i\x00o\x00n\x00\x00\x00")},
 		{"CNTK 2", ".model", Message(1, 1, 2, Message(1, "uid", 2, Message(1, 1, 2, "x")), 2, Message(1, "root"))},
 		{"KModel", ".kmodel", append([]byte("LDMK\x05\x00\x00\x00"), make([]byte, 64)...)},
@@ -120,7 +119,6 @@ func recognisedSamples() []sample {
 		{"TensorRT", ".engine", append([]byte("ftrt"), make([]byte, 64)...)},
 		{"MXNet parameters", ".params", append(words(0x112, 0, 0, 0, 1, 0), make([]byte, 64)...)},
 		{"MXNet symbol", ".json", jsonObject("nodes", "arg_nodes", "heads")},
-		{"CatBoost", ".cbm", append([]byte("CBM1\x08\x00\x00\x00"), make([]byte, 8)...)},
 		{"XGBoost of old", ".xgb", append([]byte("binf\x00\x00\x00\x3f"), make([]byte, 128)...)},
 		{"XGBoost in UBJSON", ".ubj", []byte("{L\x00\x00\x00\x00\x00\x00\x00\x07learner{}")},
 		{"XGBoost in JSON", ".json", jsonObject("learner", "version")},

@@ -29,6 +29,7 @@ type Buffer struct {
 	in     *source.Cursor
 	size   int64
 	tables int
+	end    int64 // of the last table or vector that was visited
 }
 
 // New returns the buffer that r holds.
@@ -110,6 +111,8 @@ func (b *Buffer) table(at int64) (Table, error) {
 	if length < 4 || at+t.size > b.size {
 		return Table{}, source.Malformedf(at, "a table of %d bytes, of which %d remain", length, b.size-at)
 	}
+	b.visit(at, t.size)
+	b.visit(t.vtable, int64(size))
 	return t, nil
 }
 
@@ -239,6 +242,7 @@ func (b *Buffer) vector(at, size int64) (Vector, error) {
 	if int64(n) > (b.size-at-4)/size {
 		return Vector{}, source.Malformedf(at, "a vector of %d elements of %d bytes, of which %d bytes remain", n, size, b.size-at-4)
 	}
+	b.visit(at+4, int64(n)*size)
 	return Vector{b: b, at: at + 4, size: size, Len: int(n)}, nil
 }
 
