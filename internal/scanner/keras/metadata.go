@@ -81,7 +81,7 @@ func ScanMetadata(ctx context.Context, f *source.File, s source.Sink) error {
 	if err != nil {
 		return err
 	}
-	j := &scanner{ctx: ctx, file: f, sink: s}
+	j := &scanner{ctx: ctx, sink: s}
 	nodes := 0
 	var broken error // of the first node whose JSON breaks: others may be read before that one is
 	err = w.Walk(whole, func(node wire.Field) error {

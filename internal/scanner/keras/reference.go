@@ -131,10 +131,10 @@ func gradeOf(module, name string, function bool) verdict {
 	if i := strings.LastIndexByte(name, '.'); i >= 0 { // keras and utils.get_file is keras.utils and get_file
 		module, name = strings.Trim(module+"."+name[:i], "."), name[i+1:]
 	}
-	switch {
-	case module == "" || module == "__main__":
+	switch module {
+	case "", "__main__":
 		return gradeBare(name, function)
-	case module == "builtins" || module == "__builtin__" || module == "_builtins":
+	case "builtins", "__builtin__", "_builtins":
 		return gradeBuiltin(name, function)
 	}
 	spelled, isKeras := canonical(module)

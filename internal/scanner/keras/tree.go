@@ -17,7 +17,6 @@ const maxDepth = 200
 // scanner walks the configurations of one file.
 type scanner struct {
 	ctx  context.Context
-	file *source.File
 	sink source.Sink
 	// at is what is added to offsets in a document that lies in another one.
 	at int64
@@ -102,7 +101,7 @@ func (j *scanner) object(n *jsontree.Node, w where) error {
 		key := m.Key
 		switch {
 		case isReference:
-			key = inReference(n, m.Key)
+			key = inReference(m.Key)
 		case !isPosition(m.Key) && isPosition(w.key):
 			key = w.key // losses by the name of the output
 		}
@@ -114,7 +113,7 @@ func (j *scanner) object(n *jsontree.Node, w where) error {
 }
 
 // inReference is the key of a value of a reference. What stands under config is judged with the reference, if it is a name.
-func inReference(n *jsontree.Node, key string) string {
+func inReference(key string) string {
 	if key == "config" || key == "class_name" || key == "registered_name" || key == "module" {
 		return ""
 	}
