@@ -1,6 +1,9 @@
 package scanner
 
-import "modelgate/internal/scanner/flax"
+import (
+	"modelgate/internal/scanner/flax"
+	"modelgate/internal/scanner/mxnet"
+)
 
 // classicRows are the rows of boosted trees, word vectors, MessagePack and other classic libraries.
 func classicRows() []Format {
@@ -17,6 +20,18 @@ func classicRows() []Format {
 			Threats:    "lengths that lie, bytes behind the manifest",
 			Limits:     "keys and arrays inside are opaque: the loader makes arrays of them and nothing else",
 			Probe:      flax.ProbeOrbax, Scan: flax.ScanOrbax,
+		},
+		{
+			Name: "mxnet", Title: "MXNet symbol", Version: 1, Text: true,
+			Recognised: "JSON with nodes, arg_nodes and heads",
+			Threats:    "operators that run registered code, hold addresses, compile or interpret source or read files, and those that MXNet does not have, in graphs inside nodes too",
+			Probe:      mxnet.ProbeSymbol, Scan: mxnet.ScanSymbol,
+		},
+		{
+			Name: "mxnet", Title: "MXNet parameters", Version: 1,
+			Recognised: "list magic 0x112 at 0",
+			Threats:    "arrays that do not fit, bytes behind the last name",
+			Probe:      mxnet.ProbeParams, Scan: mxnet.ScanParams,
 		},
 	}
 }

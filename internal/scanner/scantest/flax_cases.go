@@ -12,14 +12,18 @@ import (
 
 func mpStr(s string) string { return string([]byte{0xd9, byte(len(s))}) + s }
 
-func mpBin(b []byte) string { return "\xc6" + string(binary.BigEndian.AppendUint32(nil, uint32(len(b)))) + string(b) }
+func mpBin(b []byte) string {
+	return "\xc6" + string(binary.BigEndian.AppendUint32(nil, uint32(len(b)))) + string(b)
+}
 
 func mpExt(kind byte, content string) string {
 	return "\xc9" + string(binary.BigEndian.AppendUint32(nil, uint32(len(content)))) + string([]byte{kind}) + content
 }
 
 // mpMap is a map of pairs: key, value, key, value.
-func mpMap(pairs ...string) string { return string([]byte{0x80 | byte(len(pairs)/2)}) + strings.Join(pairs, "") }
+func mpMap(pairs ...string) string {
+	return string([]byte{0x80 | byte(len(pairs)/2)}) + strings.Join(pairs, "")
+}
 
 // mpArray is an array of Flax.
 func mpArray(dtype string, content []byte, shape ...byte) string {

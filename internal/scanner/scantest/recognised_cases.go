@@ -117,8 +117,6 @@ func recognisedSamples() []sample {
 		{"RKNN", ".rknn", append([]byte("RKNN\x00\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00\x00"), make([]byte, 64)...)},
 		{"encrypted RKNN", ".rknn", append([]byte("CYPTRKNN"), make([]byte, 64)...)},
 		{"TensorRT", ".engine", append([]byte("ftrt"), make([]byte, 64)...)},
-		{"MXNet parameters", ".params", append(words(0x112, 0, 0, 0, 1, 0), make([]byte, 64)...)},
-		{"MXNet symbol", ".json", jsonObject("nodes", "arg_nodes", "heads")},
 		{"XGBoost of old", ".xgb", append([]byte("binf\x00\x00\x00\x3f"), make([]byte, 128)...)},
 		{"XGBoost in UBJSON", ".ubj", []byte("{L\x00\x00\x00\x00\x00\x00\x00\x07learner{}")},
 		{"XGBoost in JSON", ".json", jsonObject("learner", "version")},
