@@ -23,6 +23,7 @@ import (
 	"modelgate/internal/store"
 	"modelgate/internal/upstream"
 	"modelgate/internal/upstream/hub"
+	"modelgate/internal/upstream/index"
 	"modelgate/internal/verdictcache"
 )
 
@@ -35,7 +36,8 @@ type app struct {
 	cache   *verdictcache.Cache
 	gate    *gate.Gate
 	hub     *hub.Client
-	blobs   *blob.Store // nil outside of the gateway, which alone may use the folder
+	index   *index.Index // nil if no package index is configured
+	blobs   *blob.Store  // nil outside of the gateway, which alone may use the folder
 	closers []func() error
 }
 
@@ -76,7 +78,14 @@ func (a *app) open(ctx context.Context, gateway bool) error {
 		a.blobs = blobs
 		a.closers = append(a.closers, blobs.Close)
 	}
-	if err := a.openHub(); err != nil {
+	out, err := upstream.New(upstream.Config{
+		CABundle: cfg.Upstream.CABundle, ParentProxy: cfg.Upstream.Proxy.Reveal(),
+		UserAgent: "modelgate/" + version, Registerer: a.metrics,
+	})
+	if err != nil {
+		return fmt.Errorf("upstream: %w", err)
+	}
+	if err := errors.Join(a.openHub(out), a.openIndex(out)); err != nil {
 		return err
 	}
 	a.gate = gate.New(gate.Config{
@@ -141,15 +150,9 @@ func (a *app) openRecord(ctx context.Context, gateway bool) error {
 	return nil
 }
 
-func (a *app) openHub() error {
+func (a *app) openHub(out *upstream.Client) error {
 	cfg := a.config
-	out, err := upstream.New(upstream.Config{
-		CABundle: cfg.Upstream.CABundle, ParentProxy: cfg.Upstream.Proxy.Reveal(),
-		UserAgent: "modelgate/" + version, Registerer: a.metrics,
-	})
-	if err != nil {
-		return fmt.Errorf("upstream: %w", err)
-	}
+	var err error
 	a.hub, err = hub.New(hub.Config{
 		Upstream: out, Endpoint: cfg.HuggingFace.Endpoint, Token: hub.Token(cfg.HuggingFace.Token.Reveal()),
 		RedirectHosts: cfg.HuggingFace.RedirectHosts, BranchTTL: cfg.HuggingFace.BranchTTL.Std(),
@@ -158,6 +161,39 @@ func (a *app) openHub() error {
 	if err != nil {
 		return fmt.Errorf("huggingface.endpoint: %w", err)
 	}
+	return nil
+}
+
+// openIndex opens the way to the package indexes, if there are any and somebody to ask for them.
+func (a *app) openIndex(out *upstream.Client) error {
+	cfg := a.config.PyPI
+	if len(cfg.Indexes()) == 0 || a.blobs == nil {
+		return nil
+	}
+	in := index.Config{
+		Client: out, Blobs: a.blobs, Memory: memory{a.store}, Log: a.log, PageTTL: cfg.PageTTL.Std(), PageStale: cfg.PageStale.Std(),
+		MaxFile: int64(cfg.MaxFileBytes), ForgetClaims: !cfg.ClaimsRemembered,
+	}
+	for _, u := range cfg.Indexes() {
+		password := u.Credentials.Password.Reveal()
+		if u.Credentials.PasswordFile != "" {
+			text, err := os.ReadFile(u.Credentials.PasswordFile)
+			if err != nil {
+				return fmt.Errorf("pypi: password of index %s: %w", u.Name, err)
+			}
+			password = strings.TrimRight(string(text), "\r\n")
+		}
+		in.Upstreams = append(in.Upstreams, index.Upstream{
+			Name: u.Name, URL: u.URL, Private: u.Private, Claims: u.Claims,
+			Username: u.Credentials.Username, Password: password, CredentialHosts: u.Credentials.Hosts,
+		})
+	}
+	x, err := index.New(in)
+	if err != nil {
+		return fmt.Errorf("pypi: %w", err)
+	}
+	a.index = x
+	a.closers = append(a.closers, func() error { x.Close(); return nil })
 	return nil
 }
 

@@ -24,7 +24,10 @@ import (
 	"modelgate/internal/finding"
 	"modelgate/internal/gate"
 	"modelgate/internal/hfmirror"
+	"modelgate/internal/model"
+	"modelgate/internal/pypimirror"
 	"modelgate/internal/upstream/hub"
+	"modelgate/internal/upstream/index"
 )
 
 // serveCommand runs the gateway until it is told to stop.
@@ -114,6 +117,10 @@ func (a *app) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the Hub's door: %w", err)
 	}
+	packages, err := a.packages()
+	if err != nil {
+		return nil, fmt.Errorf("open the package door: %w", err)
+	}
 	management := http.NewCrossOriginProtection().Handler(loopbackOnly(a.api(nil)))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -125,12 +132,33 @@ func (a *app) handler() (http.Handler, error) {
 		mux.Handle(path, management)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if ours(r.URL.Path) && !mirror.Handles(r) {
+		switch {
+		case packages != nil && packages.Handles(r) && !mirror.Handles(r):
+			packages.ServeHTTP(w, r)
+		case ours(r.URL.Path) && !mirror.Handles(r):
 			mux.ServeHTTP(w, r)
-			return
+		default:
+			mirror.ServeHTTP(w, r)
 		}
-		mirror.ServeHTTP(w, r)
 	}), nil
+}
+
+// packages is the door of the package indexes, nil if none is configured.
+func (a *app) packages() (*pypimirror.Door, error) {
+	if a.index == nil {
+		return nil, nil
+	}
+	cfg := a.config
+	door, err := pypimirror.New(pypimirror.Config{
+		Index: a.index, Gate: a.gate, Blobs: a.blobs, Opener: a.index.Opener,
+		Origin: func(e index.Entry, f model.File) gate.Origin { return &index.Origin{Index: a.index, Entry: e, File: f} },
+		Record: a.store.RecordDownload, Log: a.log, PublicURL: cfg.PublicURL, Hold: cfg.Scan.Hold.Std(),
+		HoldByRedirect: cfg.PyPI.Hold == "redirect", EnforceFile: cfg.PyPI.Enforce == "file", Bulk: cork, Registerer: a.metrics,
+	})
+	if err == nil {
+		a.closers = append(a.closers, func() error { door.Close(); return nil })
+	}
+	return door, err
 }
 
 // ours tells whether a path begins like those of API and operations.

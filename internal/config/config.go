@@ -57,10 +57,42 @@ type HuggingFace struct {
 	Stale         Duration `yaml:"stale"`
 }
 
-// PyPI is the package index behind the gate.
+// PyPI is the package indexes behind the gate. The door is off until one is set.
 type PyPI struct {
-	Upstream  string   `yaml:"upstream"`
-	Upstreams []string `yaml:"upstreams"`
+	Upstream  string         `yaml:"upstream"` // short for one of Upstreams, named "public"
+	Upstreams []PackageIndex `yaml:"upstreams"`
+
+	PageTTL          Duration `yaml:"page_ttl"`
+	PageStale        Duration `yaml:"page_stale"`
+	MaxFileBytes     Size     `yaml:"max_file_bytes"`
+	Hold             string   `yaml:"hold"`    // auto, redirect
+	Enforce          string   `yaml:"enforce"` // release, file
+	ClaimsRemembered bool     `yaml:"claims_remembered"`
+}
+
+// PackageIndex is one package index.
+type PackageIndex struct {
+	Name        string           `yaml:"name"`
+	URL         string           `yaml:"url"`
+	Private     bool             `yaml:"private"`
+	Claims      []string         `yaml:"claims"`
+	Credentials IndexCredentials `yaml:"credentials"`
+}
+
+// IndexCredentials are what the gate shows to an index, and to file hosts that are the index's own host or listed.
+type IndexCredentials struct {
+	Username     string   `yaml:"username"`
+	Password     Secret   `yaml:"password"`
+	PasswordFile string   `yaml:"password_file"`
+	Hosts        []string `yaml:"hosts"`
+}
+
+// Indexes are all indexes in their order.
+func (p PyPI) Indexes() []PackageIndex {
+	if p.Upstream == "" {
+		return p.Upstreams
+	}
+	return append([]PackageIndex{{Name: "public", URL: p.Upstream}}, p.Upstreams...)
 }
 
 // Proxy is the forward proxy.
@@ -146,6 +178,10 @@ func Default() Config {
 			RedirectHosts: []string{"*.huggingface.co", "*.hf.co"},
 			BranchTTL:     Duration(time.Minute),
 			Stale:         Duration(24 * time.Hour),
+		},
+		PyPI: PyPI{
+			PageTTL: Duration(10 * time.Minute), PageStale: Duration(24 * time.Hour), MaxFileBytes: 10 << 30,
+			Hold: "auto", Enforce: "release", ClaimsRemembered: true,
 		},
 		Proxy:  Proxy{Default: "tunnel"},
 		Scan:   Scan{Timeout: Duration(10 * time.Minute), Hold: Duration(5 * time.Minute), OnError: "block", Enforce: "version", MaxFiles: 2000},
@@ -260,6 +296,19 @@ func (c Config) validate() []problem {
 	if c.HuggingFace.Endpoint == "" {
 		ps = append(ps, problem{key: "huggingface.endpoint", text: "must not be empty"})
 	}
+	httpURL("pypi.upstream", c.PyPI.Upstream)
+	for i, u := range c.PyPI.Upstreams {
+		key := fmt.Sprintf("pypi.upstreams[%d]", i)
+		httpURL(key+".url", u.URL)
+		if u.URL == "" || u.Name == "" {
+			ps = append(ps, problem{key: key, text: "needs a name and a url"})
+		}
+		if u.Credentials.Password != "" && u.Credentials.PasswordFile != "" {
+			ps = append(ps, problem{key: key + ".credentials", text: "may have password or password_file, not both"})
+		}
+	}
+	oneOf("pypi.hold", c.PyPI.Hold, "auto", "redirect")
+	oneOf("pypi.enforce", c.PyPI.Enforce, "release", "file")
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		ps = append(ps, problem{key: "tls.cert", text: "and tls.key must be set together"})
 	}
@@ -271,6 +320,10 @@ func (c Config) validate() []problem {
 	positive("scan.timeout", c.Scan.Timeout)
 	positive("scan.hold", c.Scan.Hold)
 	positive("huggingface.branch_ttl", c.HuggingFace.BranchTTL)
+	positive("pypi.page_ttl", c.PyPI.PageTTL)
+	if c.PyPI.MaxFileBytes <= 0 {
+		ps = append(ps, problem{key: "pypi.max_file_bytes", text: "must be more than 0"})
+	}
 	if c.Scan.MaxFiles < 1 {
 		ps = append(ps, problem{key: "scan.max_files", text: "must be at least 1"})
 	}
@@ -289,7 +342,6 @@ func (c Config) notYet() []problem {
 			ps = append(ps, problem{key: key, text: "this version of modelgate has no " + what + " yet; remove the key"})
 		}
 	}
-	missing("pypi.upstream", c.PyPI.Upstream != "" || len(c.PyPI.Upstreams) > 0, "package index door")
 	missing("proxy.listen", c.Proxy.Listen != "", "forward proxy")
 	missing("database.url", strings.HasPrefix(c.Database.URL.Reveal(), "postgres"), "Postgres store")
 	missing("blobs.url", c.Blobs.URL != "", "bucket for blobs")
