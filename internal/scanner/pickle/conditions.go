@@ -28,12 +28,16 @@ const (
 	checkFileWrapper         // joblib's NDArrayWrapper: names a file
 	checkGenerator           // numpy's __generator_ctor(name or bit generator, function)
 	checkBuffer              // numpy.ndarray(shape, dtype, buffer, …): not over bytes of the stream's choice
+	checkSized               // torch.FloatTensor(3, 4) and its like: not of enormous sizes
+	checkLoadType            // dill's _load_type("slice"): a built-in class by its name
+	checkConstant            // dill's _eval_repr("Ellipsis"): it evaluates what it is given
+	checkDecimal             // decimal.Decimal("1.5"), fractions.Fraction("1/3"): not of enormous exponents
 )
 
 // acts tells whether the condition is on a function for which honest pickles have no other use than to call it.
 func (c check) acts() bool {
 	switch c {
-	case checkReconstructor, checkNewObj, checkEncode, checkUfunc, checkLoadBytes, checkRebuildType:
+	case checkReconstructor, checkNewObj, checkEncode, checkUfunc, checkLoadBytes, checkRebuildType, checkLoadType, checkConstant:
 		return true
 	default:
 		return false
@@ -65,6 +69,7 @@ func (m *machine) condition(g *global, callee value, items []value, whole bool) 
 	case checkNewObj, checkClassFirst:
 		return m.firstClass(items, 1)
 	case checkArray:
+		m.sizes(g, items)
 		_, grade := m.firstClass(items, 1)
 		return self, grade
 	case checkEncode:
@@ -84,6 +89,13 @@ func (m *machine) condition(g *global, callee value, items []value, whole bool) 
 		return m.typeOf(items)
 	case checkContainer:
 		return self, m.elements(items)
+	case checkLoadType:
+		return m.loadType(g, items)
+	case checkConstant:
+		if text, ok := m.content(first(items)); !ok || text != "Ellipsis" && text != "NotImplemented" {
+			return 0, dangerous
+		}
+		return self, harmless
 	case checkGenerator:
 		return self, m.generator(items)
 	default:
@@ -196,9 +208,6 @@ func (m *machine) loadBytes(items []value) grade {
 	}
 }
 
-// mostElements is how long a container may be that one instruction makes.
-const mostElements = 1 << 30
-
 // elements judges list(x) and its like. What is made of a number or a range may fill the memory of whoever loads it.
 func (m *machine) elements(items []value) grade {
 	if len(items) == 0 {
@@ -275,6 +284,26 @@ func (m *machine) typeOf(items []value) (value, grade) {
 		return items[0], harmless
 	}
 	return 0, suspicious
+}
+
+// loadType judges dill's _load_type, which looks a class up among those that are built in, functions and code objects among them.
+func (m *machine) loadType(g *global, items []value) (value, grade) {
+	text, ok := m.content(first(items))
+	if !ok {
+		return 0, suspicious
+	}
+	if v, ok := safeNames["builtins."+text]; ok && v.grade <= conditional {
+		return m.reach("builtins", text), harmless
+	}
+	return m.reach(g.module, g.name+"('"+text+"')"), unknownName
+}
+
+// first is the first argument of a call, absent if there is none.
+func first(items []value) value {
+	if len(items) == 0 {
+		return 0
+	}
+	return items[0]
 }
 
 // mostRebuilds is how deep calls of _rebuild_from_type_v2 by itself are followed.

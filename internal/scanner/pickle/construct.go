@@ -122,6 +122,9 @@ func (m *machine) hitCall(g *global, grade grade, callee, args value) {
 // made is the value of an object of a class that is known.
 func (m *machine) made(class, args value) value {
 	g := &m.globals[class.payload()]
+	if items, ok := m.nodes.items(args); ok {
+		m.sizes(g, items)
+	}
 	switch {
 	case g.check == checkDType:
 		return m.newDType(g, args)

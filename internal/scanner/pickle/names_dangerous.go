@@ -102,7 +102,7 @@ var dangerousNames = expand(
 	WindowsPath.write_bytes WindowsPath.read_text WindowsPath.read_bytes WindowsPath.unlink WindowsPath.rename _Accessor
 	_NormalAccessor`,
 	"dill", "load loads load_session load_module load_module_asdict Unpickler session _dill.load _dill.loads _dill.Unpickler",
-	"dill._dill", "load loads Unpickler load_session _import_module _eval_repr _getattribute _create_stringo _create_stringi",
+	"dill._dill", "load loads Unpickler load_session _import_module _getattribute _create_stringo _create_stringi",
 	"dill.session", "load_session load_module",
 	"dill.source", "importable getsource dumpsource getimport",
 	"cloudpickle", "load loads",
@@ -198,7 +198,7 @@ func expand(pairs ...string) map[string]bool {
 
 // suspiciousModules look around in their environment, or do what no model needs, without running code by themselves.
 var suspiciousModules = words(`os.path posixpath ntpath genericpath glob fnmatch getpass pyexpat locale tempfile pwd grp nturl2path
-	resource zoneinfo mimetypes stat statvfs keras.src.saving.keras_saveable`)
+	resource mimetypes stat statvfs keras.src.saving.keras_saveable`)
 
 // suspiciousNames are single names of that kind.
 var suspiciousNames = expand(

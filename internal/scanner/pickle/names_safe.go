@@ -38,9 +38,9 @@ func standardRows() []safe {
 		{"collections", roleCreated, 0, "UserString"},
 		{"collections", roleNew | roleCall | roleBuild | roleFill, checkFactory, "defaultdict"},
 		{"datetime", roleCreated, 0, "datetime date time timedelta timezone"},
-		{"decimal", roleCreated, 0, "Decimal Context"},
-		{"_pydecimal", roleCreated, 0, "Decimal"},
-		{"fractions", roleCreated, 0, "Fraction"},
+		{"decimal _decimal _pydecimal", roleCreated, checkDecimal, "Decimal"},
+		{"decimal", roleCreated, 0, "Context"},
+		{"fractions", roleCreated, checkDecimal, "Fraction"},
 		{"uuid", roleCreated, 0, "UUID SafeUUID"},
 		{"types", roleCreated, 0, "SimpleNamespace MappingProxyType NoneType GenericAlias"},
 		{"argparse", roleCreated, 0, "Namespace"},
@@ -61,7 +61,12 @@ func standardRows() []safe {
 		{"dataclasses", roleImport, 0, "_MISSING_TYPE MISSING"},
 		{"numbers", roleImport, 0, "Number Real Integral Rational Complex"},
 		{"enum", roleImport, 0, "Enum IntEnum Flag IntFlag"},
+		{"dill._dill", roleCall, checkLoadType, "_load_type"},
+		{"dill._dill", roleCall, checkConstant, "_eval_repr"},
 		{"pytz", roleCall, 0, "_UTC _p UTC"},
+		{"zoneinfo zoneinfo._zoneinfo", roleCreated, 0, "ZoneInfo ZoneInfo._unpickle"},
+		{"dateutil.relativedelta", roleClass | roleCall, 0, "relativedelta"},
+		{"dateutil._common dateutil.relativedelta", roleClass | roleCall, 0, "weekday"},
 		{"dateutil.tz.tz", roleClass | roleCall, 0, "tzutc tzlocal tzoffset"},
 	}
 }
@@ -132,18 +137,19 @@ func torchRows() []safe {
 		{"torch._tensor", roleCall, checkRebuildType, "_rebuild_from_type_v2"},
 		{"torch.tensor torch._tensor", roleCall, checkRebuildType, "_rebuild_from_type"},
 		{"torch.storage", roleCall, checkLoadBytes, "_load_from_bytes"},
-		{"torch.storage torch", roleCreated, 0, "UntypedStorage TypedStorage _UntypedStorage _TypedStorage _LegacyStorage"},
-		{"torch torch.cuda", roleCreated, 0, `FloatStorage DoubleStorage HalfStorage BFloat16Storage LongStorage IntStorage ShortStorage CharStorage
+		{"torch.storage torch", roleCreated, checkSized, "UntypedStorage TypedStorage _UntypedStorage _TypedStorage _LegacyStorage"},
+		{"torch torch.cuda", roleCreated, checkSized, `FloatStorage DoubleStorage HalfStorage BFloat16Storage LongStorage IntStorage ShortStorage CharStorage
 			ByteStorage BoolStorage ComplexFloatStorage ComplexDoubleStorage QInt8Storage QUInt8Storage QInt32Storage QUInt4x2Storage
 			QUInt2x4Storage`},
-		{"torch", roleCreated, 0, "Size device Tensor Generator finfo iinfo FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ByteTensor BoolTensor BFloat16Tensor"},
+		{"torch", roleCreated, 0, "Size device Generator finfo iinfo"},
+		{"torch", roleCreated, checkSized, "Tensor FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ByteTensor BoolTensor BFloat16Tensor"},
 		{"torch", roleImport, 0, `float16 float32 float64 float half double bfloat16 int8 int16 int32 int64 int long short uint8 uint16 uint32 uint64
 			bool complex32 complex64 complex128 cfloat cdouble chalf qint8 quint8 qint32 quint4x2 quint2x4 float8_e4m3fn float8_e5m2
 			float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu bits8 strided sparse_coo sparse_csr sparse_csc sparse_bsr sparse_bsc jagged
 			per_tensor_affine per_channel_affine per_tensor_symmetric per_channel_symmetric contiguous_format channels_last preserve_format
 			channels_last_3d relu tanh sigmoid`},
 		{"torch.serialization", roleCall, 0, "_get_layout"},
-		{"torch._tensor", roleCreated, 0, "Tensor"},
+		{"torch._tensor", roleCreated, checkSized, "Tensor"},
 		{"torch.nn.parameter", roleCreated, 0, "Parameter Buffer UninitializedParameter UninitializedBuffer UninitializedTensorMixin"},
 		{"torch.nn", roleCreated, 0, "Parameter"},
 		{"torch.nn.backends.thnn", roleCall, 0, "_get_thnn_function_backend"},
@@ -223,7 +229,14 @@ func libraryRows() []safe {
 		{"pandas._libs.internals", roleCreated, 0, "BlockManager SharedBlock NumpyBlock Block BlockPlacement"},
 		{"pandas.core.indexes.base pandas.indexes.base pandas.core.index", roleCall, checkClassFirst, "_new_Index"},
 		{"pandas.core.indexes.interval", roleCall, checkClassFirst, "_new_IntervalIndex"},
-		{"pandas.core.indexes.datetimes pandas.tseries.index pandas.core.indexes.period", roleCall, checkClassFirst, "_new_DatetimeIndex _new_PeriodIndex"},
+		{
+			"pandas.core.indexes.datetimes pandas.tseries.index pandas.core.indexes.period pandas.core.indexes.timedeltas", roleCall, checkClassFirst,
+			"_new_DatetimeIndex _new_PeriodIndex _new_TimedeltaIndex",
+		},
+		{"pandas._libs.sparse", roleCreated, 0, "IntIndex BlockIndex"},
+		{"pandas pandas.tseries.offsets", roleCreated, 0, "DateOffset"},
+		{"pyarrow.lib", roleCall, 0, `_restore_array py_buffer type_for_alias field list_ large_list list_view struct map_ dictionary timestamp time32 time64
+			duration decimal32 decimal64 decimal128 decimal256 binary schema chunked_array _reconstruct_record_batch _reconstruct_table`},
 		{"pandas._libs.tslibs.timestamps", roleCreated, 0, "Timestamp _unpickle_timestamp"},
 		{"pandas._libs.tslibs.timedeltas", roleCreated, 0, "Timedelta _timedelta_unpickle"},
 		{"pandas._libs.tslibs.nattype", roleCall, 0, "_nat_unpickle NaTType"},
@@ -265,7 +278,7 @@ var safeNames = func() map[string]verdict {
 			for name := range strings.FieldsSeq(row.names) {
 				v := verdict{roles: row.roles, check: row.check}
 				switch row.check {
-				case checkNone, checkDType, checkArrayWrapper, checkFileWrapper, checkBuffer:
+				case checkNone, checkDType, checkArrayWrapper, checkFileWrapper, checkBuffer, checkSized, checkDecimal:
 				default:
 					v.grade = conditional
 				}

@@ -11,7 +11,7 @@ import (
 func PickleCases() []Case {
 	var all []Case
 	for _, cases := range [][]Case{
-		pickleOpcodes(), pickleGadgets(), pickleChains(), pickleHanded(), pickleLibraryTwins(), pickleEvasions(), pickleNested(), pickleStreams(), pickleCode(), pickleBombs(),
+		pickleOpcodes(), pickleGadgets(), pickleChains(), pickleHanded(), pickleLibraryTwins(), pickleEvasions(), pickleNested(), pickleStreams(), pickleCode(), pickleBombs(), pickleAdvisories(),
 		pickleTwins(),
 	} {
 		all = append(all, cases...)
