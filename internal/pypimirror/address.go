@@ -27,7 +27,7 @@ type address struct {
 	group   string // "" is the default group
 	project string // normal form
 	// Of a file.
-	upstream, id, filename string
+	upstream, fileID, filename string
 	beside                 index.Beside
 	// to is where a page is, relative to what was asked.
 	to string
@@ -95,7 +95,7 @@ func (a *address) file(parts []string) {
 	if normal, ok := dist.Normalize(parts[1]); !ok || normal != parts[1] || !dist.SafeFilename(parts[3]) {
 		return
 	}
-	a.route, a.upstream, a.project, a.id, a.filename = routeFile, parts[0], parts[1], parts[2], parts[3]
+	a.route, a.upstream, a.project, a.fileID, a.filename = routeFile, parts[0], parts[1], parts[2], parts[3]
 	for _, ending := range []index.Beside{index.Metadata, index.Signature, index.Provenance} {
 		if name, ok := strings.CutSuffix(a.filename, string(ending)); ok && name != "" {
 			a.route, a.filename, a.beside = routeBeside, name, ending

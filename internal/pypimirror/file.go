@@ -36,7 +36,7 @@ func (d *Door) serveFile(x *exchange) error {
 // find learns which file is meant and what its bytes are. Where the index does not tell, the file is read for that, while the client
 // is kept.
 func (d *Door) find(x *exchange) (index.Entry, model.File, error) {
-	e, err := d.Index.Entry(x.Context(), x.upstream, x.project, x.id, x.filename)
+	e, err := d.Index.Entry(x.Context(), x.upstream, x.project, x.fileID, x.filename)
 	if err != nil {
 		return e, model.File{}, fmt.Errorf("find %s: %w", x.filename, err)
 	}
