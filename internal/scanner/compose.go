@@ -44,6 +44,7 @@ var compositions = [][2]string{
 	{"torchserve", "zip"},
 	{"torchserve", "pytorch_v1_13"},
 	{"nemo", "tar"},
+	{"tf_hub", "tar"},
 	{"coreml", "zip"},
 }
 

@@ -11,8 +11,8 @@ import (
 // laterThreats are raised by formats that are recognised and not yet analysed.
 func laterThreats() []threat.ID {
 	return []threat.ID{
-		threat.TF200, threat.TF300,
-		threat.TF301, threat.TF302, threat.LMAFL300,
+		threat.TF200,
+		threat.LMAFL300,
 		threat.MGLUA100,
 	}
 }

@@ -136,7 +136,6 @@ func magicFormats() []recogniser {
 		{name: "coreml", title: "CoreML weights", by: "blob file header of version 2", matches: is(func(h *header) bool {
 			return h.u32(4) == 2 && h.u32(0) > 0 && h.u32(0) < 1<<20 && h.u32(64) == 0xdeadbeef
 		})},
-		{name: "tensorflow", title: "TensorFlow checkpoint index", by: "table footer with magic 0xdb4775248b80fb57", matches: isTableIndex},
 		{name: "llamafile", title: "llamafile", by: "MZqFpD=' or jartsr=' at 0", matches: is(func(h *header) bool {
 			return h.has(0, "MZqFpD='") || h.has(0, "jartsr='")
 		})},
@@ -154,16 +153,4 @@ func isKModel(h *header) bool {
 	}
 	return h.u32(0) == 3 && h.u32(4) <= 1 && h.u32(8) == 0 && h.u32(12) > 0 && h.u32(12) < 1024 &&
 		int64(h.u32(16)) < h.size && h.u32(20) < 1<<26 && h.u32(24) > 0 && h.u32(24) < 64 && h.size > 28+8
-}
-
-// isTableIndex recognises the index of a TensorFlow checkpoint by the footer of its table.
-func isTableIndex(h *header) (bool, error) {
-	if h.size < 48 {
-		return false, nil
-	}
-	tail, err := h.file.Tail()
-	if err != nil || len(tail) < 8 {
-		return false, err
-	}
-	return binary.LittleEndian.Uint64(tail[len(tail)-8:]) == 0xdb4775248b80fb57, nil
 }

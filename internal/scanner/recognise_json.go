@@ -13,9 +13,6 @@ func jsonFormats() []recogniser {
 		}
 	}
 	return []recogniser{
-		{name: "tf_js", title: "TensorFlow.js model", text: true, by: "modelTopology or weightsManifest", matches: is(func(s jsontree.Shape) bool {
-			return s.Has("modelTopology", "weightsManifest") || s["format"] == "graph-model" || s["format"] == "layers-model"
-		})},
 		{name: "lightgbm", title: "LightGBM model in JSON", text: true, by: "tree_info", matches: is(func(s jsontree.Shape) bool {
 			return s.Has("tree_info", "version")
 		})},

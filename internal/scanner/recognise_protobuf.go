@@ -148,13 +148,6 @@ func protobufFormats() []recogniser {
 		}
 	}
 	return []recogniser{
-		{name: "tensorflow", title: "TensorFlow SavedModel", by: "SavedModel: schema version 1 and a MetaGraphDef", matches: is(isSavedModel)},
-		{name: "tf_meta_graph", title: "TensorFlow MetaGraph", by: "MetaGraphDef: MetaInfoDef and GraphDef", matches: is(isMetaGraph)},
-		{name: "tensorflow", title: "TensorFlow frozen graph", by: "GraphDef: NodeDefs with name and operator", matches: is(isGraphDef)},
-		{name: "tensorflow", title: "TensorFlow fingerprint", by: "FingerprintDef: five fixed hashes", matches: is(isFingerprint)},
-		{name: "tf_hub", title: "TensorFlow Hub module", by: "tfhub_module.pb: format 3 and nothing else", matches: func(h *header) (bool, error) {
-			return h.size == 2 && h.has(0, "\x08\x03"), nil
-		}},
 		{name: "cntk", title: "CNTK model, version 2", by: "Dictionary with the keys of a function", matches: is(isCNTK)},
 		{name: "coreml", title: "CoreML", by: "Model: specification version, description and a model type", matches: is(isCoreML)},
 		{name: "paddle", title: "PaddlePaddle program", by: "ProgramDesc: blocks with index and parent", matches: is(isPaddle)},
@@ -162,46 +155,6 @@ func protobufFormats() []recogniser {
 			return m.str(1) != "" && (layers(m[100], 2) || layers(m[2], 4)) && m.only(types(nums(5, 7), nums(1, 2, 3, 4, 6, 8, 100)))
 		})},
 	}
-}
-
-// isSavedModel recognises tensorflow.SavedModel: 1 schema version, 2 MetaGraphDefs.
-func isSavedModel(m message) bool {
-	version, ok := m.varint(1)
-	if !ok || version > 16 || len(m[2]) == 0 || !m.only(types(nums(1), nums(2))) {
-		return false
-	}
-	graph := m[2][0].message()
-	return graph != nil && isMetaGraph(graph)
-}
-
-// isMetaGraph recognises tensorflow.MetaGraphDef: 1 MetaInfoDef (2 operators, 4 tags, 5 version), 2 GraphDef, 3 saver, 4 and 5
-// maps, 6 assets, 7 objects.
-func isMetaGraph(m message) bool {
-	if len(m[1]) != 1 || !m.only(types(nil, nums(1, 2, 3, 4, 5, 6, 7))) {
-		return false
-	}
-	info := m[1][0].message()
-	if info == nil || !info.only(types(nums(7), nums(1, 2, 3, 4, 5, 6, 8))) {
-		return false
-	}
-	if len(info[5]) > 0 {
-		return strings.Contains(info.str(5), ".")
-	}
-	if len(info[2]) > 0 {
-		ops := info[2][0].message()
-		return ops != nil && ops.only(types(nil, nums(1)))
-	}
-	return len(info[4]) > 0 && len(m[2]) == 1 && isGraphDef(m[2][0].message()) // tags alone say little
-}
-
-// isGraphDef recognises tensorflow.GraphDef: 1 NodeDefs (1 name, 2 operator, 3 inputs, 4 device, 5 attributes), 2 library, 3 and 4
-// versions.
-func isGraphDef(m message) bool {
-	if len(m[1]) == 0 || !m.only(types(nums(3), nums(1, 2, 4, 5))) {
-		return false
-	}
-	node := m[1][0].message()
-	return node != nil && identifier(node.str(2)) && node.str(1) != "" && node.only(types(nil, nums(1, 2, 3, 4, 5, 6, 7)))
 }
 
 // identifier tells whether a string is a name of letters, digits, dots, > and underscores, as operators have.
@@ -212,16 +165,6 @@ func identifier(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// isFingerprint recognises tensorflow.FingerprintDef: 1 to 5 hashes, 6 identifier, 7 versions.
-func isFingerprint(m message) bool {
-	for num := protowire.Number(1); num <= 5; num++ {
-		if len(m[num]) != 1 || m[num][0].typ == protowire.BytesType {
-			return false
-		}
-	}
-	return len(m) <= 7
 }
 
 // isCNTK recognises CNTK's Dictionary: 1 version, 2 map of string to value, of which a function has type, uid, root and more.

@@ -16,12 +16,10 @@ func textFormats() []recogniser {
 		return is(func(text string) bool { return rootElement(text) == name })
 	}
 	return []recogniser{
-		{name: "openvino_xml", title: "OpenVINO IR", text: true, by: "XML root net", matches: root("net")},
 		{name: "pmml", title: "PMML", text: true, by: "XML root PMML", matches: root("PMML")},
 		{name: "lightgbm", title: "LightGBM model", text: true, by: "first lines tree and version", matches: is(func(text string) bool {
 			return strings.HasPrefix(strings.ReplaceAll(text, "\r\n", "\n"), "tree\nversion=v")
 		})},
-		{name: "tensorflow", title: "TensorFlow graph in text form", text: true, by: "first field saved_model_schema_version, meta_graphs, or node", matches: is(isGraphText)},
 		{name: "caffe", title: "Caffe model in text form", text: true, by: "layer { or layers { with a type among its first fields", matches: is(func(text string) bool {
 			_, rest, ok := strings.Cut(text, "layer")
 			return ok && (strings.HasPrefix(text, "name:") || strings.HasPrefix(text, "layer")) && opens(strings.TrimPrefix(rest, "s")) && strings.Contains(rest, "type:")
@@ -75,27 +73,6 @@ func rootElement(text string) string {
 		text = rest
 	}
 	return ""
-}
-
-// isGraphText recognises the text form of SavedModel, MetaGraphDef and GraphDef.
-func isGraphText(text string) bool {
-	text = strings.TrimLeft(text, " \t\r\n")
-	for strings.HasPrefix(text, "#") {
-		_, rest, ok := strings.Cut(text, "\n")
-		if !ok {
-			return false
-		}
-		text = strings.TrimLeft(rest, " \t\r\n")
-	}
-	if strings.HasPrefix(text, "saved_model_schema_version:") {
-		return true
-	}
-	for _, name := range []string{"meta_graphs", "meta_info_def", "graph_def", "node"} {
-		if rest, ok := strings.CutPrefix(text, name); ok && opens(rest) {
-			return name != "node" || strings.Contains(rest, "op:") || strings.Contains(rest, "calculator:")
-		}
-	}
-	return false
 }
 
 // opens tells whether a message of the text format begins.

@@ -1,0 +1,279 @@
+package tensorflow
+
+import (
+	"fmt"
+
+	"modelgate/internal/scanner/source"
+)
+
+// Bounds of what is kept of one file.
+const (
+	maxNodes   = 1 << 20
+	maxText    = 64 << 20 // bytes of names and strings
+	maxName    = 64 << 10 // bytes of one name
+	maxString  = 4 << 10  // bytes of one string attribute or value
+	maxStrings = 64       // values of one constant
+	maxDims    = 16
+	maxHeld    = 4096 // strings of a file that are looked into for graphs
+)
+
+// decoder reads messages into models. What it meets besides, such as graphs in strings, it hands to extra.
+type decoder struct {
+	nodes, bytes int
+	held         int
+	// extra takes a string in which something may be nested, and says what it is.
+	extra func(what held) error
+}
+
+// held is a string or bytes of a model that may hold a graph or a configuration.
+type held struct {
+	name  string // for the path of the member
+	bytes source.Reader
+	keras bool // a configuration of Keras
+}
+
+// name reads a name and counts its bytes.
+func (d *decoder) name(f field) (string, error) {
+	s, whole, err := f.str(maxName)
+	if err == nil && !whole {
+		err = source.Malformedf(f.at(), "a name of more than %d bytes", maxName)
+	}
+	if err != nil {
+		return "", err
+	}
+	return s, d.count(len(s))
+}
+
+func (d *decoder) count(n int) error {
+	if d.bytes += n; d.bytes > maxText {
+		return fmt.Errorf("a graph of more than %d bytes of names: %w", maxText, source.ErrBudget)
+	}
+	return nil
+}
+
+// into reads a name into a list.
+func (d *decoder) into(list *[]string, f field) error {
+	s, err := d.name(f)
+	*list = append(*list, s)
+	if err == nil {
+		err = d.count(16)
+	}
+	return err
+}
+
+// metaGraph reads a MetaGraphDef.
+func (d *decoder) metaGraph(m *model, f field) error {
+	switch f.num() {
+	case 1:
+		m.meta = true
+		return f.walk(func(f field) error {
+			if f.num() != 4 {
+				return nil
+			}
+			return d.into(&m.tags, f)
+		})
+	case 2:
+		return f.walk(func(f field) error { return d.graphDef(m, f) })
+	case 3:
+		return d.saver(m, f)
+	case 4:
+		return d.collection(m, f)
+	case 5:
+		return d.signature(m, f)
+	case 6:
+		return d.asset(m, f)
+	case 7:
+		return d.objects(m, f)
+	}
+	return nil
+}
+
+// graphDef reads a GraphDef.
+func (d *decoder) graphDef(m *model, f field) error {
+	switch f.num() {
+	case 1:
+		if m.main == nil {
+			m.main = &graph{at: f.at()}
+		}
+		return d.node(m.main, f)
+	case 2:
+		return f.walk(func(f field) error { return d.library(m, f) })
+	}
+	return nil
+}
+
+// library reads a FunctionDefLibrary.
+func (d *decoder) library(m *model, f field) error {
+	if f.num() == 1 {
+		g := &graph{at: f.at(), rets: map[string]string{}}
+		m.functions = append(m.functions, g)
+		if err := d.count(256); err != nil {
+			return err
+		}
+		return f.walk(func(f field) error { return d.function(g, f) })
+	}
+	return nil // gradients only name functions, all of which are looked at
+}
+
+// function reads a FunctionDef.
+func (d *decoder) function(g *graph, f field) error {
+	switch f.num() {
+	case 1:
+		return f.walk(func(f field) (err error) {
+			switch f.num() {
+			case 1:
+				g.name, err = d.name(f)
+			case 2:
+				g.args = append(g.args, "")
+				err = f.walk(func(f field) (err error) {
+					switch f.num() {
+					case 1:
+						g.args[len(g.args)-1], err = d.name(f)
+					case 5, 6:
+						g.variadic = true
+					}
+					return err
+				})
+			}
+			return err
+		})
+	case 3:
+		return d.node(g, f)
+	case 4, 6:
+		key, val, err := d.pair(f)
+		if f.num() == 4 {
+			g.rets[key] = val
+		} else {
+			g.orders = append(g.orders, val)
+		}
+		return err
+	}
+	return nil
+}
+
+// pair reads an entry of a table of strings.
+func (d *decoder) pair(f field) (key, val string, err error) {
+	err = f.walk(func(f field) (err error) {
+		switch f.num() {
+		case 1:
+			key, err = d.name(f)
+		case 2:
+			val, err = d.name(f)
+		}
+		return err
+	})
+	return key, val, err
+}
+
+// node reads a NodeDef.
+func (d *decoder) node(g *graph, f field) error {
+	if d.nodes++; d.nodes > maxNodes {
+		return fmt.Errorf("a graph of more than %d operators: %w", maxNodes, source.ErrBudget)
+	}
+	n := node{at: f.at()}
+	err := f.walk(func(f field) (err error) {
+		switch f.num() {
+		case 1:
+			n.name, err = d.name(f)
+		case 2:
+			n.op, err = d.name(f)
+		case 3:
+			err = d.into(&n.inputs, f)
+		case 5:
+			err = d.attribute(&n, f)
+		}
+		return err
+	})
+	g.nodes = append(g.nodes, n)
+	return err
+}
+
+// attribute reads an entry of the attributes of a node. Its name stands in front of its value, as everybody writes it; a value
+// whose name comes later is read under no name.
+func (d *decoder) attribute(n *node, f field) error {
+	var key string
+	return f.walk(func(f field) (err error) {
+		switch f.num() {
+		case 1:
+			if key, err = d.name(f); err == nil {
+				n.rename(key)
+			}
+		case 2:
+			err = f.walk(func(f field) error { return d.attrValue(n, key, f) })
+		}
+		return err
+	})
+}
+
+// rename gives the attributes that were read without a name the one that came behind them.
+func (n *node) rename(key string) {
+	for i := range n.attrs {
+		if n.attrs[i].name == "" {
+			n.attrs[i].name = key
+		}
+	}
+}
+
+// attrValue reads an AttrValue, or the list in one: strings, tensors and functions.
+func (d *decoder) attrValue(n *node, key string, f field) error {
+	switch f.num() {
+	case 1:
+		return f.walk(func(f field) error {
+			switch f.num() {
+			case 2:
+				return d.stringAttr(n, key, f)
+			case 8:
+				return d.tensor(n, key, f)
+			case 9:
+				return d.call(n, f)
+			}
+			return nil
+		})
+	case 2:
+		return d.stringAttr(n, key, f)
+	case 8:
+		return d.tensor(n, key, f)
+	case 10:
+		return d.call(n, f)
+	}
+	return nil
+}
+
+// stringAttr keeps the beginning of a string attribute.
+func (d *decoder) stringAttr(n *node, key string, f field) error {
+	if err := d.holds(n.name+"."+key, f); err != nil {
+		return err
+	}
+	s, _, err := f.str(maxString)
+	if err != nil {
+		return err
+	}
+	n.attrs = append(n.attrs, attr{key, s})
+	return d.count(len(s) + 48)
+}
+
+// call reads a NameAttrList: a function that the node calls, with attributes that may name further ones.
+func (d *decoder) call(n *node, f field) error {
+	return f.walk(func(f field) error {
+		switch f.num() {
+		case 1:
+			return d.into(&n.calls, f)
+		case 2:
+			return d.attribute(n, f)
+		}
+		return nil
+	})
+}
+
+// holds hands on a string in which a graph may be nested.
+func (d *decoder) holds(name string, f field) error {
+	if d.extra == nil || d.held >= maxHeld {
+		return nil
+	}
+	r, err := f.bytes()
+	if err != nil {
+		return err
+	}
+	d.held++
+	return d.extra(held{name: name, bytes: r})
+}
