@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"modelgate/internal/scanner/onnx"
+	"modelgate/internal/scanner/openvino"
 )
 
 // onnxRows are the rows of ONNX and OpenVINO.
@@ -21,6 +22,12 @@ func onnxRows() []Format {
 			Threats:    "those of ONNX",
 			Limits:     "those of ONNX",
 			Probe:      onnx.ProbeORT, Scan: onnx.ScanORT,
+		},
+		{
+			Name: "openvino_xml", Title: "OpenVINO", Version: 1, Text: true,
+			Recognised: "XML whose root is net, with a version or layers; its weights through it",
+			Threats:    "layers that name libraries or that OpenVINO does not have, also in bodies; paths outside the model; constants outside the weights; attributes that stand twice",
+			Probe:      openvino.Probe, Scan: openvino.Scan,
 		},
 	}
 }

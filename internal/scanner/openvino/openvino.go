@@ -1,0 +1,440 @@
+// Package openvino scans models in OpenVINO's intermediate representation (OpenVINO documentation, "OpenVINO IR format"):
+//
+//	<net name="…" version="11">
+//	  <layers> <layer id="…" name="…" type="…" version="opset1"> <data …/> … </layer> … </layers>
+//	  <edges> <edge from-layer="…" to-layer="…" …/> … </edges>
+//	  <rt_info> … </rt_info>
+//	</net>
+//
+// The bodies of If, Loop and TensorIterator are elements of their layer with layers and edges of their own. Constants lie in the file of
+// the same name that ends in .bin, at the offset and with the size that their data states. What a runtime acts on are the types of the
+// layers, the libraries and files that they name, and these places. What the document itself declares, such as entities, is for the
+// scanner of XML to judge; rt_info is prose.
+package openvino
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"modelgate/internal/finding"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/registry"
+	"modelgate/internal/scanner/source/xmltokens"
+	"modelgate/internal/threat"
+)
+
+//go:embed operators.txt
+var operatorsText string
+
+// operators are the types of layers, with the operation sets that have them.
+var operators = registry.Parse(operatorsText)
+
+// folded are the types of layers in lower case, which OpenVINO takes for the same.
+var folded = func() map[string][]string {
+	out := map[string][]string{}
+	for line := range strings.Lines(operatorsText) {
+		if name, _, ok := strings.Cut(line, "\t"); ok {
+			if sets, known := operators.Lookup(name); known {
+				key := strings.ToLower(name) // of two spellings the sets of both
+				out[key] = append(out[key], strings.Fields(strings.Join(sets, " "))...)
+			}
+		}
+	}
+	return out
+}()
+
+// Bounds of a model.
+const (
+	maxLayers = 1 << 20
+	maxFound  = 50 // findings of one kind
+	maxProbed = 64 // tokens
+)
+
+// Probe accepts documents whose root is net with a version or with layers.
+func Probe(f *source.File) (bool, error) {
+	head, err := f.Head()
+	if err != nil || xmltokens.Root(xmltokens.Beginning(head)) != "net" {
+		return false, err
+	}
+	in, err := xmltokens.New(&source.File{Reader: source.Bytes(head)})
+	if err != nil {
+		return false, err
+	}
+	for range maxProbed {
+		t, err := in.Next()
+		if err != nil {
+			return false, unlessOver(err)
+		}
+		if t.Kind == xmltokens.Start && (t.Name == "layers" || t.Name == "net" && t.Attr("version") != "") {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Scan reads the layers of a model. A document that breaks off, or has a document type, is read up to there: the scanner of XML says so.
+func Scan(ctx context.Context, f *source.File, s source.Sink) error {
+	s.Format("openvino_xml")
+	in, err := xmltokens.New(f)
+	if err != nil {
+		return err
+	}
+	m := &model{s: s, unknown: map[string]*unknown{}, found: map[threat.ID]int{}}
+	for steps := 1; ; steps++ {
+		if steps%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		t, err := in.Next()
+		if err != nil || t.Kind == xmltokens.Doctype || t.Kind == xmltokens.Declaration {
+			m.finish(f.Path)
+			return unlessOver(err)
+		}
+		if err := m.token(t); err != nil {
+			m.finish(f.Path)
+			return err
+		}
+	}
+}
+
+// unlessOver is an error that is none of the document: its end and its faults are for the scanner of XML.
+func unlessOver(err error) error {
+	var bad *source.Malformed
+	if errors.Is(err, io.EOF) || errors.As(err, &bad) || errors.Is(err, source.ErrBudget) {
+		return nil
+	}
+	return err
+}
+
+// model is what is known of a model while it is read.
+type model struct {
+	s       source.Sink
+	open    []element
+	version int // of the format
+	roots   int
+	prose   int // depth at which rt_info began, 0 outside of it
+	blocks  []*block
+	layers  int
+	layer   *layer // the innermost that is open
+	end     int64  // where the last constant ends
+	endAt   int64  // of that constant
+	unknown map[string]*unknown
+	order   []string
+	found   map[threat.ID]int
+}
+
+// element is an element that is open.
+type element struct {
+	name string
+	// begun says that it is a layer; outer is then the layer around it, if there is one.
+	begun bool
+	outer *layer
+}
+
+// block is a network or the body of a layer.
+type block struct {
+	ids map[string]bool
+}
+
+// layer is the layer that is being read.
+type layer struct {
+	at         int64
+	name, kind string
+}
+
+// unknown is a type of layers that OpenVINO does not have.
+type unknown struct {
+	at                  int64
+	kind, version, name string
+	count               int
+}
+
+func (m *model) find(id threat.ID, role finding.Role, at int64, module, operator, evidence, description string) {
+	if m.found[id]++; m.found[id] > maxFound {
+		return
+	}
+	f := finding.New(id, at, description)
+	f.Role, f.Module, f.Operator, f.Evidence = role, module, operator, source.Evidence(evidence)
+	m.s.Find(f)
+}
+
+// token follows one token.
+func (m *model) token(t xmltokens.Token) error {
+	switch t.Kind {
+	case xmltokens.Start:
+		e := element{name: t.Name, outer: m.layer}
+		if m.prose == 0 {
+			var err error
+			if e.begun, err = m.start(t); err != nil {
+				return err
+			}
+		}
+		m.open = append(m.open, e)
+		if t.Name == "rt_info" && m.prose == 0 {
+			m.prose = len(m.open)
+		}
+		if t.Empty {
+			m.close()
+		}
+	case xmltokens.End:
+		m.close()
+	case xmltokens.Text, xmltokens.Instruction, xmltokens.Doctype, xmltokens.Declaration:
+	}
+	return nil
+}
+
+// close follows the end of an element.
+func (m *model) close() {
+	if len(m.open) == 0 {
+		return
+	}
+	e := m.open[len(m.open)-1]
+	if m.prose == len(m.open) {
+		m.prose = 0
+	}
+	m.open = m.open[:len(m.open)-1]
+	switch {
+	case m.prose > 0:
+	case e.begun:
+		m.layer = e.outer
+	case (e.name == "net" || isBody(e.name)) && len(m.blocks) > 0:
+		m.blocks = m.blocks[:len(m.blocks)-1]
+	}
+}
+
+// isBody tells whether an element is a network within a layer.
+func isBody(name string) bool { return name == "body" || name == "then_body" || name == "else_body" }
+
+// start follows the beginning of an element outside of prose, and tells whether it is a layer.
+func (m *model) start(t xmltokens.Token) (begun bool, err error) {
+	m.twice(t)
+	if len(m.open) == 0 {
+		m.root(t)
+	}
+	switch {
+	case t.Name == "net" || isBody(t.Name):
+		m.blocks = append(m.blocks, &block{ids: map[string]bool{}})
+	case t.Name == "layer" && len(m.open) > 0 && m.open[len(m.open)-1].name == "layers":
+		return true, m.begin(t)
+	case t.Name == "edge":
+		m.edge(t)
+	case m.layer != nil:
+		m.attributes(t)
+		m.data(t)
+	}
+	return false, nil
+}
+
+// root judges the root element: one of a model, and the only one.
+func (m *model) root(t xmltokens.Token) {
+	if m.roots++; m.roots > 1 {
+		m.find(threat.MGFMT403, finding.RoleStructure, t.At, "", "", t.Name, "The document has a second root, which some readers take and others do not.")
+		return
+	}
+	version, err := strconv.Atoi(t.Attr("version"))
+	if m.version = version; err != nil || version < 1 {
+		m.find(threat.MGFMT400, finding.RoleStructure, t.At, "", "", t.Attr("version"), "The version of the format is no number.")
+	}
+}
+
+// twice finds attributes that stand twice in one element. Readers differ in which they take.
+func (m *model) twice(t xmltokens.Token) {
+	for i, a := range t.Attributes {
+		for _, b := range t.Attributes[:i] {
+			if a.Name == b.Name {
+				m.find(threat.MGFMT403, finding.RoleStructure, a.At, "", "", a.Name+"="+a.Value, "An attribute stands twice in one element, and readers differ in which they take.")
+				return
+			}
+		}
+		if i > 64 {
+			return // nothing that matters has that many
+		}
+	}
+}
+
+// begin judges a layer.
+func (m *model) begin(t xmltokens.Token) error {
+	if m.layers++; m.layers > maxLayers {
+		return fmt.Errorf("more than %d layers: %w", maxLayers, source.ErrBudget)
+	}
+	l := &layer{at: t.At, name: t.Attr("name"), kind: t.Attr("type")}
+	if len(m.blocks) > 0 {
+		ids, id := m.blocks[len(m.blocks)-1].ids, t.Attr("id")
+		if ids[id] {
+			m.find(threat.MGFMT400, finding.RoleStructure, t.At, "", "", id, "Two layers have the same id.")
+		}
+		ids[id] = true
+	}
+	for _, a := range t.Attributes { // each of those that stand twice
+		if a.Name == "type" {
+			m.judge(l, a.Value, t.Attr("version"))
+		}
+		if a.Name == "version" && a.Value != t.Attr("version") {
+			m.judge(l, l.kind, a.Value)
+		}
+	}
+	if l.kind == "" {
+		m.find(threat.MGFMT400, finding.RoleStructure, t.At, "", "", l.name, "A layer has no type.")
+	}
+	m.layer = l
+	m.attributes(t)
+	return nil
+}
+
+// firstWithSets is the version of the format since which layers name their operation set.
+const firstWithSets = 10
+
+// judge looks up the type of a layer in its operation set.
+func (m *model) judge(l *layer, kind, version string) {
+	if kind == "" {
+		return
+	}
+	sets, known := folded[strings.ToLower(kind)]
+	switch {
+	case !known || !knownSet(version):
+		m.miss(l, kind, version)
+	case version == "" && m.version >= firstWithSets:
+		m.find(threat.MGINFO500, finding.RoleOperator, l.at, "", kind, l.name, "A layer does not name its operation set.")
+	case version != "" && strings.HasPrefix(version, "opset") && !slices.Contains(sets, version):
+		m.find(threat.MGINFO500, finding.RoleOperator, l.at, version, kind, l.name, "The type of a layer is not part of the operation set that it names.")
+	}
+}
+
+// knownSet tells whether an operation set is one of OpenVINO's own.
+func knownSet(version string) bool {
+	switch version {
+	case "", "extension", "experimental", "util", "ie_internal_opset":
+		return true
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(version, "opset"))
+	return err == nil && strings.HasPrefix(version, "opset") && n >= 1 && n <= newestSet
+}
+
+// newestSet is the newest operation set that the table knows of.
+var newestSet = func() int {
+	newest := 0
+	for _, sets := range folded {
+		for _, s := range sets {
+			if n, err := strconv.Atoi(strings.TrimPrefix(s, "opset")); err == nil {
+				newest = max(newest, n)
+			}
+		}
+	}
+	return newest
+}()
+
+// miss notes a type of layers that OpenVINO does not have.
+func (m *model) miss(l *layer, kind, version string) {
+	key := version + ":" + kind
+	u := m.unknown[key]
+	if u == nil {
+		if len(m.unknown) >= finding.MaxFindings {
+			return
+		}
+		u = &unknown{at: l.at, kind: kind, version: version, name: l.name}
+		m.unknown[key] = u
+		m.order = append(m.order, key)
+	}
+	u.count++
+}
+
+// attributes judges what an element of a layer names: libraries, kernels, files.
+func (m *model) attributes(t xmltokens.Token) {
+	for _, a := range t.Attributes {
+		switch strings.ToLower(a.Name) {
+		case "library":
+			if a.Value != "" {
+				m.find(threat.MGOP301, finding.RoleOperator, a.At, a.Value, m.layer.kind, a.Name+"="+a.Value, "A layer names a library, which the runtime loads and calls.")
+			}
+		case "path", "kernel", "source":
+			m.file(a)
+		}
+	}
+}
+
+// file judges an attribute that names a file, or the size of a kernel in numbers.
+func (m *model) file(a xmltokens.Attribute) {
+	if strings.Trim(a.Value, "0123456789,; .-x") == "" {
+		return
+	}
+	switch ext := strings.ToLower(path.Ext(a.Value)); ext {
+	case ".so", ".dll", ".dylib", ".cl":
+		m.find(threat.MGOP301, finding.RoleOperator, a.At, a.Value, m.layer.kind, a.Name+"="+a.Value, "A layer names a library or a kernel, which the runtime loads and calls.")
+		return
+	}
+	if strings.ContainsAny(a.Value, "/\\.:~%") {
+		m.s.Refer(finding.Reference{Kind: finding.RefFile, Target: a.Value, Offset: a.At})
+	}
+}
+
+// data judges where the data of a layer lies in the file beside the model: in data of constants, and in the elements weights, biases and
+// those of blobs of old models.
+func (m *model) data(t xmltokens.Token) {
+	if t.Name == "data" && !strings.EqualFold(m.layer.kind, "Const") {
+		return
+	}
+	offset, size := int64(-1), int64(-1)
+	for _, a := range t.Attributes {
+		if a.Name != "offset" && a.Name != "size" {
+			continue
+		}
+		n, err := strconv.ParseUint(a.Value, 10, 62)
+		if err != nil {
+			if t.Name == "data" {
+				m.find(threat.MGFMT400, finding.RoleStructure, a.At, "", "Const", a.Name+"="+a.Value, "The place of a constant in the weights is no number.")
+			}
+			return
+		}
+		if a.Name == "offset" {
+			offset = max(offset, int64(n))
+		} else {
+			size = max(size, int64(n))
+		}
+	}
+	if offset < 0 || size <= 0 {
+		return
+	}
+	if end := offset + size; end > m.end {
+		m.end, m.endAt = end, t.At
+	}
+}
+
+// edge judges an edge: its ends are layers of the same network.
+func (m *model) edge(t xmltokens.Token) {
+	if len(m.blocks) == 0 {
+		return
+	}
+	ids := m.blocks[len(m.blocks)-1].ids
+	for _, end := range []string{"from-layer", "to-layer"} {
+		if id := t.Attr(end); !ids[id] {
+			m.find(threat.MGFMT400, finding.RoleStructure, t.At, "", "", end+"="+id, "An edge leads from or to a layer that the network does not have.")
+			return
+		}
+	}
+}
+
+// finish makes the findings of what was counted, and names the file that the constants lie in.
+func (m *model) finish(name string) {
+	for _, key := range m.order {
+		u := m.unknown[key]
+		what := "The layer is of a type that OpenVINO does not have, so an extension that comes from elsewhere runs it"
+		if !knownSet(u.version) {
+			what = "The layer is of an operation set that is not OpenVINO's, so an extension that comes from elsewhere runs it"
+		}
+		if u.count > 1 {
+			what += fmt.Sprintf("; the model uses it %d times", u.count)
+		}
+		f := finding.New(threat.MGOP300, u.at, what+".")
+		f.Role, f.Module, f.Operator, f.Evidence = finding.RoleOperator, u.version, u.kind, source.Evidence(u.name)
+		m.s.Find(f)
+	}
+	if base := path.Base(name); m.end > 0 && base != "." {
+		m.s.Refer(finding.Reference{Kind: finding.RefFile, Target: strings.TrimSuffix(base, path.Ext(base)) + ".bin", Offset: m.endAt, Need: m.end})
+	}
+}
