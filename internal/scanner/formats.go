@@ -11,6 +11,7 @@ import (
 	"modelgate/internal/scanner/numpy"
 	"modelgate/internal/scanner/pickle"
 	"modelgate/internal/scanner/python"
+	"modelgate/internal/scanner/recipes"
 	"modelgate/internal/scanner/safetensors"
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/scanner/torch"
@@ -162,13 +163,13 @@ func programs() []Format {
 func texts() []Format {
 	return []Format{
 		{
-			Name: "json", Title: "JSON, with the configurations of the Hub's libraries", Version: 2, Text: true,
-			Recognised: "the grammar, as far as the head shows it",
-			Threats:    "code of this or another repository that loaders import, names they call, templates they render, keys that stand twice",
+			Name: "json", Title: "JSON, with the configurations of the Hub's libraries and notebooks", Version: 3, Text: true,
+			Recognised: "the grammar, as far as the head shows it, or a key that loaders act on in what breaks it",
+			Threats:    "code of this or another repository that loaders import, names they call, templates they render, keys that stand twice, code of notebooks",
 			Probe:      hubfiles.Probe, Scan: hubfiles.Scan,
 		},
 		{
-			Name: "python", Title: "Python source", Version: 2, Text: true,
+			Name: "python", Title: "Python source", Version: 3, Text: true,
 			Recognised: "the name of the file",
 			Threats:    "what runs at import or when a loader uses it, what is hidden in strings, code in TorchScript",
 			Limits:     "what nothing imports is suspicious at most",
@@ -185,6 +186,13 @@ func texts() []Format {
 			Recognised: "the name of the file, or a directive in the metadata of safetensors",
 			Threats:    "targets that the loader calls, tags that construct Python objects",
 			Probe:      yaml.Probe, Scan: yaml.Scan,
+		},
+		{
+			Name: "recipe", Title: "Model cards, requirements, Dockerfiles and Modelfiles", Version: 1, Text: true,
+			Recognised: "the name of the file, in text",
+			Threats:    "what they fetch from addresses that prove nothing, paths outside, commands that hand out a shell or run what they decode",
+			Limits:     "recorded as not_model; nothing runs them, so they are suspicious at most",
+			Probe:      recipes.Probe, Scan: recipes.Scan,
 		},
 		{
 			Name: "xml", Title: "XML", Version: 2, Text: true,

@@ -74,6 +74,8 @@ type reader struct {
 	in    *source.Forward
 	depth int
 	nodes int
+	cells bool // the cells of a notebook are being read
+	whole bool // the document was read to its end
 }
 
 // document reads one value and the white space around it.
@@ -85,6 +87,7 @@ func (r *reader) document() (*node, error) {
 	if err != nil {
 		return n, err
 	}
+	r.whole = true
 	c, err := r.peek()
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return n, nil
@@ -279,8 +282,11 @@ func (r *reader) member(out *node, keep bool) error {
 	if err != nil {
 		return err
 	}
-	watch := keep || watched[key]
+	watch := keep || watched[key] || r.cells && (key == "source" || key == "cell_type")
+	outermost := key == "cells" && r.depth == 1
+	r.cells = r.cells || outermost
 	v, err := r.value(watch)
+	r.cells = r.cells && !outermost
 	if v != nil || watch {
 		if _, err := r.kept(out); err != nil {
 			return err

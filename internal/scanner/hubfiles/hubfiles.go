@@ -8,6 +8,7 @@
 //	chat_template                                    templates, handed back to the engine
 //	_target_, class_path, target with params         what Hydra, Lightning and diffusion configurations call
 //	py/object and its kin                            jsonpickle
+//	cells                                            the code of a notebook, handed back to the engine
 //
 // What a file is follows from its keys, never from its name. A document is read as a stream and only what is judged is kept,
 // so that a vocabulary costs no memory. A key that is judged and stands twice in an object is judged both times.
@@ -45,10 +46,35 @@ func Probe(f *source.File) (bool, error) {
 	}
 	r := &reader{in: source.NewForward(source.Bytes(head), 0, int64(len(head)))}
 	_, err = r.document()
-	if err == nil {
+	switch {
+	case err == nil:
 		return size <= int64(len(head)), nil
+	case size > int64(len(head)) && errors.Is(err, io.ErrUnexpectedEOF):
+		return true, nil
 	}
-	return size > int64(len(head)) && errors.Is(err, io.ErrUnexpectedEOF), nil
+	return !r.whole && broken(start), nil
+}
+
+// broken tells whether text that begins as JSON, and breaks its grammar, was meant to make a loader act: it has a key that is
+// judged. (Lines of JSON are data, of which the first is whole.) Text is no JSON because it begins with a bracket.
+func broken(text []byte) bool {
+	rest := bytes.TrimLeft(text[1:], " \t\r\n")
+	if len(rest) == 0 || text[0] == '{' && rest[0] != '"' || text[0] == '[' && rest[0] != '{' {
+		return false
+	}
+	for key := range judged {
+		for at := 0; ; {
+			i := bytes.Index(text[at:], []byte(`"`+key+`"`))
+			if i < 0 {
+				break
+			}
+			at += i + len(key) + 2
+			if bytes.HasPrefix(bytes.TrimLeft(text[at:], " \t\r\n"), []byte(":")) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Scan judges a document.
@@ -66,6 +92,9 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	if doc != nil {
 		j := judge{ctx: ctx, sink: s}
 		if err := j.visit(doc, 0); err != nil {
+			return err
+		}
+		if err := j.notebook(doc); err != nil {
 			return err
 		}
 	}

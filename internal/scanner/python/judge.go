@@ -16,9 +16,10 @@ import (
 
 // judge turns what a source does into findings: the same name at the same place once.
 type judge struct {
-	sink  source.Sink
-	found bool
-	seen  map[seenKey]bool
+	sink     source.Sink
+	notebook bool // people run the source, no loader does
+	found    bool
+	seen     map[seenKey]bool
 }
 
 type seenKey struct {
@@ -81,6 +82,12 @@ func (j *judge) unread(err error) {
 	if errors.As(err, &bad) {
 		at = bad.at
 	}
+	if j.notebook {
+		f := finding.New(threat.MGINFO500, at, "The code of the notebook cannot be read as Python to its end.")
+		f.Evidence = source.Evidence(err.Error())
+		j.sink.Find(f)
+		return
+	}
 	j.odd(at, "", "", err.Error(), "The source cannot be read as Python to its end.")
 }
 
@@ -95,6 +102,10 @@ func split(name string) (module, last string) {
 // evil states a name that does harm when it runs, by when that is.
 func (j *judge) evil(e event, evidence string) {
 	module, name := split(e.name)
+	if j.notebook {
+		j.odd(e.at, module, name, evidence, fmt.Sprintf("The notebook contains operator `%s` from module `%s`, which runs if a person runs it.", name, module))
+		return
+	}
 	switch e.fn.reach {
 	case imported:
 		j.find(threat.MGPY100, e.at, module, name, evidence, fmt.Sprintf("The model will execute remote code since it contains operator `%s` from module `%s`, "+
@@ -109,7 +120,7 @@ func (j *judge) evil(e event, evidence string) {
 
 // doubtful states a name that may do harm when it runs at import or load; in a function that nobody calls it says nothing.
 func (j *judge) doubtful(e event, evidence string) {
-	if e.fn.reach == idle {
+	if e.fn.reach == idle || j.notebook {
 		return
 	}
 	module, name := split(e.name)
@@ -135,7 +146,7 @@ func (j *judge) argument(e event) {
 
 // trusted judges a call that is told to import the code of another repository.
 func (j *judge) trusted(e event) {
-	if e.fn.reach == idle {
+	if e.fn.reach == idle || j.notebook {
 		return
 	}
 	repo, known := e.args.at(0, "pretrained_model_name_or_path").text()
@@ -379,6 +390,9 @@ func secret(v value) bool {
 
 // network judges what calls out: to a constant address, by a raw socket, or wherever it is told to.
 func (j *judge) network(e event, evidence string) {
+	if j.notebook {
+		return
+	}
 	head, _, _ := strings.Cut(e.name, ".")
 	_, name := split(e.name)
 	constant := false

@@ -38,7 +38,7 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	j := &judge{sink: s}
+	j := &judge{sink: s, notebook: f.Family == source.FamilyNotebook}
 	text = j.decode(text)
 	tree, err := parse(text)
 	if f.Family == source.FamilyTorchScript {

@@ -83,6 +83,7 @@ func hubCases() []Case {
 		}
 		out = append(out, made)
 	}
+	out = append(append(out, recipeCases()...), brokenConfigs()...)
 	return append(
 		out,
 		Case{

@@ -154,6 +154,9 @@ func doubtfulSources() [][2]string {
 		{"source that does not tokenize", "x = 'abc\n"},
 		{"source that does not parse", "x = = 1\n"},
 		{"an encoding that hides", "# coding: utf-7\nx = 1\n"},
+		{"rot13", "# vim: set fileencoding=rot13 :\nvzcbeg bf\n"},
+		{"an encoding in the second line", "#!/usr/bin/python\n# -*- coding: utf_7 -*-\nx = 1\n"},
+		{"UTF-16", "\xff\xfei\x00m\x00p\x00o\x00r\x00t\x00 \x00o\x00s\x00\n\x00"},
 		{"an encoding that is not kept", "x = '\xff'\n"},
 		{"a hook at the end", "import atexit\natexit.register(print)\n"},
 		{"what the Hub is asked for at import", "from huggingface_hub import hf_hub_download\nhf_hub_download('a/b', 'c')\n"},
@@ -192,6 +195,7 @@ func honestSources() [][2]string {
 		{"exec of harmless text", "exec('x = 1')\n"},
 		{"base64 that is not run", "import base64\nx = base64.b64decode('aW1wb3J0IG9z')\n"},
 		{"every syntax", "from __future__ import annotations\nimport a.b as c, d\nx: int = 1\nx += 1\ny = [*x, 1]\nz = {**x, 'a': 1}\ndef f[T](a, /, b: int = 1, *args, c, **kw) -> T:\n    global x\n    yield from a\n    return (yield)\nasync def g():\n    async with a as b, c: await d\n    async for i in j: pass\n    return [i async for i in j if i if j]\nwith (open(x) as f, g() as h): pass\nlambda *a, b=1, **k: (a, b)\ntry: pass\nexcept* (A, B) as e: raise X from e\nelse: pass\nfinally: pass\nmatch x:\n    case [A(b=1), *_] if y: pass\n    case {'a': 1, **r} | None: pass\ntype X[T] = list[T]\nwhile x: break\nelse: pass\ndel x, y\nassert x, 'y'\nfor i, *j in k: continue\nx[1:2, ::3, ...]\nf'{x!r:>{y}} {x=} {{}} {d[\"a\"]}' rf'\\d{x}' b'x' b'y'\n0x1F + 0b1 + 1_000 + 1e-5 + 1j\nx = a if b else c\nnot x in y is not z\nprint(*a, **b, end='')\n@d.e(1)\nclass K(B, metaclass=M): x = 1; y = 2\n"},
+		{"words that declare no encoding", "x = 1\ny = 2\n# coding: utf-7\n"},
 		{"an empty file", ""},
 	}
 }

@@ -13,6 +13,7 @@ const (
 	RoleTemplate = "template" // a Jinja template: loaders render it by its name
 	RoleConfig   = "config"   // YAML that loaders read by its name; JSON is known by its keys
 	RoleXML      = "xml"
+	RoleRecipe   = "recipe" // text by whose name people and their tools build something around a model
 )
 
 // Role returns the role of a file by its path within the version or the archive.
@@ -31,9 +32,20 @@ func Role(name string) string {
 	case ".xml", ".svg", ".xsd", ".html", ".xhtml":
 		return RoleXML
 	default:
-		if base == "chat_template" || base == "chat_template.txt" {
+		switch {
+		case base == "chat_template" || base == "chat_template.txt":
 			return RoleTemplate
+		case isRecipe(base):
+			return RoleRecipe
 		}
 		return RoleNone
 	}
+}
+
+// isRecipe tells whether the name of a file is one of a model card, of requirements, or of a Dockerfile or Modelfile.
+func isRecipe(base string) bool {
+	ext := path.Ext(base)
+	return base == "readme.md" || ext == ".txt" && strings.HasPrefix(base, "requirements") || strings.HasSuffix(base, "requirements.txt") ||
+		base == "modelfile" || ext == ".modelfile" || strings.HasPrefix(base, "modelfile.") ||
+		base == "dockerfile" || ext == ".dockerfile" || strings.HasPrefix(base, "dockerfile.") || base == "containerfile"
 }

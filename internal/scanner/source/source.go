@@ -48,6 +48,8 @@ const (
 	FamilyHDF5 Family = "hdf5"
 	// FamilyKeras is JSON that is a configuration of Keras, by whatever keys.
 	FamilyKeras Family = "keras"
+	// FamilyNotebook is the code of a notebook, which people run cell by cell.
+	FamilyNotebook Family = "notebook"
 	// FamilyTemplate is a Jinja template that a file names as one: a chat template of a configuration.
 	FamilyTemplate Family = "template"
 )
