@@ -22,7 +22,7 @@ func (w *walk) attributes(o *h5.Object, path string) error {
 	err := w.h.Attributes(o, func(a h5.Attribute) error {
 		member := "#" + a.Name
 		if path != "" {
-			member = "#" + path + "@" + a.Name
+			member = at(path) + "@" + a.Name
 		}
 		if _, twice := names[a.Name]; twice {
 			w.find(threat.MGFMT403, a.Off, member, source.Evidence(a.Name), "An object has two attributes of the name, and readers differ in which one they take.")
@@ -32,10 +32,7 @@ func (w *walk) attributes(o *h5.Object, path string) error {
 		w.ofKeras(a, member)
 		return w.tolerate(w.attribute(a, member), member)
 	})
-	if path == "" {
-		return w.tolerate(err, "")
-	}
-	return w.tolerate(err, "#"+path)
+	return w.tolerate(err, at(path))
 }
 
 // isConfig tells whether Keras builds objects from the JSON in an attribute.

@@ -30,7 +30,7 @@ type candidate struct {
 // dataset judges what a dataset says of itself.
 func (w *walk) dataset(o *h5.Object, path string) error {
 	ds, err := w.h.Dataset(o)
-	if err := w.tolerate(err, "#"+path); err != nil {
+	if err := w.tolerate(err, at(path)); err != nil {
 		return err
 	}
 	for _, x := range ds.External {
@@ -49,7 +49,7 @@ func (w *walk) dataset(o *h5.Object, path string) error {
 	}
 	size := ds.DataSize()
 	if size > bombFloor && size/bombRatio > uint64(max(1, w.size)) {
-		w.find(threat.MGFMT405, ds.Layout.Off, "#"+path, fmt.Sprintf("%d bytes", size), "A dataset says that it has %d bytes, in a file of %d: whoever loads it runs out of memory.", size, w.size)
+		w.find(threat.MGFMT405, ds.Layout.Off, at(path), fmt.Sprintf("%d bytes", size), "A dataset says that it has %d bytes, in a file of %d: whoever loads it runs out of memory.", size, w.size)
 	}
 	if ds.Type.Bytes() && !table(ds) && size >= minValue && size <= smallDataset && len(w.small) < maxWaiting {
 		w.small = append(w.small, candidate{ds, path})
@@ -69,7 +69,7 @@ func (w *walk) filter(x h5.Filter, path string) {
 		return
 	}
 	f := finding.New(threat.MGFMT404, x.Off, fmt.Sprintf("The values of a dataset are stored through filter %d, for which the library loads a plug-in.", x.ID))
-	f.Role, f.Member, f.Operator, f.Evidence = finding.RoleOperator, "#"+path, fmt.Sprintf("filter %d", x.ID), source.Evidence(x.Name)
+	f.Role, f.Member, f.Operator, f.Evidence = finding.RoleOperator, at(path), fmt.Sprintf("filter %d", x.ID), source.Evidence(x.Name)
 	w.s.Find(f)
 }
 
@@ -97,7 +97,7 @@ func (w *walk) datasets() error {
 			w.s.Opaque()
 			continue
 		}
-		if err := w.tolerate(err, "#"+c.path); err != nil {
+		if err := w.tolerate(err, at(c.path)); err != nil {
 			return err
 		}
 	}
@@ -114,7 +114,7 @@ func (w *walk) content(c candidate) error {
 	if err != nil {
 		return err
 	}
-	member := "#" + c.path
+	member := at(c.path)
 	if t := c.ds.Type; t.Class != h5.ClassVariable && t.Class != h5.ClassString && t.Class != h5.ClassOpaque || c.ds.Space.Count() == 1 && t.Class != h5.ClassVariable {
 		w.bytes += size
 		return w.value(h5.Value{Bytes: r, Size: size, Off: off}, member)

@@ -31,13 +31,13 @@ const (
 	model       // with model_config, written by Keras 3
 )
 
-// names are those under which a file of a kind is known.
+// names are those under which a file of a kind is known; findings carry the last one.
 func (k kind) names() []string {
 	switch k {
 	case weights:
 		return []string{"keras_weights"}
 	case legacyModel:
-		return []string{"keras_legacy_h5", "keras_legacy"}
+		return []string{"keras_legacy", "keras_legacy_h5"}
 	case model:
 		return []string{"keras3_h5"}
 	}

@@ -116,10 +116,7 @@ func (w *walk) tolerate(err error, member string) error {
 
 // object judges one object and notes those that it leads to.
 func (w *walk) object(p place) error {
-	member := "#" + p.path
-	if p.path == "" {
-		member = ""
-	}
+	member := at(p.path)
 	o, err := w.h.Object(p.addr)
 	if err := w.tolerate(err, member); err != nil {
 		return err
@@ -152,7 +149,15 @@ func (w *walk) links(o *h5.Object, path string) error {
 		w.name(l.Name, l.Off, "#"+child)
 		return w.link(l, child)
 	})
-	return w.tolerate(err, "#"+path)
+	return w.tolerate(err, at(path))
+}
+
+// at is how findings name an object: the root group is the file itself.
+func at(path string) string {
+	if path == "" {
+		return ""
+	}
+	return "#" + path
 }
 
 // link judges where a link leads.

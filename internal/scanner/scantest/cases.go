@@ -53,6 +53,7 @@ func Groups() []Group {
 		{"yaml", YAMLCases()},
 		{"xml", XMLCases()},
 		{"keras", kerasCases()},
+		{"hdf5", hdf5Cases()},
 		{"tensorflow", tensorflowCases()},
 		{"flatbuffers", flatbufferCases()},
 		{"onnx", onnxCases()},
