@@ -124,16 +124,9 @@ func (d *decoder) function(g *graph, f field) error {
 			case 1:
 				g.name, err = d.name(f)
 			case 2:
-				g.args = append(g.args, "")
-				err = f.walk(func(f field) (err error) {
-					switch f.num() {
-					case 1:
-						g.args[len(g.args)-1], err = d.name(f)
-					case 5, 6:
-						g.variadic = true
-					}
-					return err
-				})
+				err = d.argument(g, &g.args, f)
+			case 3:
+				err = d.argument(g, &g.results, f)
 			}
 			return err
 		})
@@ -149,6 +142,20 @@ func (d *decoder) function(g *graph, f field) error {
 		return err
 	}
 	return nil
+}
+
+// argument reads an ArgDef of a signature.
+func (d *decoder) argument(g *graph, list *[]string, f field) error {
+	*list = append(*list, "")
+	return f.walk(func(f field) (err error) {
+		switch f.num() {
+		case 1:
+			(*list)[len(*list)-1], err = d.name(f)
+		case 5, 6:
+			g.variadic = true
+		}
+		return err
+	})
 }
 
 // pair reads an entry of a table of strings.
@@ -234,7 +241,12 @@ func (d *decoder) attrValue(n *node, key string, f field) error {
 	case 8:
 		return d.tensor(n, key, f)
 	case 10:
-		return d.call(n, f)
+		first := len(n.calls)
+		err := d.call(n, f)
+		if key == "body" && len(n.calls) > first {
+			n.body = n.calls[first]
+		}
+		return err
 	}
 	return nil
 }

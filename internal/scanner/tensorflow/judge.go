@@ -27,7 +27,7 @@ type unknown struct {
 }
 
 // judgeModel looks at every operator of a model, in its graph and its functions.
-func judgeModel(m *model, sink source.Sink) {
+func judgeModel(m *model, sink source.Sink) error {
 	m.byName = make(map[string]*graph, len(m.functions))
 	j := &judge{m: m, sink: sink, unknown: map[string]*unknown{}}
 	for _, g := range m.functions {
@@ -53,7 +53,7 @@ func judgeModel(m *model, sink source.Sink) {
 		}
 	}
 	j.unknowns()
-	j.backdoors(f)
+	return j.backdoors(f)
 }
 
 func (j *judge) structure(id threat.ID, at int64, evidence, text string) {

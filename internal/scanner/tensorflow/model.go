@@ -14,6 +14,7 @@ type node struct {
 	op     string
 	inputs []string // "node", "node:1", in functions "node:output:0" or an argument; "^node" only orders
 	calls  []string // functions that its attributes name
+	body   string   // the one of them that is the body of a loop
 	attrs  []attr   // its attributes that are strings
 	value  value    // of the tensor in its attribute "value"
 }
@@ -45,6 +46,7 @@ type graph struct {
 	at       int64
 	nodes    []node
 	args     []string
+	results  []string
 	variadic bool // an argument stands for several tensors
 	rets     map[string]string
 	orders   []string // nodes that run even if nobody uses their outputs

@@ -124,7 +124,9 @@ func scan(ctx context.Context, f *source.File, sink source.Sink, r root, documen
 		if ctxErr := ctx.Err(); ctxErr != nil {
 			return ctxErr
 		}
-		judgeModel(m, sink)
+		if judgeErr := judgeModel(m, sink); judgeErr != nil {
+			return judgeErr
+		}
 		if r.of == "SavedModel" {
 			assets(m, sink)
 		}

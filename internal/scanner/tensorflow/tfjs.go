@@ -128,8 +128,7 @@ func (js *script) topology(m jsontree.Member, doc *jsontree.Node) error {
 			return err
 		}
 	}
-	judgeModel(g, js.sink)
-	return nil
+	return judgeModel(g, js.sink)
 }
 
 // signature reads the tensors that callers give and ask for.
