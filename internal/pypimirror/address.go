@@ -28,7 +28,7 @@ type address struct {
 	project string // normal form
 	// Of a file.
 	upstream, fileID, filename string
-	beside                 index.Beside
+	beside                     index.Beside
 	// to is where a page is, relative to what was asked.
 	to string
 }

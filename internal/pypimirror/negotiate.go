@@ -38,18 +38,14 @@ func negotiate(r *http.Request) form {
 		return formNone
 	}
 	ranges := acceptedRanges(strings.Join(r.Header.Values("Accept"), ","))
-	if len(ranges) == 0 {
-		return formText
+	if len(ranges) == 0 || len(ranges) == 1 && ranges[0].value == "*/*" && ranges[0].quality > 0 {
+		return formText // what browsers and scripts have always got
 	}
-	best, quality, wild := formNone, 0.0, true
+	best, quality := formNone, 0.0
 	for _, f := range forms() {
-		q, specific := qualityOf(f, ranges)
-		if q > quality || q == quality && q > 0 && wild && specific {
-			best, quality, wild = f, q, !specific
+		if q := qualityOf(f, ranges); q > quality {
+			best, quality = f, q
 		}
-	}
-	if best != formNone && wild && matchesAll(ranges) { // */* alone means what browsers and scripts have always got
-		return formText
 	}
 	return best
 }
@@ -85,9 +81,9 @@ func acceptedRanges(header string) []mediaRange {
 }
 
 // qualityOf is how much a form is wanted: what the most specific range that fits says.
-func qualityOf(f form, ranges []mediaRange) (quality float64, specific bool) {
+func qualityOf(f form, ranges []mediaRange) float64 {
 	kind, _, _ := strings.Cut(string(f), "/")
-	rank := 0
+	rank, quality := 0, 0.0
 	for _, m := range ranges {
 		at := 0
 		switch m.value {
@@ -102,17 +98,7 @@ func qualityOf(f form, ranges []mediaRange) (quality float64, specific bool) {
 			rank, quality = at, m.quality
 		}
 	}
-	return quality, rank == 3
-}
-
-// matchesAll tells whether a header takes anything.
-func matchesAll(ranges []mediaRange) bool {
-	for _, m := range ranges {
-		if m.value == "*/*" && m.quality > 0 {
-			return true
-		}
-	}
-	return false
+	return quality
 }
 
 // acceptsGzip tells whether a client takes pages compressed.
