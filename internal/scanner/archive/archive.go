@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"regexp"
 
 	"modelgate/internal/finding"
 	"modelgate/internal/scanner/source"
@@ -26,8 +27,12 @@ func ProbeZIP(f *source.File) (bool, error) {
 // ScanZIP scans every entry of both views.
 func ScanZIP(ctx context.Context, f *source.File, s source.Sink) error {
 	s.Format("zip")
-	return zipview.Scan(ctx, f, s, zipview.Plan{})
+	return zipview.Scan(ctx, f, s, zipview.Plan{Raw: func(e *zipview.Entry) bool { return variables.MatchString(e.Name()) }})
 }
+
+// variables are the raw numbers of a SavedModel of TensorFlow, as its directory names them: of those that nothing recognises nothing is
+// said.
+var variables = regexp.MustCompile(`(^|/)variables/variables\.data-[0-9]{5}-of-[0-9]{5}$`)
 
 // ProbeTar accepts archives that are not PyTorch's.
 func ProbeTar(f *source.File) (bool, error) {
@@ -42,7 +47,10 @@ func ProbeTar(f *source.File) (bool, error) {
 // ScanTar scans every entry.
 func ScanTar(ctx context.Context, f *source.File, s source.Sink) error {
 	s.Format("tar")
-	return tarview.Scan(ctx, f, s, nil)
+	return tarview.Scan(ctx, f, s, func(e *tarview.Entry, bytes source.Reader) error {
+		_, err := s.Member(ctx, source.Member{Name: e.Name, Bytes: bytes, Family: f.Family, Prose: variables.MatchString(e.Name)})
+		return err
+	})
 }
 
 // closed are containers that are recognised by the bytes at an offset, and not opened.
