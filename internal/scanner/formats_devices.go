@@ -1,4 +1,39 @@
 package scanner
 
+import (
+	"modelgate/internal/scanner/devices"
+)
+
 // deviceRows are the rows of compiled models of devices.
-func deviceRows() []Format { return nil }
+func deviceRows() []Format {
+	return []Format{
+		{
+			Name: "kmodel", Title: "KModel of nncase", Version: 1,
+			Recognised: "LDMK at 0 and a version, or the header of version 3 with plausible counts and a known layer",
+			Threats:    "code for a host, pickles and scripts where layers and sections begin, unknown layers and modules, bodies beyond the file, what follows the model",
+			Limits:     "code for the device is opaque; versions 6 and 7 are tested with models of our own making",
+			Probe:      devices.ProbeKModel, Scan: devices.ScanKModel,
+		},
+		{
+			Name: "om", Title: "Ascend OM", Version: 1,
+			Recognised: "IMOD at 0 and a header of 256 bytes",
+			Threats:    "partitions of libraries and of AI CPU kernels, operators that name a library, encryption, what takes the place of weights or follows the model",
+			Limits:     "kernels of the device are opaque; of a file with several models the first is read; tested with models of our own making: its compiler is not to be had",
+			Probe:      devices.ProbeOM, Scan: devices.ScanOM,
+		},
+		{
+			Name: "rknn", Title: "RKNN", Version: 1,
+			Recognised: "RKNN, RKNX, CYPTRKNN or VPMN at 0, or RKNN at 4",
+			Threats:    "encryption, what takes the place of the model or its description, operators that name a library, what follows",
+			Limits:     "the model for the device is opaque",
+			Probe:      devices.ProbeRKNN, Scan: devices.ScanRKNN,
+		},
+		{
+			Name: "tensorrt", Title: "TensorRT engine", Version: 1,
+			Recognised: "ftrt or ptrt at 0, or behind metadata in JSON",
+			Threats:    "plugin libraries in the plan, paths to them",
+			Limits:     "the plan is undocumented: of more than 64 MiB the first and last 32 MiB are searched; kernels of the GPU are opaque; tested with engines of our own making",
+			Probe:      devices.ProbeTensorRT, Scan: devices.ScanTensorRT,
+		},
+	}
+}

@@ -118,18 +118,6 @@ func magicFormats() []recogniser {
 		{name: "cntk", title: "CNTK model, version 1", by: "BCN in UTF-16 at 0", matches: is(func(h *header) bool {
 			return h.has(0, "B\x00C\x00N\x00\x00\x00")
 		})},
-		{name: "kmodel", title: "KModel", by: "LDMK at 0, or header of version 3 with plausible counts", matches: is(isKModel)},
-		{name: "om", title: "Ascend OM", by: "IMOD at 0, header size 256", matches: is(func(h *header) bool { return h.has(0, "IMOD") && h.u32(4) == 256 })},
-		{name: "rknn", title: "RKNN", by: "RKNN, CYPTRKNN or VPMN at 0", matches: is(func(h *header) bool {
-			return h.has(0, "RKNN\x00\x00\x00\x00") || h.has(0, "CYPTRKNN") || h.has(0, "VPMN") && h.size > 64
-		})},
-		{name: "tensorrt", title: "TensorRT engine", by: "ftrt or ptrt at 0", matches: is(func(h *header) bool {
-			return (h.has(0, "ftrt") || h.has(0, "ptrt")) && h.size > 24
-		})},
-		{name: "xgboost", title: "XGBoost model", by: "binf or bs64 at 0, or UBJSON whose first key is learner", matches: is(func(h *header) bool {
-			return h.has(0, "binf") && h.size > 64 || h.has(0, "bs64\t") ||
-				h.has(0, "{L\x00\x00\x00\x00\x00\x00\x00\x07learner") || h.has(0, "{i\x07learner")
-		})},
 		{name: "fasttext", title: "fastText model", by: "magic 793712314 at 0, version 11 or 12", matches: is(func(h *header) bool {
 			return h.u32(0) == 793712314 && (h.u32(4) == 11 || h.u32(4) == 12)
 		})},
