@@ -41,7 +41,7 @@ FUNCTIONS = {"activation", "loss", "metric", "initializer", "regularizer", "cons
 # Functions of those modules that look others up or write, and no computation.
 HELPERS = set(
     """serialize deserialize get get_globals keras_export print_tensor function custom_gradient get_session set_session clear_session
-    map_fn foldl foldr in_train_phase load_backend save_img is_built_in fetch_ serialize_keras_object deserialize_keras_object
+    load_backend save_img is_built_in fetch_ serialize_keras_object deserialize_keras_object
     register_keras_serializable get_custom_objects get_or_create_layer populate_dict_with_module_objects register_optimizer
     get_uid reset_uids manual_variable_initialization set_floatx set_epsilon set_image_data_format set_learning_phase
     set_image_dim_ordering set_value batch_set_value get_value batch_get_value set_value""".split()

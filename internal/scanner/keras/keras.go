@@ -27,9 +27,11 @@ import (
 	"context"
 	"strings"
 
+	"modelgate/internal/finding"
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/scanner/source/jsontree"
 	"modelgate/internal/scanner/source/zipview"
+	"modelgate/internal/threat"
 )
 
 // maxSize is the longest configuration that is read, in bytes: inlined vocabularies make them long.
@@ -39,6 +41,9 @@ const maxSize = 128 << 20
 func Probe(f *source.File) (bool, error) {
 	if f.Family == source.FamilyKeras {
 		head, err := f.Head()
+		if encoding(head) != nil {
+			return true, err
+		}
 		start := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
 		return len(start) > 0 && strings.IndexByte(`{["`, start[0]) >= 0, err
 	}
@@ -59,7 +64,17 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	// The attributes of HDF5 lie in no directory whose files could be meant.
 	attribute := f.Family == source.FamilyKeras && strings.HasPrefix(f.Path, "#")
 	j := &scanner{ctx: ctx, sink: s, alone: attribute}
-	return j.read(f, 0)
+	text, coded, err := recoded(f)
+	if err != nil {
+		return err
+	}
+	if !coded {
+		return j.read(f, 0)
+	}
+	found := finding.New(threat.MGFMT403, 0, "The configuration is not in UTF-8: Keras reads it, and other readers of JSON do not.")
+	found.Role = finding.RoleStructure
+	s.Find(found)
+	return j.read(text, 0)
 }
 
 // read judges the configuration that r holds, which begins at an offset of the file. What was read before it breaks is judged too.
@@ -74,22 +89,61 @@ func (j *scanner) read(r source.Reader, at int64) error {
 	return readErr
 }
 
-// ProbeArchive accepts ZIP archives with the members that Keras 3 writes.
+// ProbeArchive accepts ZIP archives with the members that Keras 3 writes: a configuration, and beside it metadata or weights. A
+// configuration alone will do if it is one, since it is read before anything else is missed.
 func ProbeArchive(f *source.File) (bool, error) {
 	view, err := zipview.Of(f)
 	if err != nil || view == nil {
 		return false, err
 	}
-	config, other := false, false
+	var configs []*zipview.Entry
+	other := false
 	for _, e := range view.Entries {
 		switch name := e.Name(); {
 		case name == configName:
-			config = true
+			configs = append(configs, e)
 		case name == "metadata.json", strings.HasPrefix(name, "model.weights."):
 			other = true
 		}
 	}
-	return config && other, nil
+	if other || len(configs) == 0 {
+		return other && len(configs) > 0, nil
+	}
+	for _, e := range configs[:min(len(configs), maxReadings)] {
+		content, err := view.Content(e, probedConfig)
+		if err != nil {
+			return false, err
+		}
+		doc, _ := jsontree.ParseFile(source.Bytes(content), probedConfig) // what precedes an error is there
+		if isConfig(doc, 0) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// probedConfig is the longest configuration that is read to tell whether it is one.
+const probedConfig = 4 << 20
+
+// isConfig tells whether a class and its configuration stand anywhere in a document.
+func isConfig(n *jsontree.Node, depth int) bool {
+	if n == nil || depth > maxDepth {
+		return false
+	}
+	if n.Get("class_name") != nil && (n.Get("config") != nil || n.Get("module") != nil) {
+		return true
+	}
+	for _, item := range n.Items {
+		if isConfig(item, depth+1) {
+			return true
+		}
+	}
+	for _, m := range n.Members {
+		if isConfig(m.Value, depth+1) {
+			return true
+		}
+	}
+	return false
 }
 
 // configName is the member with the configuration.

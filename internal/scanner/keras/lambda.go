@@ -55,6 +55,10 @@ func (j *scanner) lambdaLayer(n *jsontree.Node) {
 					continue
 				}
 				module := c.Str("module")
+				if strings.ContainsAny(v.Text, "(: ") {
+					j.codeFound(v.At, threat.KERAS102, "", "The Lambda layer has source text where the name of a function belongs.")
+					continue
+				}
 				j.tell(v, "function", module, v.Text, worse(gradeOf(module, v.Text, true), gradeOf("", v.Text, true)), true)
 			}
 		}
@@ -160,8 +164,14 @@ func (j *scanner) judgeText(s *jsontree.Node, module string) {
 	j.codeFound(s.At, threat.KERAS102, "", "The code of a lambda cannot be decoded, so what it does cannot be told.")
 }
 
-// codeFound states what is thought of a lambda.
+// codeFound states what is thought of a lambda. Of many that do nothing but compute, the first is told.
 func (j *scanner) codeFound(at int64, id threat.ID, name, text string) {
+	if id == threat.KERAS100 {
+		if j.told[text] {
+			return
+		}
+		j.told[text] = true
+	}
 	f := finding.New(id, j.at+at, text)
 	f.Operator, f.Role = "Lambda", finding.RoleCall
 	if name != "" {

@@ -24,7 +24,7 @@ const (
 
 // Bounds of the metadata: fields that the probe looks at, nodes, bytes of an identifier.
 const (
-	probedFields  = 64
+	probedFields  = 100_000
 	maxNodes      = 1_000_000
 	maxIdentifier = 256
 )

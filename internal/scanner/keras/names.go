@@ -156,6 +156,9 @@ var gadgetModules = words(`keras.utils.file_utils keras.utils.data_utils keras.u
 	keras.legacy.saving.json_utils keras.engine.saving keras.engine.network_utils keras.models.saving keras.datasets keras_hub.utils.preset_utils
 	keras_nlp.utils.preset_utils`)
 
+// lookups are functions of Keras that make whatever their argument describes.
+var lookups = words("deserialize get clone_model function custom_gradient")
+
 // isGadget tells whether a name of Keras is one that acts when it is called.
 func isGadget(module, name string) bool {
 	if gadgets[name] {

@@ -54,14 +54,18 @@ func absent(target string, at int64) finding.Finding {
 	return f
 }
 
-// savedModel judges a layer that loads a SavedModel from a path: its graph runs, in whatever mode the configuration is loaded.
-func (j *scanner) savedModel(n *jsontree.Node) {
-	f := finding.New(threat.KERAS102, j.at+n.At, "The layer loads a SavedModel by its path and runs it.")
-	f.Module, f.Operator, f.Role = "keras.layers", "TFSMLayer", finding.RoleOperator
+// savedModel judges a layer that loads a SavedModel by what stands under a key, a path or the address of a hub: its graph runs, in
+// whatever mode the configuration is loaded.
+func (j *scanner) savedModel(n *jsontree.Node, class, key string) {
 	for _, c := range n.All("config") {
-		f.Evidence = source.Evidence(c.Str("filepath"))
+		handle := c.Str(key)
+		if handle == "" && class != "TFSMLayer" {
+			continue
+		}
+		f := finding.New(threat.KERAS102, j.at+n.At, "The layer loads a SavedModel from a path or an address and runs it.")
+		f.Operator, f.Role, f.Evidence = class, finding.RoleOperator, source.Evidence(handle)
+		j.sink.Find(f)
 	}
-	j.sink.Find(f)
 }
 
 // assets looks up the files that a configuration in an archive names. Everything else about it is judged where it is scanned as a

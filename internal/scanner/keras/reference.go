@@ -53,7 +53,9 @@ func (j *scanner) reference(n *jsontree.Node, key string) error {
 		case "Lambda":
 			j.lambdaLayer(n)
 		case "TFSMLayer":
-			j.savedModel(n)
+			j.savedModel(n, class, "filepath")
+		case "KerasLayer":
+			j.savedModel(n, class, "handle")
 		case "TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty", "TensorFlowOpLayer", "AddLoss", "AddMetric":
 			j.operator(n, class)
 		}
@@ -141,6 +143,8 @@ func gradeOf(module, name string, function bool) verdict {
 	switch {
 	case isKeras && isGadget(spelled, name):
 		return verdict{dangerous, "is a function of Keras that loads, fetches or writes what its arguments say"}
+	case isKeras && lookups[name]:
+		return verdict{suspicious, "makes whatever its argument describes"}
 	case isKeras && (isClass(name) || extra[name]):
 		return verdict{}
 	}
@@ -163,8 +167,8 @@ func gradeOf(module, name string, function bool) verdict {
 	}
 }
 
-// extra are functions of Keras' companions that configurations name.
-var extra = words("gelu_approximate clone_initializer quick_gelu InputSpec")
+// extra are functions of Keras' companions that configurations name, and how other writers of configurations spell a class.
+var extra = words("gelu_approximate clone_initializer quick_gelu InputSpec LeakyReLu")
 
 // wrappers are how TensorFlow keeps lists and dicts in objects.
 var wrappers = words("ListWrapper _DictWrapper _TupleWrapper TensorShape DType")

@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -104,12 +105,12 @@ func acted(data []byte) bool {
 		"PK\x03\x04", "\x1f\x8b\x08", "BZh", "\xfd7zXZ\x00", "\x5d\x00\x00", "\x04\x22\x4d\x18", "\x28\xb5\x2f\xfd", "7z\xbc\xaf\x27\x1c",
 		"\x93NUMPY", "\x7fELF", "MZ", "\x89HDF\r\n\x1a\n", "\x80\x01", "\x80\x02", "\x80\x03", "\x80\x04", "\x80\x05", "\x78\x01", "\x78\x9c", "\x78\xda",
 	} {
-		if strings.HasPrefix(string(data[:min(len(data), 8)]), magic) {
+		if bytes.HasPrefix(data, []byte(magic)) {
 			return true
 		}
 	}
 	// Protocol 0 and 1 begin with an opcode and hold a line of a global.
-	return len(data) > 0 && strings.IndexByte("(c]}iI0K]S\x8cU", data[0]) >= 0 && strings.IndexByte(string(data), '\n') > 0
+	return len(data) > 0 && strings.IndexByte("(c]}iI0KS\x8cU", data[0]) >= 0 && bytes.IndexByte(data, '\n') > 0
 }
 
 // member hands bytes in a string to the engine, and states that they are there if it knows them.

@@ -2,8 +2,10 @@ package scantest
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"strings"
+	"unicode/utf16"
 
 	"modelgate/internal/threat"
 )
@@ -104,7 +106,9 @@ func kerasReferences() []kerasConfig {
 		{"a graph operator that reads files", `{"class_name": "TFOpLambda", "config": {"name": "t", "function": "io.read_file"}}`, odd},
 		{"a node of a graph that writes files", `{"class_name": "TensorFlowOpLayer", "config": {"name": "t", "node_def": "name: \"w\"\nop: \"WriteFile\"\n", "constants": {}}}`, run},
 		{"a SavedModel that a layer loads", `{"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "other", "call_endpoint": "serve"}}`, odd},
+		{"a module of a hub that a layer loads", `{"class_name": "KerasLayer", "config": {"name": "k", "handle": "https://hub.example.org/x/1", "trainable": false}}`, odd},
 		{"a function of Keras that no layer is", function("keras.config", "set_backend"), odd},
+		{"a function of Keras that makes what it is given", function("keras.losses", "deserialize"), odd},
 		{"a built-in under a registered name", `{"module": "mine", "class_name": "X", "config": {}, "registered_name": "builtins>eval"}`, odd},
 		{"a custom layer", reference("my.layers", "Attention2"), own},
 		{"a custom layer that is registered", `{"module": null, "class_name": "Scale", "config": {}, "registered_name": "mine>Scale"}`, own},
@@ -142,6 +146,7 @@ func kerasLambdas() []kerasConfig {
 		{"a lambda that cannot be decoded", lambdaLayer("AAAA"), odd},
 		{"a lambda without code", lambdaLayer(""), odd},
 		{"a lambda with code behind code", oldLambda(codeMath+"AAAA", "m"), odd},
+		{"a lambda that is source text", `{"class_name": "Lambda", "config": {"function": "lambda x: eval('1')", "function_type": "function"}}`, odd},
 		{"a lambda of arithmetic", lambdaLayer(codeMath), plain},
 		{"a lambda of Keras' backend", oldLambda(codeBackend, "__main__"), plain},
 		{"a lambda of TensorFlow's functions", oldLambda(codeTf, "model"), plain},
@@ -248,6 +253,15 @@ func manyKeys(n int) string {
 	return b.String()
 }
 
+// inUTF16 is a text in UTF-16, the lower byte first.
+func inUTF16(text string) []byte {
+	var out []byte
+	for _, u := range utf16.Encode([]rune(text)) {
+		out = binary.LittleEndian.AppendUint16(out, u)
+	}
+	return out
+}
+
 // kerasArchives are archives of Keras 3.
 func kerasArchives() []Case {
 	metadata := ZIPEntry{Name: "metadata.json", Content: []byte(`{"keras_version": "3.9.0", "date_saved": "2025-03-01@10:00:00"}`)}
@@ -270,6 +284,10 @@ func kerasArchives() []Case {
 		{"a lambda in the second of two configurations", threat.KERAS101, threat.Malicious, []ZIPEntry{metadata, honest, evil}},
 		{"a lambda under a local name", threat.KERAS101, threat.Malicious, []ZIPEntry{metadata, honest, renamed}},
 		{"a lambda that the directory lacks", threat.KERAS101, threat.Malicious, []ZIPEntry{metadata, honest, hidden}},
+		{"a lambda and nothing else", threat.KERAS101, threat.Malicious, []ZIPEntry{evil}},
+		{"a configuration below other keys and nothing else", threat.KERAS101, threat.Malicious, []ZIPEntry{{Name: "config.json", Content: []byte(`{"a": [` + function("os", "system") + `]}`)}}},
+		{"a configuration in UTF-16", threat.KERAS101, threat.Malicious, []ZIPEntry{metadata, {Name: "config.json", Content: inUTF16("\ufeff" + kerasModel(lambdaLayer(codeSystem)))}}},
+		{"a configuration in UTF-16 without a mark", threat.KERAS101, threat.Malicious, []ZIPEntry{metadata, {Name: "config.json", Content: inUTF16(kerasModel(lambdaLayer(codeSystem)))}}},
 		{"a pickle among the assets", threat.PKL100, threat.Malicious, []ZIPEntry{metadata, honest, {Name: "assets/layer/vocabulary.txt", Content: pk4(pkSystem())}}},
 		{"an asset that leaves the model", threat.ARV100, threat.Malicious, []ZIPEntry{metadata, honest, {Name: "assets/../../../x", Content: []byte("x\n")}}},
 		{"arrays of pickled objects for weights", threat.PKL100, threat.Malicious, []ZIPEntry{metadata, honest, {
