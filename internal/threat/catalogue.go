@@ -58,6 +58,16 @@ const (
 	MGFMT407          ID = "MG-FMT-407"
 	MGFMT408          ID = "MG-FMT-408"
 	MGINFO500         ID = "MG-INFO-500"
+	MGPKG100          ID = "MG-PKG-100"
+	MGPKG101          ID = "MG-PKG-101"
+	MGPKG102          ID = "MG-PKG-102"
+	MGPKG103          ID = "MG-PKG-103"
+	MGPKG104          ID = "MG-PKG-104"
+	MGPKG105          ID = "MG-PKG-105"
+	MGPKG106          ID = "MG-PKG-106"
+	MGPKG107          ID = "MG-PKG-107"
+	MGPKG108          ID = "MG-PKG-108"
+	MGPKG400          ID = "MG-PKG-400"
 )
 
 // catalogue is ordered as people read it: published ids first, then ours.
@@ -394,6 +404,66 @@ func catalogue() []Threat {
 			steps:   r13,
 		},
 		{
+			ID: MGPKG100, Title: "Package Runs Code At Every Start Of The Interpreter", Format: "Python packages",
+			Class: Load, Level: Malicious, Rule: PathConfig, Severity: Critical,
+			Summary: "A .pth file holds a line that the interpreter executes whenever it starts, whether the package is imported or not",
+			steps:   r14,
+		},
+		{
+			ID: MGPKG101, Title: "Package Decodes Or Downloads Code And Executes It", Format: "Python packages",
+			Class: Load, Level: Malicious, Rule: DecodeAndExecute, Severity: Critical,
+			Summary: "Code that runs at install or import executes what it decodes or downloads on the same line",
+			steps:   r14,
+		},
+		{
+			ID: MGPKG102, Title: "Package Holds A Chain That Decodes And Executes", Format: "Python packages",
+			Class: Load, Level: Suspicious, Rule: SuspiciousCode, Severity: High,
+			Summary: "Code that nothing runs by itself executes what it decodes or downloads",
+			steps:   r14,
+		},
+		{
+			ID: MGPKG103, Title: "Package Runs Code When It Is Installed", Format: "Python packages",
+			Class: Load, Level: Suspicious, Rule: InstallCode, Severity: Medium,
+			Summary: "Building or installing the package starts programs, calls out or replaces a step of the build",
+			steps:   r14,
+		},
+		{
+			ID: MGPKG104, Title: "Package Code Behaves Suspiciously", Format: "Python packages",
+			Class: Load, Level: Suspicious, Rule: SuspiciousCode, Severity: Medium,
+			Summary: "The code shows signs that malicious packages show: hidden windows, call-back addresses, persistence, hidden text",
+			steps:   r14,
+		},
+		{
+			ID: MGPKG105, Title: "Native Binary In A Pure Wheel", Format: "Python packages",
+			Class: Load, Level: Suspicious, Rule: NativeInPure, Severity: Medium,
+			Summary: "The wheel says that it has no code for a certain machine, and carries a program or library",
+			steps:   r14,
+		},
+		{
+			ID: MGPKG106, Title: "Content Differs From The Record", Format: "Python packages",
+			Class: Load, Level: Suspicious, Rule: RecordMatches, Severity: Medium,
+			Summary: "RECORD does not list what the wheel holds, or gives other digests or sizes",
+			steps:   r14,
+		},
+		{
+			ID: MGPKG107, Title: "Names Of The Package Disagree", Format: "Python packages",
+			Class: Load, Level: Suspicious, Rule: NamesMatch, Severity: Medium,
+			Summary: "File name, metadata and folders tell of different projects or versions",
+			steps:   r14,
+		},
+		{
+			ID: MGPKG108, Title: "Archive Of The Package Is Odd", Format: "Python packages",
+			Class: Load, Level: Suspicious, Rule: ArchiveHygiene, Severity: Medium,
+			Summary: "The archive holds what no build tool writes: links, duplicates, names that only differ by case, bytes of no member",
+			steps:   r14,
+		},
+		{
+			ID: MGPKG400, Title: "Package Was Not Read To Its End", Format: "Python packages",
+			Class: Unjudged, Level: Unscannable, Rule: ReadableArchive, Severity: High,
+			Summary: "The archive is broken, encrypted, over budget, or leads outside of itself, so it was not scanned whole",
+			steps:   r12,
+		},
+		{
 			ID: MGINFO500, Title: "Remark",
 			Class: Remark, Level: Clean, Rule: NoRule, Severity: Info,
 			Summary: "Secrets, URLs, odd words: kept, never judged",
@@ -417,5 +487,6 @@ var (
 	r10 = []string{"Use model formats that disallow arbitrary code execution", "Export the weights as safetensors or the graph as ONNX"}
 	r11 = []string{"Read the code at exactly this commit", "Pin the commit", "Prefer a model that the library supports without remote code"}
 	r12 = []string{"Download again and compare digests", "Ask the publisher for an intact file", "If it's yours, save it again with a current version of the framework"}
+	r14 = []string{"Do not install this release", "Read the named lines", "Take an older release, and report this one to the index"}
 	r13 = []string{"Do not use the copy", "Report it to the operator: the upstream or the path to it may be tampered with"}
 )

@@ -80,6 +80,16 @@ const (
 	Backdoor             Rule = "Model Architecture Backdoor Check"
 	SuspiciousComponents Rule = "Suspicious Model Components Check"
 	ApprovedFormat       Rule = "Stored In Approved File Format"
+	// Those of packages.
+	ReadableArchive  Rule = "Package Archive Is Readable"
+	PathConfig       Rule = "Executable Path Configuration"
+	DecodeAndExecute Rule = "Decode And Execute Chain"
+	InstallCode      Rule = "Code At Install Time"
+	SuspiciousCode   Rule = "Suspicious Package Code"
+	NativeInPure     Rule = "Native Binary In Pure Wheel"
+	RecordMatches    Rule = "Record Matches Content"
+	NamesMatch       Rule = "Name And Version Match"
+	ArchiveHygiene   Rule = "Archive Hygiene"
 )
 
 // Threat is one row of the catalogue.

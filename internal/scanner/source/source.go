@@ -50,6 +50,8 @@ const (
 	FamilyKeras Family = "keras"
 	// FamilyNotebook is the code of a notebook, which people run cell by cell.
 	FamilyNotebook Family = "notebook"
+	// FamilyPackage is everything in a Python package: files that its installer puts into place, whatever they are.
+	FamilyPackage Family = "package"
 	// FamilyTemplate is a Jinja template that a file names as one: a chat template of a configuration.
 	FamilyTemplate Family = "template"
 )

@@ -1,0 +1,219 @@
+package pypackage
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/threat"
+)
+
+// Bounds of one text: bytes that are read, and findings of one kind.
+const (
+	maxText = 8 << 20
+	mostOf  = 20
+)
+
+// ProbeSource accepts Python text in packages, by its name: nothing else makes it run.
+func ProbeSource(f *source.File) (bool, error) {
+	return f.Family == source.FamilyPackage && isText(f.Path), nil
+}
+
+// ScanSource reads a text for the signs of malicious packages.
+func ScanSource(ctx context.Context, f *source.File, s source.Sink) error {
+	s.Format("python")
+	size, err := f.Size()
+	if err != nil {
+		return err
+	}
+	text, err := readText(f, size)
+	if err != nil {
+		return err
+	}
+	if size > maxText {
+		s.Find(found(threat.MGPKG104, "", maxText, "", fmt.Sprintf("The text has %d bytes, of which the first %d were read.", size, maxText)))
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if placeOf(f.Path) == placePath {
+		pathConfig(f.Path, text, s)
+	}
+	signs(f.Path, text, s)
+	return ctx.Err()
+}
+
+func readText(f *source.File, size int64) ([]byte, error) {
+	text := make([]byte, min(size, maxText))
+	n, err := f.ReadAt(text, 0)
+	if n < len(text) && err != nil {
+		return nil, err
+	}
+	return text, nil
+}
+
+// pathConfig finds lines of a .pth file that the interpreter executes: those that begin with import and a blank (Python, module site).
+func pathConfig(name string, text []byte, s source.Sink) {
+	at := 0
+	for line := range bytes.Lines(text) {
+		start := at
+		at += len(line)
+		code := strings.TrimRight(string(line), " \t\r\n")
+		code = strings.TrimPrefix(code, "\ufeff")
+		if !strings.HasPrefix(code, "import ") && !strings.HasPrefix(code, "import\t") || knownPathLine(code) {
+			continue
+		}
+		s.Find(found(threat.MGPKG100, "", int64(start), code, fmt.Sprintf("A line of %s is executed at every start of the interpreter.", source.Evidence(name))))
+	}
+}
+
+// knownPathLine tells whether a line is one that well-known tools write: the hook of setuptools, and namespace packages of its old
+// versions, whose text is the same but for names.
+func knownPathLine(code string) bool {
+	return code == setuptoolsLine || namespaceLine.MatchString(code)
+}
+
+const setuptoolsLine = `import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('_distutils_hack').add_shim();`
+
+var namespaceLine = regexp.MustCompile(`^import sys, types, os;has_mfs = sys\.version_info > \(3, 5\);p = os\.path\.join\(sys\._getframe\(1\)\.f_locals\['sitedir'\], \*\('[A-Za-z0-9_]+',(?: ?'[A-Za-z0-9_]+',?)*\)\);` +
+	`importlib = has_mfs and __import__\('importlib\.util'\);has_mfs and __import__\('importlib\.machinery'\);` +
+	`m = has_mfs and sys\.modules\.setdefault\('[A-Za-z0-9_.]+', importlib\.util\.module_from_spec\(importlib\.machinery\.PathFinder\.find_spec\('[A-Za-z0-9_.]+', \[os\.path\.dirname\(p\)\]\)\)\);` +
+	`m = m or sys\.modules\.setdefault\('[A-Za-z0-9_.]+', types\.ModuleType\('[A-Za-z0-9_.]+'\)\);mp = \(m or \[\]\) and m\.__dict__\.setdefault\('__path__',\[\]\);\(p not in mp\) and mp\.append\(p\)` +
+	`(?:;m and setattr\(sys\.modules\['[A-Za-z0-9_.]+'\], '[A-Za-z0-9_]+', m\))?$`)
+
+// sign is an expression that malicious packages match and honest ones hardly ever.
+type sign struct {
+	what string
+	expr *regexp.Regexp
+	// anywhere and early are the threats that it raises in code that nothing runs by itself, and where installing or importing runs it.
+	anywhere, early threat.ID
+}
+
+// threat is what the sign means at a place. What is not about installing is judged at import as anywhere, unless it may block.
+func (s sign) threat(where place) threat.ID {
+	switch where {
+	case placeSetup, placePath, placeStartup:
+		return s.early
+	case placeImport:
+		if s.early == threat.MGPKG101 {
+			return s.early
+		}
+		return s.anywhere
+	default:
+		return s.anywhere
+	}
+}
+
+// allSigns is the table of signs. The first is the one whose precision was measured; it alone may block.
+var allSigns = []sign{
+	{
+		"something that is decoded or downloaded on the same line is executed",
+		regexp.MustCompile(`(?:exec|eval)\(.{0,300}?(?:b64decode|b32decode|a85decode|b85decode|b16decode|base64|decompress|Fernet|fromhex|unhexlify|marshal\.loads|codecs\.decode|urlopen|urlretrieve|requests\.(?:get|post)|httpx\.(?:get|post))`),
+		threat.MGPKG102, threat.MGPKG101,
+	},
+	{
+		"an address that malicious packages call back",
+		regexp.MustCompile(`(?i)(?:discord(?:app)?\.com/api/webhooks/|api\.telegram\.org/bot|webhook\.site/|ngrok\.io|ngrok-free\.app|pipedream\.net|burpcollaborator\.net|oastify\.com|interact\.sh|requestbin\.|transfer\.sh/|pastebin\.com/raw/)`),
+		threat.MGPKG104, threat.MGPKG104,
+	},
+	{
+		"a program that is started without its window, or by encoded commands",
+		regexp.MustCompile(`(?i)(?:powershell(?:\.exe)?["']?[\s,"'-]{1,40}.{0,120}?-(?:e|enc|encodedcommand|w|windowstyle)\b|Start-Process\b|CREATE_NO_WINDOW\s*[|)]|-ExecutionPolicy\s+Bypass)`),
+		threat.MGPKG104, threat.MGPKG103,
+	},
+	{
+		"the address of a program that is downloaded",
+		regexp.MustCompile(`(?i)https?://[^\s"'<>]{1,200}\.(?:exe|ps1|bat|scr|msi|vbs|apk)\b`),
+		threat.MGPKG104, threat.MGPKG103,
+	},
+	{
+		"files in which secrets are kept",
+		regexp.MustCompile(`(?i)(?:\.ssh/id_(?:rsa|ed25519)|\.aws/credentials|Local State["'].{0,80}(?:Chrome|User Data)|Login Data\b.{0,80}(?:Chrome|User Data)|wallet\.dat|metadata\.google\.internal|169\.254\.169\.254)`),
+		threat.MGPKG104, threat.MGPKG103,
+	},
+	{
+		"a place that is run at every login",
+		regexp.MustCompile(`(?i)(?:CurrentVersion\\{1,4}Run\b|Start Menu\\{1,4}Programs\\{1,4}Startup|/etc/cron\.d/|crontab\s+-|\.config/autostart/|Library/LaunchAgents/)`),
+		threat.MGPKG104, threat.MGPKG103,
+	},
+	{
+		"a shell that is given to somebody else",
+		regexp.MustCompile(`(?:/dev/tcp/\d|bash -i\b.{0,40}>&|nc(?:at)? -e\b|pty\.spawn\(["']/bin|(?:curl|wget)\s[^|\n]{1,200}\|\s*(?:ba|z)?sh\b)`),
+		threat.MGPKG104, threat.MGPKG103,
+	},
+	{
+		"steps of the build that are replaced",
+		regexp.MustCompile(`\bcmdclass\s*=`),
+		"", threat.MGPKG103,
+	},
+}
+
+// signs reads a text line by line.
+func signs(name string, text []byte, s source.Sink) {
+	where := placeOf(name)
+	counts := make([]int, len(allSigns))
+	at, number := 0, 0
+	for line := range bytes.Lines(text) {
+		start := at
+		at += len(line)
+		number++
+		for i, sign := range allSigns {
+			id := sign.threat(where)
+			if id == "" || counts[i] >= mostOf {
+				continue
+			}
+			m := sign.expr.FindIndex(line)
+			if m == nil || comment(line, m[0]) {
+				continue
+			}
+			counts[i]++
+			f := found(id, "", int64(start+m[0]), string(line[m[0]:m[1]]), fmt.Sprintf("Line %d has %s.", number, sign.what))
+			f.Excerpt = []string{fmt.Sprintf("%d: %s", number, strings.TrimSpace(string(line)))}
+			s.Find(f)
+		}
+	}
+	hidden(text, s)
+}
+
+// comment tells whether a place in a line is behind a comment's mark: prose. A mark in a string before it is taken for one only if no
+// quote stands before it.
+func comment(line []byte, at int) bool {
+	i := bytes.IndexByte(line[:at], '#')
+	return i >= 0 && !bytes.ContainsAny(line[:i], `"'`)
+}
+
+// hidden finds text that people do not see: marks that turn the direction, and code far to the right.
+func hidden(text []byte, s source.Sink) {
+	at := 0
+	said := map[string]bool{}
+	say := func(what string, off int, evidence []byte) {
+		if !said[what] {
+			said[what] = true
+			s.Find(found(threat.MGPKG104, "", int64(off), string(evidence[:min(len(evidence), 200)]), what))
+		}
+	}
+	for line := range bytes.Lines(text) {
+		start := at
+		at += len(line)
+		if i := bytes.Index(line, blanks); i >= 0 {
+			rest := bytes.TrimLeft(line[i:], " \t")
+			if len(bytes.TrimSpace(rest)) > 0 && rest[0] != '#' && len(line)-len(rest) > farRight {
+				say("Code stands far to the right, where editors do not show it.", start+len(line)-len(rest), rest)
+			}
+		}
+		for _, mark := range []string{"\u202a", "\u202b", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068"} {
+			if i := bytes.Index(line, []byte(mark)); i >= 0 && utf8.Valid(line) {
+				say("A mark turns the direction of the text, so the code that is shown is not the code that runs.", start+i, line)
+			}
+		}
+	}
+}
+
+// farRight is the column behind which nobody looks for code.
+const farRight = 500
+
+var blanks = bytes.Repeat([]byte(" "), 200)
