@@ -3,7 +3,7 @@
     python -P tools/registry/tensorflow.py DIRECTORY > internal/scanner/source/tfops/operators.txt
 
 DIRECTORY holds wheels: of several releases of tensorflow (or tensorflow-cpu) and of the libraries below, as `pip download --no-deps`
-leaves them. Nothing of them is imported but the release of TensorFlow that is installed, which is asked for its own list; of the others
+leaves them, and the package @tensorflow/tfjs-converter, as `npm pack` does, whose lists have the operators that it makes by fusing. Nothing of them is imported but the release of TensorFlow that is installed, which is asked for its own list; of the others
 the generated Python wrappers are read, and where a library makes its wrappers when it is loaded, the strings of its shared objects
 that its Python code calls by.
 
@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 import sys
+import tarfile
 import zipfile
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -94,6 +95,13 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.whl")):
             numbers, ops = libraries.setdefault(library.replace("_", "-"), ([], set()))
             numbers.append(number)
             ops |= wrappers(wheel) | called(wheel)
+for path in sorted(pathlib.Path(sys.argv[1]).glob("tensorflow-tfjs-converter-*.tgz")):
+    with tarfile.open(path) as package:
+        ops = set()
+        for member in package.getmembers():
+            if "/dist/operations/op_list/" in member.name and member.name.endswith(".js"):
+                ops.update(re.findall(r"""tfOpName['"]?: ?['"](\w+)""", package.extractfile(member).read().decode()))
+        libraries["tfjs-converter"] = ([path.name.removesuffix(".tgz").rsplit("-", 1)[1]], ops)
 version, ops = installed()
 if version:
     releases.setdefault(version, set()).update(ops - tests)

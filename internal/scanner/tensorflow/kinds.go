@@ -12,7 +12,7 @@ var kindsOf = func() map[string]backdoor.Kind {
 	for kind, ops := range map[backdoor.Kind][]string{
 		backdoor.Learned: {
 			"Conv", "Conv2D", "Conv3D", "Conv2DBackpropInput", "Conv3DBackpropInput", "Conv3DBackpropInputV2", "DepthwiseConv2dNative",
-			"Dilation2D", "_FusedConv2D", "_FusedDepthwiseConv2dNative", "_FusedConv3D", "QuantizedConv2D", "QuantizedDepthwiseConv2D",
+			"Dilation2D", "_FusedConv2D", "FusedDepthwiseConv2dNative", "_FusedDepthwiseConv2dNative", "_FusedConv3D", "QuantizedConv2D", "QuantizedDepthwiseConv2D",
 			"FusedResizeAndPadConv2D", "FusedPadConv2D", "MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "_FusedMatMul",
 			"_FusedBatchMatMulV2", "QuantizedMatMul", "SparseMatMul", "SparseTensorDenseMatMul", "Einsum", "XlaDot", "XlaDotV2", "XlaConv",
 			"XlaConvV2", "BlockLSTM", "BlockLSTMV2", "LSTMBlockCell", "GRUBlockCell", "CudnnRNN", "CudnnRNNV2", "CudnnRNNV3",
