@@ -2,7 +2,9 @@ package scanner
 
 import (
 	"modelgate/internal/scanner/flax"
+	"modelgate/internal/scanner/lightgbm"
 	"modelgate/internal/scanner/mxnet"
+	"modelgate/internal/scanner/xgboost"
 )
 
 // classicRows are the rows of boosted trees, word vectors, MessagePack and other classic libraries.
@@ -32,6 +34,30 @@ func classicRows() []Format {
 			Recognised: "list magic 0x112 at 0",
 			Threats:    "arrays that do not fit, bytes behind the last name",
 			Probe:      mxnet.ProbeParams, Scan: mxnet.ScanParams,
+		},
+		{
+			Name: "xgboost", Title: "XGBoost model in JSON", Version: 1, Text: true,
+			Recognised: "JSON with learner and version",
+			Threats:    "children that are no nodes of their tree, keys that stand twice, what breaks the grammar",
+			Probe:      xgboost.ProbeJSON, Scan: xgboost.ScanJSON,
+		},
+		{
+			Name: "xgboost", Title: "XGBoost model", Version: 1,
+			Recognised: "binf or bs64 at 0, or UBJSON whose first key is learner or version",
+			Threats:    "children that are no nodes of their tree, counts that lie, bytes behind the model",
+			Probe:      xgboost.ProbeBinary, Scan: xgboost.ScanBinary,
+		},
+		{
+			Name: "lightgbm", Title: "LightGBM model", Version: 1, Text: true,
+			Recognised: "first lines tree and version",
+			Threats:    "lines that are none of the grammar, children and features that are none, bytes behind the model",
+			Probe:      lightgbm.ProbeText, Scan: lightgbm.ScanText,
+		},
+		{
+			Name: "lightgbm", Title: "LightGBM model in JSON", Version: 1, Text: true,
+			Recognised: "JSON with tree_info and version",
+			Threats:    "keys that stand twice, what breaks the grammar",
+			Probe:      lightgbm.ProbeJSON, Scan: lightgbm.ScanJSON,
 		},
 	}
 }

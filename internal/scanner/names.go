@@ -58,6 +58,8 @@ func promises() []promise {
 		{".tar", "tar", []string{"tar", "nemo", "pytorch_v0_1_1"}},
 		{".nemo", "NeMo", []string{"nemo", "tar"}},
 		{".skops", "skops", []string{"skops"}},
+		{".lgb", "LightGBM", []string{"lightgbm"}},
+		{".ubj", "XGBoost", []string{"xgboost"}},
 		{".params", "MXNet parameters", []string{"mxnet"}},
 		{".gz", "a compressed stream", append([]string{"joblib"}, compressed...)}, // joblib writes any of them under it
 		{".tgz", "gzip", []string{"gzip"}},

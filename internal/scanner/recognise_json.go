@@ -13,12 +13,6 @@ func jsonFormats() []recogniser {
 		}
 	}
 	return []recogniser{
-		{name: "lightgbm", title: "LightGBM model in JSON", text: true, by: "tree_info", matches: is(func(s jsontree.Shape) bool {
-			return s.Has("tree_info", "version")
-		})},
-		{name: "xgboost", title: "XGBoost model in JSON", text: true, by: "learner and version", matches: is(func(s jsontree.Shape) bool {
-			return s.Has("learner", "version")
-		})},
 		{name: "paddle", title: "PaddlePaddle program in JSON", text: true, by: "base_code and program", matches: is(func(s jsontree.Shape) bool {
 			return s.Has("base_code", "program")
 		})},

@@ -17,9 +17,6 @@ func textFormats() []recogniser {
 	}
 	return []recogniser{
 		{name: "pmml", title: "PMML", text: true, by: "XML root PMML", matches: root("PMML")},
-		{name: "lightgbm", title: "LightGBM model", text: true, by: "first lines tree and version", matches: is(func(text string) bool {
-			return strings.HasPrefix(strings.ReplaceAll(text, "\r\n", "\n"), "tree\nversion=v")
-		})},
 		{name: "caffe", title: "Caffe model in text form", text: true, by: "layer { or layers { with a type among its first fields", matches: is(func(text string) bool {
 			_, rest, ok := strings.Cut(text, "layer")
 			return ok && (strings.HasPrefix(text, "name:") || strings.HasPrefix(text, "layer")) && opens(strings.TrimPrefix(rest, "s")) && strings.Contains(rest, "type:")

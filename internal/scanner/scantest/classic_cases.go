@@ -3,4 +3,4 @@ package scantest
 import "slices"
 
 // classicCases are the cases of boosted trees, word vectors, MessagePack and other classic libraries.
-func classicCases() []Case { return slices.Concat(flaxCases(), mxnetCases()) }
+func classicCases() []Case { return slices.Concat(flaxCases(), mxnetCases(), treeCases()) }

@@ -104,7 +104,6 @@ func jsonObject(keys ...string) []byte {
 }
 
 func recognisedSamples() []sample {
-	torch7 := append(words(4, 1, 3), "V 1\x10\x00\x00\x00torch.FloatTensor\x00\x00"...)
 	samples := []sample{
 		{"CNTK 1", ".dnn", []byte("B\x00C\x00N\x00\x00\x00B\x00V\x00e\x00r\x00s\x00i\x00o\x00n\x00\x00\x00")},
 		{"CNTK 2", ".model", Message(1, 1, 2, Message(1, "uid", 2, Message(1, 1, 2, "x")), 2, Message(1, "root"))},
@@ -115,9 +114,6 @@ func recognisedSamples() []sample {
 		{"PaddlePaddle in JSON", ".json", jsonObject("base_code", "program")},
 		{"TorchServe", ".mar", BuildZIP(ZIPEntry{Name: "MAR-INF/MANIFEST.json", Content: []byte("{}")})},
 		{"PMML", ".pmml", []byte("<PMML version=\"4.4\"></PMML>")},
-		{"Torch7", ".t7", torch7},
-		{"Torch7 in text form", ".t7", []byte("4\n1\n3\nV 1\n17\ntorch.FloatTensor\n0\n")},
-		{"Lua bytecode", ".t7", []byte("\x1bLJ\x02\x00")},
 		{"ncnn", ".param", []byte("7767517\n2 2\nInput data 0 1 data\n")},
 		{"TNN", ".tnnproto", []byte("\"1 2 1 4206624770 ,\"\n")},
 		{"Caffe", ".prototxt", []byte("name: \"net\"\nlayer {\n  name: \"a\"\n  type: \"Input\"\n}\n")},
