@@ -208,6 +208,11 @@ func (m *model) close() {
 	}
 }
 
+// within tells whether the innermost element that is open has the name.
+func (m *model) within(name string) bool {
+	return len(m.open) > 0 && m.open[len(m.open)-1].name == name
+}
+
 // isBody tells whether an element is a network within a layer.
 func isBody(name string) bool { return name == "body" || name == "then_body" || name == "else_body" }
 
@@ -220,9 +225,9 @@ func (m *model) start(t xmltokens.Token) (begun bool, err error) {
 	switch {
 	case t.Name == "net" || isBody(t.Name):
 		m.blocks = append(m.blocks, &block{ids: map[string]bool{}})
-	case t.Name == "layer" && len(m.open) > 0 && m.open[len(m.open)-1].name == "layers":
+	case t.Name == "layer" && m.within("layers"):
 		return true, m.begin(t)
-	case t.Name == "edge":
+	case t.Name == "edge" && m.within("edges"): // those within back_edges lead between layers of a body
 		m.edge(t)
 	case m.layer != nil:
 		m.attributes(t)

@@ -72,6 +72,8 @@ func openVINOCases() []Case {
 		twin("a constant in the weights", map[string][]byte{"m/model.xml": IRModel(irConstant(1, "32", "32")), "m/model.bin": weights}),
 		twin("a condition with branches", map[string][]byte{"model.xml": IRModel(irIf(1, IRLayer(1, `type="ReLU" version="opset1"`)))}),
 		twin("types in other letters, and of a later set", map[string][]byte{"model.xml": IRModel(IRLayer(1, `type="relu" version="opset1"`), IRLayer(2, `type="Gelu" version="opset1"`))}),
+		twin("a loop whose body has more layers than the network around it", map[string][]byte{"model.xml": IRModel(IRLayer(1, `type="Loop" version="opset5"`,
+			`<back_edges><edge from-layer="7" to-layer="0"/></back_edges><body><layers>`+IRLayer(0, `type="Parameter" version="opset1"`)+IRLayer(7, `type="Result" version="opset1"`)+`</layers></body>`))}),
 		twin("sizes of kernels", map[string][]byte{"model.xml": IRModel(IRLayer(1, `type="MaxPool" version="opset1"`, `<data kernel="3,3" strides="2,2"/>`))}),
 		twin("a model of an old version", map[string][]byte{"model.xml": text(`<net name="m" version="7"><layers><layer id="0" name="a" type="Input" precision="FP32"/><layer id="1" name="b" type="FullyConnected"><data out-size="3"/></layer></layers><edges><edge from-layer="0" from-port="0" to-layer="1" to-port="0"/></edges></net>`)}),
 	}
