@@ -93,6 +93,7 @@ func (m *machine) instantiate(class, args value) value {
 		m.notAName(v, finding.RoleNew, args)
 		return unknown
 	}
+	m.traceCall(g)
 	switch {
 	case g.grade <= conditional && g.roles&roleNew != 0:
 		return m.made(v, args)
@@ -144,6 +145,7 @@ func (m *machine) call(callee, args value) value {
 	if g == nil {
 		return m.callObject(fn, args)
 	}
+	m.traceCall(g)
 	switch g.grade {
 	case harmless:
 		if g.roles&roleCall == 0 {
@@ -159,6 +161,13 @@ func (m *machine) call(callee, args value) value {
 	default:
 		m.hitCall(g, g.grade, callee, args)
 		return m.called(callee, args, m.returned(g, args))
+	}
+}
+
+// traceCall tells tests that a name is called, or made an object of.
+func (m *machine) traceCall(g *global) {
+	if m.trace != nil {
+		m.trace(event{module: g.module, name: g.name, offset: m.at, call: true})
 	}
 }
 

@@ -7,8 +7,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"modelgate/internal/scanner/scantest"
@@ -16,29 +19,72 @@ import (
 
 // unpickled is what one of CPython's unpicklers made of a stream.
 type unpickled struct {
-	Names [][2]string // hexadecimal
-	Stop  int64
+	Names, Calls [][2]string // hexadecimal
+	Stop         int64
 }
 
-// TestDifferential holds the machine to CPython's own: every name that one of its unpicklers resolves before it stops is
-// among ours, and a stream that they load to its end stops for us in the same place.
+// streamsAtOnce is how many streams one process of CPython reads, and generatedStreams how many are made of the grammar, and as many
+// mutations of them. MODELGATE_STREAMS sets another number, for long runs.
+const (
+	streamsAtOnce    = 5000
+	generatedStreams = 3000
+	mutationsOfCase  = 12
+)
+
+// TestDifferential holds the machine to CPython's own, in C and in Python: every name that one of its unpicklers resolves before it
+// stops is among ours, and so is everything that it calls; a stream that they load to its end stops for us in the same place.
 func TestDifferential(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	var streams [][]byte
+	generated, seed := generatedStreams, uint64(1)
+	if text := os.Getenv("MODELGATE_STREAMS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatalf("MODELGATE_STREAMS: %v", err)
+		}
+		generated, seed = n, rand.Uint64()
+		t.Logf("seed %d", seed)
+	}
+	d := &differential{r: rand.New(rand.NewPCG(seed, 2))}
 	for _, c := range scantest.PickleCases() {
-		if len(c.Bytes) > 0 && len(c.Bytes) < 1<<16 {
-			streams = append(streams, c.Bytes)
-			for range 10 {
-				streams = append(streams, mutate(r, c.Bytes))
-			}
+		if len(c.Bytes) == 0 || len(c.Bytes) >= 1<<16 {
+			continue
+		}
+		d.add(t, c.Bytes)
+		for range mutationsOfCase {
+			d.add(t, mutate(d.r, c.Bytes))
 		}
 	}
-	for range 1500 {
-		s := generate(r)
-		streams = append(streams, s, mutate(r, s))
+	for range generated {
+		s := generate(d.r)
+		d.add(t, s)
+		d.add(t, mutate(d.r, s))
 	}
+	d.run(t)
+	t.Logf("%d streams, %d names, %d calls, %d clean stops", d.total, d.names, d.calls, d.stops)
+	if d.names < 5*generated || d.calls < generated || d.stops < generated/2 {
+		t.Errorf("%d names, %d calls and %d stops compared: the streams have become too poor", d.names, d.calls, d.stops)
+	}
+}
+
+// differential compares streams with CPython, some thousands at once.
+type differential struct {
+	r                          *rand.Rand
+	streams                    [][]byte
+	total, names, calls, stops int
+	failures                   int
+}
+
+func (d *differential) add(t *testing.T, stream []byte) {
+	t.Helper()
+	if d.streams = append(d.streams, stream); len(d.streams) >= streamsAtOnce {
+		d.run(t)
+	}
+}
+
+// run has CPython read the streams that were added.
+func (d *differential) run(t *testing.T) {
+	t.Helper()
 	var in bytes.Buffer
-	for _, s := range streams {
+	for _, s := range d.streams {
 		in.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(s))))
 		in.Write(s)
 	}
@@ -50,65 +96,98 @@ func TestDifferential(t *testing.T) {
 	}
 	lines := bufio.NewScanner(bytes.NewReader(out))
 	lines.Buffer(nil, 1<<26)
-	var names, stops, failures int
-	for i, s := range streams {
+	for i, s := range d.streams {
 		if !lines.Scan() {
-			t.Fatalf("python3 told of %d streams, want %d", i, len(streams))
+			t.Fatalf("python3 told of %d streams, want %d", i, len(d.streams))
 		}
 		var theirs map[string]unpickled
 		if err := json.Unmarshal(lines.Bytes(), &theirs); err != nil {
 			t.Fatal(err)
 		}
-		ours, stop, joblib := traced(t, s)
-		for who, u := range theirs {
-			for _, n := range u.Names {
-				names++
-				if !slices.Contains(ours, [2]string{unhex(t, n[0]), unhex(t, n[1])}) {
-					failures++
-					t.Errorf("stream %d: %s resolves %q %q, we don't: %q", i, who, unhex(t, n[0]), unhex(t, n[1]), s)
-				}
-			}
-			if u.Stop >= 0 && !joblib { // joblib's loader reads on behind array wrappers where these two don't
-				stops++
-				if u.Stop != min(stop, int64(len(s))) {
-					failures++
-					t.Errorf("stream %d: %s stops at %d, we at %d: %q", i, who, u.Stop, stop, s)
-				}
-			}
-		}
-		if failures > 10 {
+		d.compare(t, s, theirs)
+		if d.failures > 10 {
 			t.Fatal("too many")
 		}
 	}
-	t.Logf("%d streams, %d names, %d clean stops", len(streams), names, stops)
-	if names < 1000 || stops < 500 {
-		t.Errorf("%d names and %d stops compared: the streams have become too poor", names, stops)
+	d.total += len(d.streams)
+	d.streams = d.streams[:0]
+}
+
+// compare holds what we say of a stream to what CPython did with it.
+func (d *differential) compare(t *testing.T, stream []byte, theirs map[string]unpickled) {
+	t.Helper()
+	ours := traced(t, stream)
+	for who, u := range theirs {
+		for _, n := range u.Names {
+			d.names++
+			if name := unhex(t, n); !slices.Contains(ours.names, name) {
+				d.failures++
+				t.Errorf("%s resolves %q, we don't: %q", who, name, stream)
+			}
+		}
+		for _, n := range u.Calls {
+			d.calls++
+			if name := unhex(t, n); !slices.ContainsFunc(spellings(name), func(s [2]string) bool { return slices.Contains(ours.calls, s) }) && !nameless(name) {
+				d.failures++
+				t.Errorf("%s calls %q, we don't: %q", who, name, stream)
+			}
+		}
+		if u.Stop >= 0 && !ours.joblib { // joblib's loader reads on behind array wrappers where these two don't
+			d.stops++
+			if u.Stop != min(ours.stop, int64(len(stream))) {
+				d.failures++
+				t.Errorf("%s stops at %d, we at %d: %q", who, u.Stop, ours.stop, stream)
+			}
+		}
 	}
 }
 
-// traced returns the names that the machine resolves, where the first stream stops, and whether it was read as joblib does.
-func traced(t *testing.T, stream []byte) (names [][2]string, stop int64, joblib bool) {
+// spellings are the ways in which we tell a name: as it stands, without carriage returns, and as Python 2's was renamed.
+func spellings(name [2]string) [][2]string {
+	trimmed := [2]string{strings.TrimRight(name[0], "\r"), strings.TrimRight(name[1], "\r")}
+	module, attr := fromPython2(trimmed[0], trimmed[1])
+	return [][2]string{name, trimmed, {module, attr}}
+}
+
+// nameless tells whether a name is too long to be kept, so that its calls are told without it.
+func nameless(name [2]string) bool { return len(name[0]) > maxName || len(name[1]) > maxName }
+
+// trail is what the machine told of a stream.
+type trail struct {
+	names, calls [][2]string
+	stop         int64 // of the first stream
+	joblib       bool  // whether it was read as joblib does
+}
+
+func traced(t *testing.T, stream []byte) trail {
 	t.Helper()
-	stop = -1
+	out := trail{stop: -1}
 	r := &scantest.Recorder{}
 	err := scan(t.Context(), scantest.NewFile(stream), r, func(e event) {
-		if !e.stop {
-			names = append(names, [2]string{e.module, e.name})
-		} else if stop < 0 {
-			stop = e.offset
+		switch {
+		case e.call:
+			out.calls = append(out.calls, [2]string{e.module, e.name})
+		case !e.stop:
+			out.names = append(out.names, [2]string{e.module, e.name})
+		case out.stop < 0:
+			out.stop = e.offset
 		}
 	})
 	if err != nil {
 		t.Fatalf("scan of %q: %v", stream, err)
 	}
-	return names, stop, slices.Contains(r.Formats, "joblib")
+	out.joblib = slices.Contains(r.Formats, "joblib")
+	return out
 }
 
-func unhex(t *testing.T, s string) string {
+func unhex(t *testing.T, pair [2]string) (name [2]string) {
 	t.Helper()
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
+	for i, s := range pair {
+		b, err := hex.DecodeString(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name[i] = string(b)
 	}
-	return string(b)
+	return name
 }

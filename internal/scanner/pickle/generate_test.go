@@ -97,6 +97,36 @@ func (g *generator) op() {
 		g.constant()
 		g.out = append(g.out, opAppend)
 		*g.top()--
+	case n == 23:
+		g.rare()
+	}
+}
+
+// rare writes one of the instructions that few streams have.
+func (g *generator) rare() {
+	switch g.r.IntN(7) {
+	case 0: // transport only, where it ends before anything is read across its border
+		g.out = binary.LittleEndian.AppendUint64(append(g.out, opFrame), uint64(g.r.IntN(3)*g.r.IntN(20)))
+	case 1:
+		g.push(append(binary.LittleEndian.AppendUint64([]byte{opByteArray8}, 2), "xy"...)...)
+	case 2:
+		g.push(opExt1, byte(g.r.IntN(256)))
+	case 3:
+		g.push(append(binary.LittleEndian.AppendUint32([]byte{opLong4}, 3), 1, 2, 3)...)
+	case 4:
+		g.push([]byte{opNextBuffer, opReadOnlyBuffer}[g.r.IntN(2)])
+	case 5:
+		if *g.top() > 0 {
+			g.push(opEmptyTuple)
+			g.out = append(g.out, opEmptyDict, opNewObjEx)
+			*g.top()--
+		}
+	default:
+		g.push(opEmptyDict)
+		g.text("a")
+		g.constant()
+		g.out = append(g.out, opSetItem)
+		*g.top() -= 2
 	}
 }
 

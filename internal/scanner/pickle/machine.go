@@ -79,6 +79,12 @@ func (m *machine) runTo(end int64) {
 				break
 			}
 		}
+		if rest := m.frameEnd - in.base - int64(in.pos); rest > 1 && rest <= maxFixed {
+			m.border()
+			if m.state != running {
+				break
+			}
+		}
 		m.step()
 	}
 }

@@ -55,46 +55,49 @@ func (m *machine) name(op byte, arg []byte) {
 		m.extension(int64(int32(binary.LittleEndian.Uint32(arg))))
 		return
 	}
-	module, name, ok := m.twoLines()
+	module, name, ended, ok := m.twoLines()
 	if !ok {
 		return
 	}
 	v := m.imported(module, name)
 	if op == opInst {
 		m.inst(v)
-		return
+	} else {
+		m.push(v)
 	}
-	m.push(v)
+	if !ended && m.state == running {
+		m.fail("the stream ends inside a name")
+	}
 }
 
-// twoLines reads the argument of GLOBAL and INST.
-func (m *machine) twoLines() (module, name string, ok bool) {
+// twoLines reads the argument of GLOBAL and INST. Where the stream ends inside it, Python's own unpickler takes what there is for
+// the name, or looks for the empty name in the module.
+func (m *machine) twoLines() (module, name string, ended, ok bool) {
+	if m.claimLine(); m.state != running {
+		return "", "", false, false
+	}
 	text, n, ended, err := m.in.line()
 	if err != nil {
 		m.abort(err)
-		return "", "", false
-	}
-	if !ended { // Python's own unpickler imports what there is, and looks for the empty name in it
-		m.imported(string(text), "")
-		m.fail("the stream ends inside a name")
-		return "", "", false
+		return "", "", false, false
 	}
 	module = string(text)
+	if !ended {
+		return module, "", false, true
+	}
 	long := n > maxText
+	if m.claimLine(); m.state != running {
+		return "", "", false, false
+	}
 	text, n, ended, err = m.in.line()
 	if err != nil {
 		m.abort(err)
-		return "", "", false
+		return "", "", false, false
 	}
 	if name = string(text); long || n > maxText {
 		name += " " // too long for a name in any case
 	}
-	if !ended { // and here it takes what there is for the name
-		m.imported(module, name)
-		m.fail("the stream ends inside a name")
-		return "", "", false
-	}
-	return module, name, true
+	return module, name, ended, true
 }
 
 // stackGlobal executes STACK_GLOBAL.

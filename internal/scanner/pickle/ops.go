@@ -57,12 +57,16 @@ func (m *machine) popTop() {
 // frame notes a FRAME. It is transport only: what lies in it is executed in any case.
 func (m *machine) frame(n uint64) {
 	m.in.pos += 8
-	if m.in.offset() < m.frameEnd {
-		m.malformed(m.at, "a frame begins inside a frame")
-	}
 	if n > 1<<62 {
 		m.differ(m.at, "a frame is longer than any file")
 		return
+	}
+	if rest := m.frameEnd - m.in.offset(); rest > 0 {
+		m.malformed(m.at, "a frame begins inside a frame")
+		if uint64(rest) >= n { // for C, the outer one goes on
+			return
+		}
+		m.claim(n)
 	}
 	m.frameEnd = m.in.offset() + int64(n)
 	m.frames.note(m.at, m.frameEnd)
@@ -141,6 +145,9 @@ func (m *machine) number(op byte, arg []byte) {
 
 // line reads the argument of a textual opcode, of which at most maxText bytes are kept; whole tells whether that is all.
 func (m *machine) line() (text []byte, whole, ok bool) {
+	if m.claimLine(); m.state != running {
+		return nil, false, false
+	}
 	text, n, ended, err := m.in.line()
 	if err != nil {
 		m.abort(err)
@@ -174,6 +181,9 @@ func (m *machine) textIndex(op byte, text []byte) {
 
 // long executes LONG1 and LONG4: an integer of n bytes, little-endian, two's complement.
 func (m *machine) long(n uint64) {
+	if m.claim(n); m.state != running {
+		return
+	}
 	if n > maxText {
 		m.push(vBig)
 		m.skip(n)

@@ -45,6 +45,8 @@ type scanner struct {
 	collect *[]string // where the items of lists go while torch's storage keys are read
 
 	torchMagicSeen bool
+	split          bool // an argument reaches beyond the end of its frame: see frames.go
+	dropping       bool // reads as a loader that forgets the part of such an argument that lies in the frame
 
 	found found
 	trace func(event)
@@ -54,7 +56,7 @@ type scanner struct {
 type event struct {
 	module, name string
 	offset       int64
-	stop         bool
+	stop, call   bool
 }
 
 // mostStreams is how many streams of one file are read, and mostDepth how deep joblib's may be nested.
@@ -73,6 +75,9 @@ func scan(ctx context.Context, f *source.File, sink source.Sink, trace func(even
 	s := &scanner{f: f, sink: sink, in: newInput(ctx, f), trace: trace}
 	s.byKey = [2]map[string]uint32{{}, {}}
 	err := s.run()
+	if err == nil && s.split {
+		err = s.dropFrames()
+	}
 	s.state()
 	s.flush()
 	return err

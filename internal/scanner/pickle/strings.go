@@ -49,6 +49,11 @@ func (m *machine) strings(op byte, arg []byte) {
 // text pushes the string of n bytes at the position. BINUNICODE is UTF-8 that may hold surrogates; BINSTRING is ASCII unless
 // the loader says otherwise, and what is not is kept as it is: Python 2 wrote bytes by it, so it may hold what bytes may.
 func (m *machine) text(n uint64, unicode bool) {
+	if m.frameEnd > 0 {
+		if m.claim(n); m.state != running {
+			return
+		}
+	}
 	at := m.in.offset()
 	if n > maxText {
 		m.sniff(at, n, unicode)
@@ -93,6 +98,9 @@ func (m *machine) longText(s span) value {
 
 // bytes pushes the bytes object of n bytes at the position.
 func (m *machine) bytes(n uint64, k kind) {
+	if m.claim(n); m.state != running {
+		return
+	}
 	at := m.in.offset()
 	v := makeValue(k, uint64(at)<<textBits|min(n, maxText))
 	if n >= shortestBytes {
@@ -111,6 +119,9 @@ func (m *machine) bytes(n uint64, k kind) {
 
 // quoted executes UNICODE and STRING, whose argument is a line with escapes.
 func (m *machine) quoted(op byte) {
+	if m.claimLine(); m.state != running {
+		return
+	}
 	at := m.in.offset()
 	raw, whole, ok := m.line()
 	if !ok {

@@ -3,6 +3,7 @@ package scantest
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // pickleOpcodes has the payload in every spelling that the instruction set allows.
@@ -67,6 +68,11 @@ func pickleEvasions() []Case {
 		evilPickle("long strings in front of a payload without PROTO", []byte(long+"0"+long+"0"+pkSystem0+".")),
 		evilPickle("a frame longer than the file", []byte("\x80\x04\x95\xff\xff\x00\x00\x00\x00\x00\x00"+pkSystem()+".")),
 		evilPickle("a frame that ends inside an instruction", []byte("\x80\x04\x95\x04\x00\x00\x00\x00\x00\x00\x00"+pkSystem()+".")),
+		evilPickle("indices that begin in a frame and end behind it", splitIndices("g1", "0\n")),
+		evilPickle("lengths that begin in a frame and end behind it", []byte("\x80\x04\x8c\x0bcollections"+frame(2)+"X\x00"+"\x05\x00\x00\x00posix"+
+			"\x8c\x06system\x93\x8c\x02id\x85R.")),
+		evilPickle("a name that begins in a frame and ends behind it", []byte("\x80\x04"+frame(5)+"ccoll"+"posix\nsystem\n\x8c\x02id\x85R.")),
+		twinPickle("indices behind a frame", splitIndices("", "g10\n")),
 		evilPickle("a broken tail", []byte("\x80\x04"+pkSystem()+"\xff\xff\xff")),
 		evilPickle("a missing tail", []byte("\x80\x04"+pkSystem())),
 		evilPickle("a stack that runs dry behind the payload", []byte(pkSystem0+"0000.")),
@@ -83,6 +89,16 @@ func pickleEvasions() []Case {
 		oddPickle("a class of __main__", pk4(pkStack("__main__", "Net")+")\x81}b")),
 		oddPickle("an item is set on an object of an unknown class", pk4(pkStack("somewhere", "Map")+")\x81"+pkStr("a")+"K\x01s")),
 	}
+}
+
+// frame begins a frame of n bytes.
+func frame(n byte) string { return "\x95" + string([]byte{n, 0, 0, 0, 0, 0, 0, 0}) }
+
+// splitIndices reads a module and a name by GET, whose index begins in a frame with in and ends behind it. Whoever takes it as a
+// whole sees a class of collections, others a function of posix.
+func splitIndices(in, behind string) []byte {
+	get := func(last string) string { return frame(byte(len(in))) + in + strings.Replace(behind, "0", last, 1) }
+	return []byte("\x80\x04\x8c\x05posixq\x000\x8c\x06systemq\x010\x8c\x0bcollectionsq\x0a0\x8c\x0bOrderedDictq\x0b0" + get("0") + get("1") + "\x93)R.")
 }
 
 // pickleNoops is n instructions that leave the stack as it was.

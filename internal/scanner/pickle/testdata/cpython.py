@@ -1,8 +1,8 @@
 """Runs pickles through CPython's two unpicklers with inert stand-ins for every name, and tells which names they resolved.
 
 Reads streams from standard input, each as a length of four bytes, little-endian, and the bytes. Writes one line of JSON for
-each: for the unpickler in C and the one in Python the names in order, as pairs of hexadecimal UTF-8, and where the stream
-stopped, -1 if with an error. Nothing is imported or called on behalf of a stream.
+each: for the unpickler in C and the one in Python the names in order, as pairs of hexadecimal UTF-8, those of them that were
+called or made an object of, and where the stream stopped, -1 if with an error. Nothing is imported or called on behalf of a stream.
 """
 
 import io
@@ -25,7 +25,12 @@ class Meta(type):
 class Inert(metaclass=Meta):
     """Takes everything and does nothing."""
 
+    calls = None  # where calls of a stand-in are noted
+    named = None
+
     def __new__(cls, *args, **kwargs):
+        if cls.calls is not None:
+            cls.calls.append(cls.named)
         return object.__new__(cls)
 
     def __init__(self, *args, **kwargs):
@@ -44,12 +49,12 @@ class Inert(metaclass=Meta):
 
 
 def run(base, data):
-    names = []
+    names, calls = [], []
 
     class Unpickler(base):
         def find_class(self, module, name):
             names.append([s.encode("utf-8", "surrogatepass").hex() for s in (module, name)])
-            return Meta("Stand", (Inert,), {})
+            return Meta("Stand", (Inert,), {"calls": calls, "named": names[-1]})
 
         def persistent_load(self, pid):
             return Inert()
@@ -60,7 +65,7 @@ def run(base, data):
         stop = file.tell()
     except BaseException:
         stop = -1
-    return {"names": names, "stop": stop}
+    return {"names": names, "calls": calls, "stop": stop}
 
 
 def main():
