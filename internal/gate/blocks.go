@@ -10,7 +10,7 @@ import (
 // Blocks returns the ranges of a file that scanners were given, with the hash of each, so that a stream of the whole file can
 // be held to them. There are none if the file was scanned whole, which its digest answers for, or not at all.
 func (g *Gate) Blocks(ctx context.Context, f model.File) []finding.Block {
-	key := g.engine.Key(f)
+	key := g.engine.Key(model.Version{}, f)
 	if key == "" {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ import (
 
 	"modelgate/internal/finding"
 	"modelgate/internal/model"
+	"modelgate/internal/model/dist"
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/threat"
 )
@@ -166,7 +168,7 @@ func skipped(reports []finding.NamedReport) int {
 // file reports one file: from Known if its bytes were judged before, else by reading it.
 func (e *Engine) file(ctx context.Context, in Input, f model.File, whole *source.Budget) (finding.NamedReport, error) {
 	named := finding.NamedReport{Path: f.Path, BlobID: f.BlobID}
-	key := e.Key(f)
+	key := e.Key(in.Version, f)
 	if key != "" && in.Known != nil {
 		if r, ok := in.Known.Report(ctx, key); ok && r.Scanner == e.version && r.Digest == f.Digest {
 			named.Report = r
@@ -183,7 +185,7 @@ func (e *Engine) file(ctx context.Context, in Input, f model.File, whole *source
 	if err != nil {
 		return named, fmt.Errorf("open: %w", err)
 	}
-	b, err := e.bytes(ctx, f, content, whole)
+	b, err := e.bytes(ctx, f, familyOf(in.Version, f.Path), content, whole)
 	if closeErr := content.Close(); err == nil && closeErr != nil {
 		err = fmt.Errorf("close: %w", closeErr)
 	}
@@ -199,12 +201,28 @@ func (e *Engine) file(ctx context.Context, in Input, f model.File, whole *source
 }
 
 // Key is what the report of a file is kept under, or "" if its digest is not known. The same bytes under a name that gives
-// them another meaning have a report of their own.
-func (e *Engine) Key(f model.File) string {
+// them another meaning, or in a package, have a report of their own.
+func (e *Engine) Key(v model.Version, f model.File) string {
 	if f.Digest == "" {
 		return ""
 	}
-	return string(f.Digest) + "|" + role(f.Path) + "|" + e.version
+	return string(f.Digest) + "|" + role(f.Path) + "|" + string(familyOf(v, f.Path)) + "|" + e.version
+}
+
+// familyOf tells for whom a file of a version is meant: what comes from a package index, and local wheels and source distributions, are
+// for installers, which put everything in them into place.
+func familyOf(v model.Version, name string) source.Family {
+	switch v.Source {
+	case model.PyPI:
+		return source.FamilyPackage
+	case model.Local:
+		base := path.Base(name)
+		project, ok := dist.GuessProject(base)
+		if parsed, fits := dist.ParseFilename(project, base); ok && fits && parsed.Kind != dist.Other {
+			return source.FamilyPackage
+		}
+	}
+	return source.FamilyNone
 }
 
 // judged is the report of bytes that were read.
@@ -221,7 +239,7 @@ type judged struct {
 const wholeSize = 1 << 20
 
 // bytes judges the bytes of an open file.
-func (e *Engine) bytes(ctx context.Context, f model.File, content source.Content, whole *source.Budget) (judged, error) {
+func (e *Engine) bytes(ctx context.Context, f model.File, family source.Family, content source.Content, whole *source.Budget) (judged, error) {
 	size, err := content.Size()
 	if err != nil {
 		return judged{}, fmt.Errorf("size: %w", err)
@@ -242,7 +260,7 @@ func (e *Engine) bytes(ctx context.Context, f model.File, content source.Content
 		}
 	}
 	s := newScan(e, f.Path, whole.For(size))
-	err = s.stream(ctx, reader)
+	err = s.stream(ctx, reader, family)
 	switch {
 	case errors.Is(err, source.ErrChanged):
 		out.mismatch = append(out.mismatch, changed())

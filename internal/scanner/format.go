@@ -21,6 +21,8 @@ type Format struct {
 	Covers []string
 	// Text marks formats that are text: several of them may accept the same bytes without contradiction.
 	Text bool
+	// Package marks formats of packages alone, whose text is looked at by nobody else.
+	Package bool
 	// Probe tells whether the bytes are of this format, by magic and structure, from a bounded part of them. Errors
 	// that say the bytes are malformed mean no.
 	Probe func(f *source.File) (bool, error)

@@ -24,7 +24,7 @@ import (
 func Formats() []Format {
 	var rows []Format
 	for _, group := range [][]Format{
-		pickles(), weights(), torchFormats(), kerasRows(), hdf5Rows(), tensorflowRows(), flatbufferRows(), onnxRows(), classicRows(), deviceRows(), bundleRows(),
+		pickles(), weights(), torchFormats(), kerasRows(), hdf5Rows(), tensorflowRows(), flatbufferRows(), onnxRows(), classicRows(), deviceRows(), bundleRows(), packageRows(),
 		containers(), programs(), texts(), recognisedOnly(),
 	} {
 		rows = append(rows, group...)

@@ -17,7 +17,7 @@ import (
 // inert judges a stream that no format accepts: it is of a kind that no loader of models takes, or else it is unknown, and
 // what is unknown is not clean.
 func (p *place) inert(f *source.File) error {
-	if p.prose {
+	if p.prose || f.Family == source.FamilyPackage && !p.outermost { // packages hold data of all kinds
 		return nil
 	}
 	head, err := f.Head()

@@ -122,7 +122,7 @@ func (p *place) Member(ctx context.Context, m source.Member) (source.Outcome, er
 	}
 	child := &place{
 		scan: p.scan, member: join(p.member, m.Name), depth: p.depth + 1, prose: m.Prose,
-		nameless: p.nameless || m.Family != source.FamilyNone, format: p.format, above: slices.Clip(p.above),
+		nameless: p.nameless || m.Family != source.FamilyNone && m.Family != source.FamilyPackage, format: p.format, above: slices.Clip(p.above),
 	}
 	err := child.judge(ctx, &source.File{Reader: m.Bytes, Path: m.Name, Family: m.Family, Budget: p.scan.budget})
 	if err != nil {

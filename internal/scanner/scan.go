@@ -44,9 +44,9 @@ func newScan(e *Engine, path string, budget *source.Budget) *scan {
 }
 
 // stream scans the whole file.
-func (s *scan) stream(ctx context.Context, r source.Reader) error {
+func (s *scan) stream(ctx context.Context, r source.Reader, family source.Family) error {
 	top := &place{scan: s, outermost: true}
-	err := top.judge(ctx, &source.File{Reader: r, Path: s.path, Budget: s.budget})
+	err := top.judge(ctx, &source.File{Reader: r, Path: s.path, Family: family, Budget: s.budget})
 	if errors.Is(err, source.ErrBudget) || errors.Is(err, source.ErrBomb) {
 		return nil // stated where it happened
 	}
@@ -123,6 +123,9 @@ func (p *place) recognise(ctx context.Context, f *source.File) ([]Format, error)
 	for _, row := range p.scan.engine.formats {
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		if f.Family == source.FamilyPackage && row.Text && !row.Package { // an installer takes no text for a model
+			continue
 		}
 		p.format = row.Name
 		ok, err := probe(row, f)

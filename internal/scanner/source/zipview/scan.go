@@ -95,6 +95,21 @@ func (v *View) Content(e *Entry, limit int64) ([]byte, error) {
 	return buf[:n], nil
 }
 
+// Open returns an entry's bytes as the directory says that they are stored, nil if they cannot be read by its word alone.
+func (v *View) Open(e *Entry) (source.Reader, error) {
+	if e.Central == nil || e.start < 0 || e.start >= v.size {
+		return nil, nil
+	}
+	if err := v.resolve(e); err != nil {
+		return nil, err
+	}
+	way := v.reading(e, e.Central.Method, e.taken, e.Central, true)
+	if way == nil {
+		return nil, nil
+	}
+	return way.bytes, nil
+}
+
 // Member hands one entry to the sink before Scan does, because its outcome decides about others. The caller must tell Scan
 // so, through Plan.Done.
 func (v *View) Member(ctx context.Context, f *source.File, s source.Sink, e *Entry, family source.Family) (source.Outcome, error) {
