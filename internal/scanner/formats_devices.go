@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"modelgate/internal/scanner/devices"
+	"modelgate/internal/scanner/torch7"
 )
 
 // deviceRows are the rows of compiled models of devices.
@@ -34,6 +35,25 @@ func deviceRows() []Format {
 			Threats:    "plugin libraries in the plan, paths to them",
 			Limits:     "the plan is undocumented: of more than 64 MiB the first and last 32 MiB are searched; kernels of the GPU are opaque; tested with engines of our own making",
 			Probe:      devices.ProbeTensorRT, Scan: devices.ScanTensorRT,
+		},
+		{
+			Name: "torch", Title: "Torch7 object", Version: 1,
+			Recognised: "type, index, and what a class, a table or a function begins with",
+			Threats:    "functions, classes of nobody known, lengths beyond the file, what follows the object",
+			Limits:     "byte code is not read: a function is enough; tested with objects of our own making: no package writes them",
+			Probe:      torch7.Probe, Scan: torch7.Scan,
+		},
+		{
+			Name: "torch", Title: "Torch7 object in text form", Version: 1,
+			Recognised: "the same as decimal lines",
+			Threats:    "the same",
+			Probe:      torch7.ProbeText, Scan: torch7.ScanText,
+		},
+		{
+			Name: "lua", Title: "Lua", Version: 1,
+			Recognised: "ESC Lua or ESC LJ at 0, or constructs of Lua under a name of Torch's files",
+			Threats:    "that it is there",
+			Probe:      torch7.ProbeLua, Scan: torch7.ScanLua,
 		},
 	}
 }

@@ -13,7 +13,6 @@ func laterThreats() []threat.ID {
 	return []threat.ID{
 		threat.TF200,
 		threat.LMAFL300,
-		threat.MGLUA100,
 	}
 }
 
