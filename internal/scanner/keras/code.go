@@ -86,7 +86,8 @@ var (
 	escapes = words("__subclasses__ __globals__ __builtins__ func_globals f_globals f_builtins gi_frame cr_frame tb_frame f_back __loader__ __import__")
 	hidden  = words("__base__ __bases__ __mro__ mro __code__ __closure__ __getattribute__ __dict__ __reduce__ __reduce_ex__ __self__ __func__ __wrapped__ __spec__")
 	acts    = words(`system popen check_output check_call spawnl spawnv spawnlp execv execve execvp run_command Popen import_module load_module exec_module
-		urlretrieve urlopen extractall write_file py_function numpy_function load_op_library`)
+		urlretrieve urlopen extractall write_file py_function numpy_function load_op_library tofile dump dumps savez savetxt writelines write_text
+		write_bytes unlink sendall save save_weights load_weights load_model export run_cell fork kill TFSMLayer TorchModuleWrapper`)
 )
 
 // gradeChain grades one name of code. A global name is a built-in, or what the code of Keras around it has imported.
@@ -124,7 +125,7 @@ var indirect = words("getattr setattr delattr vars globals locals dir type objec
 // aliases are the names under which modules are imported everywhere, also by the modules of Keras whose globals a lambda sees.
 var aliases = map[string]string{
 	"K": "keras.backend", "backend": "keras.backend", "tf": "tensorflow", "np": "numpy", "ops": "keras.ops", "layers": "keras.layers",
-	"losses": "keras.losses", "activations": "keras.activations", "jnp": "jax.numpy", "F": "torch.nn.functional", "nn": "tensorflow.nn",
+	"python_types": "types", "losses": "keras.losses", "activations": "keras.activations", "jnp": "jax.numpy", "F": "torch.nn.functional", "nn": "tensorflow.nn",
 }
 
 // safeBuiltins are built-ins that compute.
@@ -138,6 +139,14 @@ func gradeKerasName(name string) (grade, string) {
 		return known, ""
 	}
 	parts := strings.Split(name, ".")
+	for i := 1; i+1 < len(parts); i++ { // modules of Keras keep those that they import
+		switch rest := strings.Join(parts[i+1:], "."); parts[i] {
+		case "tf", "tensorflow":
+			return gradeSymbol(rest)
+		case "np":
+			return gradeMath("numpy." + rest)
+		}
+	}
 	for i := 1; i < len(parts); i++ {
 		if isGadget(strings.Join(parts[:i], "."), parts[i]) {
 			return dangerous, "is a function of Keras that loads, fetches or writes what its arguments say"

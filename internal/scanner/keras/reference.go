@@ -167,8 +167,11 @@ func gradeOf(module, name string, function bool) verdict {
 	}
 }
 
-// extra are functions of Keras' companions that configurations name, and how other writers of configurations spell a class.
-var extra = words("gelu_approximate clone_initializer quick_gelu InputSpec LeakyReLu")
+// extra are functions of Keras' companions that configurations name, classes of TensorFlow that stand in configurations of Keras (loss
+// scales, feature columns), and how other writers of configurations spell a class.
+var extra = words(`gelu_approximate clone_initializer quick_gelu InputSpec LeakyReLu DynamicLossScale FixedLossScale LossScale NumericColumn BucketizedColumn
+	EmbeddingColumn SharedEmbeddingColumn IndicatorColumn CrossedColumn HashedCategoricalColumn IdentityCategoricalColumn
+	VocabularyListCategoricalColumn VocabularyFileCategoricalColumn WeightedCategoricalColumn SequenceCategoricalColumn SequenceNumericColumn`)
 
 // wrappers are how TensorFlow keeps lists and dicts in objects.
 var wrappers = words("ListWrapper _DictWrapper _TupleWrapper TensorShape DType")

@@ -31,18 +31,19 @@ func (j *scanner) text(n *jsontree.Node) error {
 	if s := strings.TrimLeft(n.Text, " \t\r\n"); len(s) > 0 && (s[0] == '{' || s[0] == '[') && strings.Contains(s, "class_name") {
 		return j.innerDocument(n)
 	}
-	for _, form := range forms(n.Text) {
-		if pycode.LooksLike(form.data) {
-			if _, err := pycode.Parse(form.data); err == nil {
+	for _, r := range readings {
+		if !acted(r.read(n.Text[:min(len(n.Text), sniffed)])) {
+			continue
+		}
+		data := r.read(n.Text)
+		if pycode.LooksLike(data) {
+			if _, err := pycode.Parse(data); err == nil {
 				j.code[n] = true
 				j.judgeText(n, "")
 				return nil
 			}
 		}
-		if !acted(form.data) {
-			continue
-		}
-		known, err := j.member(n, form.name, form.data, source.FamilyNone, true)
+		known, err := j.member(n, r.name, data, source.FamilyNone, true)
 		if err != nil || known {
 			return err
 		}
@@ -70,47 +71,59 @@ func (j *scanner) innerDocument(n *jsontree.Node) error {
 	return j.value(doc, where{})
 }
 
-// form is one reading of a string as bytes.
-type form struct {
+// readings are the ways to take a string for bytes: its characters as they are, or what it is in base64 or hexadecimal. What breaks off
+// is read up to there.
+var readings = []struct {
 	name string
-	data []byte
+	read func(text string) []byte
+}{
+	{"#bytes", rawEscape},
+	{"#base64", func(text string) []byte { return coded(text, base64.StdEncoding.Decode) }},
+	{"#base64", func(text string) []byte { return coded(text, base64.URLEncoding.Decode) }},
+	{"#hex", func(text string) []byte { return coded(text, hex.Decode) }},
 }
 
-// forms are the readings of a string: its characters as bytes, and what it is in base64 or hexadecimal.
-func forms(text string) []form {
-	var out []form
-	if text[0] < ' ' || strings.ContainsAny(text[:shortest], "\x00\u0080") || strings.HasPrefix(text, "PK") || !strings.ContainsAny(text[:shortest], " ,;") {
-		out = append(out, form{"#bytes", rawEscape(text)})
+// coded decodes text without line ends and padding, in groups of four characters; a last group that is not whole is filled up.
+func coded(text string, decode func(dst, src []byte) (int, error)) []byte {
+	if len(text) < shortestCoded || strings.ContainsAny(text[:shortestCoded], " .,:;<>(){}[]'") {
+		return nil
 	}
-	if len(text) < shortestCoded {
-		return out
-	}
-	clean := strings.NewReplacer("\n", "", "\r", "").Replace(text)
-	clean = strings.TrimRight(clean, "=")
-	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-		if data, err := enc.DecodeString(clean); err == nil {
-			out = append(out, form{"#base64", data})
-			break
+	clean := make([]byte, 0, len(text)+4)
+	for i := range len(text) {
+		if c := text[i]; c != '\n' && c != '\r' && c != '=' {
+			clean = append(clean, c)
 		}
 	}
-	if data, err := hex.DecodeString(clean); err == nil {
-		out = append(out, form{"#hex", data})
+	for n := len(clean) % 4; n > 1 && n < 4; n++ {
+		clean = append(clean, '=')
 	}
-	return out
+	out := make([]byte, len(clean))
+	n, _ := decode(out, clean[:len(clean)&^3]) // what precedes an error is decoded
+	return out[:n]
 }
 
-// acted tells whether bytes begin like something that a loader could act on: a container, a program, a pickle of any protocol.
-func acted(data []byte) bool {
-	for _, magic := range []string{
-		"PK\x03\x04", "\x1f\x8b\x08", "BZh", "\xfd7zXZ\x00", "\x5d\x00\x00", "\x04\x22\x4d\x18", "\x28\xb5\x2f\xfd", "7z\xbc\xaf\x27\x1c",
-		"\x93NUMPY", "\x7fELF", "MZ", "\x89HDF\r\n\x1a\n", "\x80\x01", "\x80\x02", "\x80\x03", "\x80\x04", "\x80\x05", "\x78\x01", "\x78\x9c", "\x78\xda",
-	} {
-		if bytes.HasPrefix(data, []byte(magic)) {
+// sniffed is how much of a string is read to tell whether the rest is worth it.
+const sniffed = 256
+
+// acted tells whether bytes begin like something that a loader could act on: code, a container, a program, a pickle of any protocol.
+func acted(head []byte) bool {
+	if len(head) == 0 {
+		return false
+	}
+	for _, magic := range magics {
+		if bytes.HasPrefix(head, magic) {
 			return true
 		}
 	}
 	// Protocol 0 and 1 begin with an opcode and hold a line of a global.
-	return len(data) > 0 && strings.IndexByte("(c]}iI0KS\x8cU", data[0]) >= 0 && bytes.IndexByte(data, '\n') > 0
+	return strings.IndexByte("(c]}iI0KS\x8cU", head[0]) >= 0 && bytes.IndexByte(head, '\n') > 0 || pycode.LooksLike(head)
+}
+
+// magics are beginnings of what loaders act on.
+var magics = [][]byte{
+	[]byte("PK\x03\x04"), []byte("\x1f\x8b\x08"), []byte("BZh"), []byte("\xfd7zXZ\x00"), []byte("\x5d\x00\x00"), []byte("\x04\x22\x4d\x18"),
+	[]byte("\x28\xb5\x2f\xfd"), []byte("7z\xbc\xaf\x27\x1c"), []byte("\x93NUMPY"), []byte("\x7fELF"), []byte("MZ"), []byte("\x89HDF\r\n\x1a\n"),
+	[]byte("\x80\x01"), []byte("\x80\x02"), []byte("\x80\x03"), []byte("\x80\x04"), []byte("\x80\x05"), []byte("\x78\x01"), []byte("\x78\x9c"), []byte("\x78\xda"),
 }
 
 // member hands bytes in a string to the engine, and states that they are there if it knows them.
