@@ -81,22 +81,23 @@ func (w *walk) behind() error {
 	case stated == w.size:
 		return nil
 	}
-	zeros, err := w.zeros(stated)
-	if err != nil || zeros {
+	nothing, err := w.nothing(stated)
+	if err != nil || nothing {
 		return err
 	}
 	w.find(threat.MGFMT402, stated, "", "", "Behind the end of the HDF5 file are %d bytes more.", w.size-stated)
 	return w.member(fmt.Sprintf("#bytes@%d", stated), source.Section(w.f, stated, w.size-stated), source.FamilyNone, true)
 }
 
-// zeros tells whether the rest of the stream is zeros, as far as 64 KiB show: nobody pads with more.
-func (w *walk) zeros(from int64) (bool, error) {
+// nothing tells whether the rest of the stream is zeros and blanks, as padding and tools that end files with a line leave them. Nobody
+// pads with more than 64 KiB.
+func (w *walk) nothing(from int64) (bool, error) {
 	const most = 64 << 10
 	if w.size-from > most {
 		return false, nil
 	}
 	b, err := h5.ReadAll(source.Section(w.f, from, w.size-from), most)
-	return err == nil && len(bytes.Trim(b, "\x00")) == 0, err
+	return err == nil && len(bytes.Trim(b, "\x00 \t\r\n")) == 0, err
 }
 
 // find makes a finding at an offset of the stream, in an object or attribute of the file.

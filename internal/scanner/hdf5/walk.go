@@ -121,11 +121,7 @@ func (w *walk) object(p place) error {
 	if err := w.tolerate(err, member); err != nil {
 		return err
 	}
-	for _, m := range o.Messages {
-		if m.Type > h5.MsgCacheImage {
-			w.find(threat.MGFMT404, m.Off, member, fmt.Sprintf("type %#x", m.Type), "The object has a message of a type that is not known, so nothing can be said of it.")
-		}
-	}
+	w.messages(o, member)
 	if err := w.attributes(o, p.path); err != nil {
 		return err
 	}
@@ -135,6 +131,28 @@ func (w *walk) object(p place) error {
 		}
 	}
 	return w.links(o, p.path)
+}
+
+// messages judges which messages an object has. Of those that say what it is there can be one each: readers take the first, or the
+// last.
+func (w *walk) messages(o *h5.Object, member string) {
+	var seen uint32 // a bit for each type
+	for _, m := range o.Messages {
+		switch m.Type {
+		case h5.MsgDataspace, h5.MsgDatatype, h5.MsgLayout, h5.MsgFilters, h5.MsgExternal, h5.MsgSymbolTable, h5.MsgLinkInfo, h5.MsgAttributeInfo:
+			if seen>>m.Type&1 != 0 {
+				w.find(threat.MGFMT403, m.Off, member, fmt.Sprintf("type %#x", m.Type), "The object has two messages of a type of which readers take one.")
+			}
+			seen |= 1 << m.Type
+		}
+		if m.Type > h5.MsgCacheImage {
+			w.find(threat.MGFMT404, m.Off, member, fmt.Sprintf("type %#x", m.Type), "The object has a message of a type that is not known, so nothing can be said of it.")
+		}
+	}
+	const old, young, values = 1 << h5.MsgSymbolTable, 1 << h5.MsgLinkInfo, 1 << h5.MsgLayout
+	if kinds := seen & (old | young | values); kinds&(kinds-1) != 0 {
+		w.find(threat.MGFMT403, o.Off, member, "", "The object is a dataset and a group at once, or two groups, and readers differ in which one they see.")
+	}
 }
 
 // links judges the links of a group.

@@ -71,6 +71,7 @@ type H5Dataset struct {
 	Virtual    []H5Mapping
 	Attributes []H5Attribute
 	Variable   [][]byte // values of variable length instead of Data
+	Messages   []H5Message
 }
 
 // H5Mapping is a part of a virtual dataset.
@@ -383,7 +384,7 @@ func (w *h5Writer) dataset(d *H5Dataset) uint64 {
 		all = append(all, H5Message{Type: hdf5.MsgFilters, Data: list})
 	}
 	all = append(all, w.layout(d, kind, data, dims)...)
-	return w.header(append(all, w.attributes(d.Attributes)...), false)
+	return w.header(append(append(all, w.attributes(d.Attributes)...), d.Messages...), false)
 }
 
 // layout writes where the bytes of a dataset are, and the bytes.

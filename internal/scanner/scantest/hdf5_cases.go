@@ -328,6 +328,14 @@ func h5Structure() []h5 {
 			{Type: hdf5.MsgAttribute, Flags: 2, Data: le(uint8(3), uint8(2), uint64(48))},
 		}}})}},
 		{name: "a message of an unknown type", want: threat.MGFMT404, file: HDF5{Root: H5Group{Messages: []H5Message{{Type: 0x40, Data: []byte("what")}}}}},
+		{name: "an object that is a dataset and a group", want: threat.MGFMT403, file: HDF5{Root: withLink(H5Link{Name: "both", Group: &H5Group{Messages: []H5Message{
+			{Type: hdf5.MsgDataspace, Data: le(uint8(2), uint8(0), uint8(0), uint8(0))},
+			{Type: hdf5.MsgDatatype, Flags: 1, Data: byteType()},
+			{Type: hdf5.MsgLayout, Data: le(uint8(3), uint8(0), uint16(1), uint8(7))},
+		}}})}},
+		{name: "a dataset with two layouts", want: threat.MGFMT403, file: HDF5{Root: withLink(H5Link{Name: "both", Dataset: &H5Dataset{
+			Data: []byte{1, 2, 3}, Messages: []H5Message{{Type: hdf5.MsgLayout, Data: le(uint8(3), uint8(0), uint16(3), []byte{4, 5, 6})}},
+		}})}},
 		{name: "a dataset of an exabyte", want: threat.MGFMT405, file: HDF5{Root: bomb(1 << 58)}},
 		{name: "twin, a dataset of which little was written", file: HDF5{Root: bomb(1 << 12)}},
 		{name: "twin, links in a fractal heap", file: heap},

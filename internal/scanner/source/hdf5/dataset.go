@@ -66,7 +66,7 @@ type Mapping struct {
 // IsDataset tells whether an object is a dataset.
 func (o *Object) IsDataset() bool { return o.Has(MsgLayout) }
 
-// Dataset reads what the header of a dataset says. What could be read is returned with the first error; only errors that are none of
+// Dataset reads what the header of a dataset says, of all messages if there are several of a type. What could be read is returned with the first error; only errors that are none of
 // the bytes end it early.
 func (f *File) Dataset(o *Object) (*Dataset, error) {
 	ds := &Dataset{Layout: Layout{Addr: Undefined}}
@@ -106,7 +106,9 @@ func (f *File) property(ds *Dataset, m Message) error {
 		ds.Filters = append(ds.Filters, list...)
 	case MsgLayout:
 		if ds.Layout, err = f.layout(m.Data, m.Off); err == nil && ds.Layout.Kind == LayoutVirtual {
-			ds.Mappings, err = f.mappings(ds.Layout)
+			var list []Mapping
+			list, err = f.mappings(ds.Layout)
+			ds.Mappings = append(ds.Mappings, list...)
 		}
 	case MsgExternal:
 		var list []ExternalFile
@@ -188,6 +190,9 @@ func chunkDims(d *decoder, rank uint8, each int) []uint64 {
 			return nil
 		}
 		dims = append(dims, n)
+	}
+	if len(dims) == 0 {
+		return nil
 	}
 	return dims[:len(dims)-1]
 }
