@@ -106,6 +106,9 @@ func Rules(p Preset) []Rule {
 		case string(threat.ApprovedFormat), licenseExists, licenseValid, orgVerified:
 			rules[i].Default = model.Allowing
 		}
+		if warning[rules[i].Name] {
+			rules[i].Default = model.Allowing
+		}
 	}
 	return rules
 }
@@ -124,7 +127,7 @@ func FindRule(name string) (Rule, error) {
 	return Rule{}, fmt.Errorf("there is no rule %q%s", name, suggestion(wanted, slugs))
 }
 
-// ruleUUID numbers the twelve rules in one series.
+// ruleUUID numbers the rules in one series: the twelve of models, and from 0x20 on those of packages.
 func ruleUUID(n byte) uuid.UUID {
 	id := uuid.MustParse("550e8400-e29b-41d4-a716-446655440000")
 	id[15] = n
@@ -136,7 +139,7 @@ func Slug(name string) string { return strings.ReplaceAll(strings.ToLower(name),
 
 // catalogue is the table of rules with the states of the preset Strict.
 func catalogue() []Rule {
-	rules := append(metadataRules(), artifactRules()...)
+	rules := append(append(metadataRules(), artifactRules()...), packageRules()...)
 	slices.SortFunc(rules, func(a, b Rule) int { return int(a.UUID[15]) - int(b.UUID[15]) })
 	for i := range rules {
 		rules[i].Slug = Slug(rules[i].Name)

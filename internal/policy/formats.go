@@ -88,7 +88,7 @@ func formatChoices() []Choice {
 
 // exemptFormats are names of the scanner that say nothing about how a model is stored: no model material, and code, templates, documents and
 // programs that lie beside models. Threats in them are the business of other rules.
-var exemptFormats = map[string]bool{notModel: true, "python": true, "jinja": true, "executable": true, "xml": true}
+var exemptFormats = map[string]bool{notModel: true, "python": true, "jinja": true, "executable": true, "xml": true, "wheel": true, "sdist": true, "recipe": true}
 
 // framework is the name of the framework behind a machine name, where known texts name one; "" leaves them as they are.
 func framework(format string) string {
