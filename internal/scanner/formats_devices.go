@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"modelgate/internal/scanner/cntk"
 	"modelgate/internal/scanner/devices"
 	"modelgate/internal/scanner/torch7"
 )
@@ -54,6 +55,20 @@ func deviceRows() []Format {
 			Recognised: "ESC Lua or ESC LJ at 0, or constructs of Lua under a name of Torch's files",
 			Threats:    "that it is there",
 			Probe:      torch7.ProbeLua, Scan: torch7.ScanLua,
+		},
+		{
+			Name: "cntk", Title: "CNTK model, version 1", Version: 1,
+			Recognised: "BCN in UTF-16 at 0",
+			Threats:    "what follows the model, sections that are missing",
+			Limits:     "nodes are not read: the program has a fixed list of them; tested with models of our own making",
+			Probe:      cntk.Probe1, Scan: cntk.Scan1,
+		},
+		{
+			Name: "cntk", Title: "CNTK model, version 2", Version: 1,
+			Recognised: "Dictionary with the keys of a function",
+			Threats:    "functions of a user's own, the more so with a library, a file or a dangerous function of Python, operators beyond the table, pickles in arrays of bytes",
+			Limits:     "tested with models of our own making: the library is not to be had any more",
+			Probe:      cntk.Probe2, Scan: cntk.Scan2,
 		},
 	}
 }

@@ -115,14 +115,8 @@ func magicFormats() []recogniser {
 		return func(h *header) (bool, error) { return matches(h), nil }
 	}
 	return []recogniser{
-		{name: "cntk", title: "CNTK model, version 1", by: "BCN in UTF-16 at 0", matches: is(func(h *header) bool {
-			return h.has(0, "B\x00C\x00N\x00\x00\x00")
-		})},
 		{name: "fasttext", title: "fastText model", by: "magic 793712314 at 0, version 11 or 12", matches: is(func(h *header) bool {
 			return h.u32(0) == 793712314 && (h.u32(4) == 11 || h.u32(4) == 12)
-		})},
-		{name: "coreml", title: "CoreML weights", by: "blob file header of version 2", matches: is(func(h *header) bool {
-			return h.u32(4) == 2 && h.u32(0) > 0 && h.u32(0) < 1<<20 && h.u32(64) == 0xdeadbeef
 		})},
 		{name: "llamafile", title: "llamafile", by: "MZqFpD=' or jartsr=' at 0", matches: is(func(h *header) bool {
 			return h.has(0, "MZqFpD='") || h.has(0, "jartsr='")

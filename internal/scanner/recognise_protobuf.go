@@ -1,8 +1,6 @@
 package scanner
 
 import (
-	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -148,8 +146,6 @@ func protobufFormats() []recogniser {
 		}
 	}
 	return []recogniser{
-		{name: "cntk", title: "CNTK model, version 2", by: "Dictionary with the keys of a function", matches: is(isCNTK)},
-		{name: "coreml", title: "CoreML", by: "Model: specification version, description and a model type", matches: is(isCoreML)},
 		{name: "paddle", title: "PaddlePaddle program", by: "ProgramDesc: blocks with index and parent", matches: is(isPaddle)},
 		{name: "caffe", title: "Caffe model", by: "NetParameter: name and layers", matches: is(func(m message) bool {
 			return m.str(1) != "" && (layers(m[100], 2) || layers(m[2], 4)) && m.only(types(nums(5, 7), nums(1, 2, 3, 4, 6, 8, 100)))
@@ -165,49 +161,6 @@ func identifier(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// isCNTK recognises CNTK's Dictionary: 1 version, 2 map of string to value, of which a function has type, uid, root and more.
-func isCNTK(m message) bool {
-	if version, ok := m.varint(1); !ok || version > 100 || !m.only(types(nums(1), nums(2))) {
-		return false
-	}
-	for _, entry := range m[2] {
-		switch entry.message().str(1) {
-		case "primitive_functions", "root", "uid":
-			return true
-		}
-	}
-	return false
-}
-
-// isCoreML recognises CoreML's Model: 1 specification version, 2 description, 10 updatable, and one field that tells the
-// model's type (200 and up).
-func isCoreML(m message) bool {
-	version, ok := m.varint(1)
-	if !ok || version == 0 || version > 20 || len(m[2]) != 1 || m[2][0].typ != protowire.BytesType {
-		return false
-	}
-	description := m[2][0].message()
-	if len(description[1]) == 0 || !identifierLike(description[1][0].message().str(1)) {
-		return false
-	}
-	kind := false
-	for num, list := range m {
-		switch {
-		case num == 1, num == 2, num == 10:
-		case num >= 200 && num < 3001 && len(list) == 1 && list[0].typ == protowire.BytesType:
-			kind = true
-		default:
-			return false
-		}
-	}
-	return kind || m[2][0].size > int64(len(m[2][0].bytes)) // the description fills the head
-}
-
-// identifierLike tells whether a string is the name of an input, which is printable and not empty.
-func identifierLike(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
 // isPaddle recognises paddle's ProgramDesc: 1 blocks (1 index, 2 parent, 3 variables, 4 operators), 4 version, 5 operator

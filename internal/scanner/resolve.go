@@ -165,7 +165,7 @@ func namesRaw(formats []string) string {
 		switch f {
 		case "openvino_xml":
 			return "openvino_bin"
-		case "onnx", "tf_js", "paddle", "tensorflow", "coreml", "litert":
+		case "onnx", "tf_js", "paddle", "tensorflow", "coreml", "litert", "mindir", "ms_lite":
 			return f
 		}
 	}

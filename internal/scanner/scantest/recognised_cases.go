@@ -105,11 +105,7 @@ func jsonObject(keys ...string) []byte {
 
 func recognisedSamples() []sample {
 	samples := []sample{
-		{"CNTK 1", ".dnn", []byte("B\x00C\x00N\x00\x00\x00B\x00V\x00e\x00r\x00s\x00i\x00o\x00n\x00\x00\x00")},
-		{"CNTK 2", ".model", Message(1, 1, 2, Message(1, "uid", 2, Message(1, 1, 2, "x")), 2, Message(1, "root"))},
 		{"fastText", ".ftz", append(words(793712314, 12), make([]byte, 64)...)},
-		{"CoreML", ".mlmodel", Message(1, 4, 2, Message(1, Message(1, "input")), 500, Message(1, "x"))},
-		{"CoreML weights", ".bin", append(append(words(2, 2), make([]byte, 56)...), words(0xdeadbeef, 1, 64, 0)...)},
 		{"PaddlePaddle", ".pdmodel", Message(1, Message(1, 0, 2, 0, 3, Message(1, "x")), 4, Message(1, 0))},
 		{"PaddlePaddle in JSON", ".json", jsonObject("base_code", "program")},
 		{"TorchServe", ".mar", BuildZIP(ZIPEntry{Name: "MAR-INF/MANIFEST.json", Content: []byte("{}")})},
