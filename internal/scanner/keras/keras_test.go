@@ -59,6 +59,11 @@ func TestReferencesAreGraded(t *testing.T) {
 		{"", "CTC", false, known},
 		{"tensorflow.python.trackable.data_structures", "ListWrapper", false, known},
 
+		{"tensorflow.nn", "relu", true, known},
+		{"tensorflow.python.framework.tensor_spec", "TensorSpec", false, known},
+		{"tensorflow.python.ops.init_ops_v2", "GlorotUniform", false, known},
+
+		{"tensorflow.of", "tomorrow", true, custom},
 		{"my.module", "Layer2", false, custom},
 		{"", "MyLayer", false, custom},
 		{"__main__", "MyLayer", false, custom},
@@ -92,6 +97,10 @@ func TestReferencesAreGraded(t *testing.T) {
 		{"numpy", "load", true, dangerous},
 		{"shutil", "rmtree", true, dangerous},
 		{"tensorflow", "load_op_library", true, dangerous},
+		{"tensorflow", "io.write_file", true, dangerous},
+		{"tensorflow.io", "write_file", true, dangerous},
+		{"tensorflow.python.ops.gen_io_ops", "write_file", true, dangerous},
+		{"tensorflow.python.ops.script_ops", "eager_py_func", true, dangerous},
 	} {
 		if got := gradeOf(c.module, c.name, c.function); got.grade != c.want {
 			t.Errorf("%s.%s: %d (%s), want %d", c.module, c.name, got.grade, got.reason, c.want)

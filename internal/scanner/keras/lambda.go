@@ -75,12 +75,12 @@ func worse(a, b verdict) verdict {
 	return a
 }
 
-// arguments states which strings among the arguments of a Lambda layer lead out of the model.
+// arguments states which strings among the arguments of a Lambda layer, or those that a layer is called with, lead out of the model.
 func (j *scanner) arguments(n *jsontree.Node, depth int) {
 	if n == nil || depth > maxDepth {
 		return
 	}
-	if len(n.Content()) > 1 {
+	if len(n.Content()) > 1 && strings.ContainsAny(n.Text, `/\`) {
 		if f, bad := paths.Reference(n.Text, j.at+n.At); bad && f.Threat == threat.MGPATH100 {
 			j.sink.Find(f)
 		}

@@ -142,11 +142,11 @@ var gadgets = words(`get_file _extract_archive extract_archive load_model save_m
 	register_keras_serializable image_dataset_from_directory text_dataset_from_directory audio_dataset_from_directory timeseries_dataset_from_array
 	export export_saved_model load_from_saved_model experimental_load export_library export_onnx export_openvino export_litert
 	download_file load_dataset LazyModule HDF5Matrix ExportArchive LiteRTExporter File makedirs rmtree remove copy_file get_source_code from_preset
-	load_lib load_op_library run_script run_tf_command hash_file validate_file get_custom_objects custom_object_scope CustomObjectScope`)
+	set_global_attribute get_global_attribute set_custom_objects load_lib load_op_library run_script run_tf_command hash_file validate_file get_custom_objects custom_object_scope CustomObjectScope`)
 
 // gadgetModules are modules of Keras that hold nothing else.
 var gadgetModules = words(`keras.utils.file_utils keras.utils.data_utils keras.utils.module_utils keras.utils.python_utils keras.utils.io_utils
-	keras.utils.generic_utils keras.utils.vis_utils keras.utils.model_visualization keras.utils.image_utils keras.utils.image_dataset_utils
+	keras.backend.common.global_state keras.utils.generic_utils keras.utils.vis_utils keras.utils.model_visualization keras.utils.image_utils keras.utils.image_dataset_utils
 	keras.utils.image_dataset keras.utils.text_dataset keras.utils.text_dataset_utils keras.utils.audio_dataset keras.utils.audio_dataset_utils
 	keras.utils.dataset_utils keras.utils.backend_utils keras.utils.code_stats keras.utils.dtype_utils keras.utils.mode_keys
 	keras.utils.summary_utils keras.utils.traceback_utils keras.utils.io keras.utils.kernelized_utils keras.saving.saving_lib keras.saving.saving_api

@@ -155,15 +155,36 @@ func gradeOf(module, name string, function bool) verdict {
 	default:
 		return verdict{dangerous, does(family)}
 	}
+	if rest, ok := strings.CutPrefix(module+"."+name, "tensorflow."); ok && !isKeras {
+		return gradeTensorFlow(module, rest, name)
+	}
 	switch {
 	case isKeras && functionsOf(spelled):
 		return verdict{custom, "is no function that Keras is known to have there"}
 	case isKeras && (function || name == "" || name[0] >= 'a'):
 		return verdict{suspicious, "is a function of Keras that no layer, activation, loss or metric is"}
-	case strings.HasPrefix(module, "tensorflow.") && (typeSpecs[name] || isNamed(name) || wrappers[name]):
-		return verdict{}
 	default:
 		return verdict{custom, "is neither of Keras nor of anything else that is known"}
+	}
+}
+
+// gradeTensorFlow grades a name of TensorFlow: by its public name, by the operator that a function of its sources stands for, and what is
+// left by what configurations may name.
+func gradeTensorFlow(module, path, name string) verdict {
+	if typeSpecs[name] || wrappers[name] {
+		return verdict{}
+	}
+	g, reason := gradeSymbol(path)
+	if op, why := gradeOperator(camel(name)); strings.HasPrefix(module, "tensorflow.python.ops") && op == dangerous {
+		g, reason = op, why
+	}
+	switch {
+	case g == dangerous:
+		return verdict{dangerous, reason}
+	case g == known || isNamed(name):
+		return verdict{}
+	default:
+		return verdict{custom, "is neither of Keras nor known to compute"}
 	}
 }
 

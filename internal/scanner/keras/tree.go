@@ -98,6 +98,9 @@ func (j *scanner) object(n *jsontree.Node, w where) error {
 	j.lambdas(n)
 	j.paths(n)
 	for _, m := range n.Members {
+		if m.Key == "inbound_nodes" {
+			j.arguments(m.Value, 0)
+		}
 		key := m.Key
 		switch {
 		case isReference:
