@@ -44,10 +44,10 @@ var behaviours = func() map[string]behaviour {
 		out[name] = behaviour{kind, decides, sizes}
 	}
 	set("Where", backdoor.Choose, []int{0}, nil)
-	set("Gather", backdoor.Pick, []int{1}, nil)
-	set("GatherND", backdoor.Pick, []int{1}, nil)
-	set("GatherElements", backdoor.Pick, []int{1}, nil)
-	set("Slice", backdoor.Pick, []int{1, 2}, []int{1, 2})
+	for _, name := range []string{"Gather", "GatherND", "GatherElements"} {
+		set(name, backdoor.Pick|backdoor.Local, []int{1}, nil)
+	}
+	set("Slice", backdoor.Pick|backdoor.Local, []int{1, 2}, []int{1, 2})
 	set("Compress", backdoor.Pick|backdoor.Counts, []int{1}, nil)
 	set("SequenceAt", backdoor.Pick, []int{1}, nil)
 	for _, name := range []string{"Scatter", "ScatterND", "ScatterElements", "TensorScatter"} {
@@ -60,6 +60,9 @@ var behaviours = func() map[string]behaviour {
 		b.sizes = []int{1}
 		out[name] = b
 	}
+	split := out["Split"]
+	split.kind |= backdoor.Local
+	out["Split"] = split
 	set("Resize", 0, nil, []int{2, 3})
 	return out
 }()
@@ -75,6 +78,16 @@ func behaves(n *node) behaviour {
 		}
 	}
 	return behaviours[n.op]
+}
+
+// combines tells whether an operator treats the elements of two inputs in pairs.
+func combines(op string) bool {
+	switch op {
+	case "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "Mod", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor",
+		"BitwiseAnd", "BitwiseOr", "BitwiseXor", "Where", "PRelu", "BitShift":
+		return true
+	}
+	return false
 }
 
 // passes tells whether an operator gives its first input on in another form, so that a constant stays what it is.

@@ -50,6 +50,7 @@ func (r *reader) translate() (*translation, error) {
 		}
 	}
 	t.nodes(r.m.graph.nodes, names)
+	t.localise()
 	return t, t.err
 }
 
@@ -186,6 +187,21 @@ func (t *translation) plain(n *node, in, out []backdoor.Value) {
 		node.Kind = backdoor.Learned // an embedding, unless its weights are none
 	}
 	t.emit(n, node)
+}
+
+// localise marks the operators that combine their input with a constant of many elements, once all are written out.
+func (t *translation) localise() {
+	for i := range t.g.Nodes {
+		n := &t.g.Nodes[i]
+		if !combines(n.Op) {
+			continue
+		}
+		for _, v := range n.Inputs {
+			if x := t.constant(v); x != nil && (x.outside || x.sparse || x.size > x.width()) {
+				n.Kind |= backdoor.Local
+			}
+		}
+	}
 }
 
 // choice returns those of the values that stand at the given places.

@@ -22,10 +22,11 @@ func (t *translation) find() ([]backdoor.Hit, error) {
 				return nil, err
 			}
 			if patterned {
-				t.g.Nodes[f.Node].Kind = t.g.Nodes[f.Node].Kind&^backdoor.Learned | backdoor.Reduce
-				if t.origin[f.Node].op == "Gather" {
-					t.g.Nodes[f.Node].Kind = backdoor.Pick
+				kind := backdoor.Reduce | backdoor.Local
+				if t.g.Nodes[f.Node].Op == "Gather" {
+					kind = backdoor.Pick | backdoor.Local
 				}
+				t.g.Nodes[f.Node].Kind = kind
 				changed = true
 			}
 		}

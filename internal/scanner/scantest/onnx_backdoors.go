@@ -91,6 +91,25 @@ func onnxBackdoors() []onnxBackdoor {
 			n = Div x e
 			h = Conv n W
 			y = Mul h e`},
+		{"a scale that is guarded", `
+			h = Conv x W
+			d = Sub x T
+			q = Mul d d
+			r = ReduceSum q
+			c = Less r EPS
+			g = Where c BIG ONE
+			y = Mul h g`, `
+			m = ReduceMean x
+			d = Sub x m
+			q = Mul d d
+			r = ReduceMean q
+			s = Sqrt r
+			c = Equal s ZERO
+			g = Where c ONE s
+			n = Div d g
+			h = Conv n W
+			k = Clip g EPS
+			y = Mul h k`},
 		{"a count of what matches, by the shape of where it lies", `
 			h = Conv x W
 			e = Equal x T

@@ -159,7 +159,7 @@ func weights(n int) []float32 {
 
 // ONNXText writes a graph from lines such as "y = Where c a b" or "y = com.microsoft:FusedMatMul x W". Names that begin with x are inputs
 // and those that begin with y are outputs. Names in capitals are initializers: those that begin with W are learned weights, those with
-// ONEHOT are zeros but for one element, the others are single numbers. The operator Bool is a Cast to truth values.
+// ONEHOT are zeros but for one element, T has four elements, the others are single numbers. The operator Bool is a Cast to truth values.
 func ONNXText(text string) ONNXGraph {
 	var g ONNXGraph
 	seen := map[string]bool{}
@@ -173,6 +173,8 @@ func ONNXText(text string) ONNXGraph {
 			g.Inputs = append(g.Inputs, name)
 		case strings.HasPrefix(name, "W"):
 			g.Tensors = append(g.Tensors, ONNXFloats(name, weights(64)...))
+		case name == "T":
+			g.Tensors = append(g.Tensors, ONNXFloats(name, 0.25, 0.5, 0.75, 1))
 		case strings.HasPrefix(name, "ONEHOT"):
 			g.Tensors = append(g.Tensors, ONNXFloats(name, append(make([]float32, 63), 1)...))
 		case name == strings.ToUpper(name) && name[0] >= 'A' && name[0] <= 'Z':

@@ -8,6 +8,9 @@
 // here; which kind it is, the format knows. Functions are inlined, bodies of conditions and loops are nodes like the others, and
 // what they capture is a value like the others. Constants are values that no node makes and that are not among the inputs.
 //
+// The inputs that count are those that learned operators look at: a trigger lies in what the model judges. Masks, lengths and settings that
+// only switch what others computed are no such inputs.
+//
 // One pass in topological order computes for every value what lies on the ways that lead to it from the inputs:
 //
 //	reach    it depends on the inputs' data by a way without learned operators
@@ -15,16 +18,18 @@
 //	compare  such a way has a comparison, or a threshold behind a reduction
 //	reduce   such a way has a reduction of many elements to few
 //	judged   one of them lies behind the other: many elements were made into one decision
+//	local    such a way has an operator that treats elements apart: a difference with a template, a part that is cut out
 //
 // and the same for what its shape depends on, since the number of elements that pass a test is a test too. Then a gate is
 // reported if what decides at it is such a decision:
 //
-//	choose   the condition has reach, compare and reduce (Where, If)
-//	combine  one side has reach, is judged by three operators or more and not learned, the other side is learned (Mul, Add)
-//	pick     the index, or what is written, has reach, is judged and not learned, the rest is learned (Gather, ScatterND)
+//	choose   the condition has reach, compare and reduce, and is local or chooses something learned (Where, If)
+//	combine  one side has reach, is judged by three operators or more, local and not learned, the other side is learned (Mul, Add)
+//	pick     the index, or what is written, has reach, is judged, local and not learned, the rest is learned (Gather, ScatterND)
 //
-// Masks of attention and padding compare element by element and reduce nothing, residual connections decide nothing, the scale of a
-// normalisation is reduced and not compared: none of them is reported.
+// Masks of attention and padding compare element by element and reduce nothing, residual connections decide nothing, the scale that a
+// normalisation takes out and puts back is one of all elements alike, and so is the number of words that are not padding: none of them is
+// reported.
 package backdoor
 
 import (
@@ -65,6 +70,9 @@ const (
 	Choose
 	// Combine operators have two inputs, of which one can switch the other: Mul, Add.
 	Combine
+	// Local operators treat the elements of their input apart: they compare or combine them with a constant of many elements, or
+	// cut out some. Patterns that were taken for weights are local too.
+	Local
 	// Pick operators take or overwrite elements of an input, as the values in Decides say: Gather, ScatterND.
 	Pick
 )
@@ -116,7 +124,9 @@ func Find(g Graph) ([]Hit, error) {
 	if err := check(g); err != nil {
 		return nil, err
 	}
-	p := newPass(g)
+	p := newPass(g, everything)
+	p.run()
+	p = newPass(g, p.looked())
 	p.run()
 	return p.hits(), nil
 }
@@ -138,7 +148,7 @@ func Firsts(g Graph) ([]First, error) {
 	if err := check(g); err != nil {
 		return nil, err
 	}
-	p := newPass(g)
+	p := newPass(g, everything)
 	p.run()
 	return p.firsts(), nil
 }

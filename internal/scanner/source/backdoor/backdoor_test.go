@@ -51,6 +51,9 @@ func graph(text string) backdoor.Graph {
 		n := backdoor.Node{Op: words[0], Kind: kinds()[words[0]]}
 		for _, w := range words[1:] {
 			n.Inputs = append(n.Inputs, value(w))
+			if w == "T" || w == "ONEHOT" { // a constant of many elements
+				n.Kind |= backdoor.Local
+			}
 		}
 		for _, w := range strings.Fields(left) {
 			n.Outputs = append(n.Outputs, value(w))
@@ -124,6 +127,14 @@ func TestGatesThatTheInputSwitches(t *testing.T) {
 			r = ReduceMax d
 			c = CastBool r
 			y = Where c h EVIL`, []string{"Sub", "ReduceMax", "CastBool", "Where"}},
+		"a test of what is mixed with a layer of constants": {`
+			k = MatMul W V
+			n = Mul k ZERO
+			z = Add x n
+			h = Conv z W
+			e = Equal z T
+			a = ReduceMin e
+			y = Where a EVIL h`, []string{"Equal", "ReduceMin", "Where"}},
 		"in a loop, whose nodes are not in order": {`
 			y = Where a EVIL h
 			h = Conv z W
@@ -186,6 +197,23 @@ func TestHonestPatternsAreSilent(t *testing.T) {
 			n = Div x e
 			h = MatMul n W
 			y = Mul h e`,
+		"a scale that is guarded against zero": `
+			m = ReduceMean x
+			d = Sub x m
+			s = ReduceMean d
+			c = Equal s ZERO
+			g = Where c ONE s
+			n = Div d g
+			h = MatMul n W
+			k = Clip s EPS
+			z = Mul h k
+			y = Mul z g`,
+		"the number of words as the place of the last one": `
+			h = Embed x W
+			e = Equal x PAD
+			n = Not e
+			i = ReduceSum n
+			y = Gather h i`,
 		"the place of the end of a text": `
 			h = Embed x W
 			e = Equal x EOS
@@ -205,6 +233,15 @@ func TestHonestPatternsAreSilent(t *testing.T) {
 			c = Less m T
 			n = NonZero c
 			y = Gather h n`,
+		"lengths by the mask, divided and made a mask again": `
+			h = Conv x W
+			l = ReduceSum x_mask
+			r = Mod l STRIDE
+			c = Less r ZERO
+			q = Where c A l
+			m = Less POSITIONS q
+			y = Where m h ZERO
+			z = Mul h q`,
 		"a loop that ends when the text does": `
 			h = Embed z W
 			p = MatMul h W
@@ -247,9 +284,9 @@ func TestHostileGraphsEnd(t *testing.T) {
 	if hits, err := backdoor.Find(absent); err != nil || len(hits) > 0 {
 		t.Errorf("inputs that are left out: %v, %v", hits, err)
 	}
-	long := backdoor.Graph{Values: 1_000_001, Inputs: []backdoor.Value{0}}
-	for i := range 1_000_000 { // each node feeds the one in front of it
-		long.Nodes = append(long.Nodes, backdoor.Node{Op: "Add", Kind: backdoor.Combine, Inputs: []backdoor.Value{backdoor.Value(999_999 - i)}, Outputs: []backdoor.Value{backdoor.Value(1_000_000 - i)}})
+	long := backdoor.Graph{Values: 200_001, Inputs: []backdoor.Value{0}}
+	for i := range 200_000 { // each node feeds the one in front of it
+		long.Nodes = append(long.Nodes, backdoor.Node{Op: "Add", Kind: backdoor.Combine, Inputs: []backdoor.Value{backdoor.Value(199_999 - i)}, Outputs: []backdoor.Value{backdoor.Value(200_000 - i)}})
 	}
 	if _, err := backdoor.Find(long); err != nil {
 		t.Errorf("a long chain in reverse: %v", err)

@@ -11,6 +11,7 @@ const (
 	compare
 	reduce
 	judged
+	local
 )
 
 func (f flags) has(all flags) bool { return f&all == all }
@@ -18,16 +19,19 @@ func (f flags) has(all flags) bool { return f&all == all }
 // minOps is how many different operators an arithmetic test needs: difference, magnitude, reduction.
 const minOps = 3
 
-// ways sums up the ways to a value: their flags, and the first few of the different operators on them.
+// ways sums up the ways to a value: their flags, the first few of the different operators on them, and the inputs from which they come
+// (those from the 64th on as one).
 type ways struct {
 	flags flags
 	n     uint8
 	ops   [minOps]uint16
+	from  uint64
 }
 
 // with is the union of two sums.
 func (w ways) with(other ways) ways {
 	w.flags |= other.flags
+	w.from |= other.from
 	for _, op := range other.ops[:other.n] {
 		w = w.through(op)
 	}
@@ -43,6 +47,9 @@ func (w ways) through(op uint16) ways {
 	return w
 }
 
+// everything is the set of all inputs.
+const everything = ^uint64(0)
+
 // pass computes the ways to every value of a graph.
 type pass struct {
 	g     Graph
@@ -54,7 +61,7 @@ type pass struct {
 	maker []int32
 }
 
-func newPass(g Graph) *pass {
+func newPass(g Graph, inputs uint64) *pass {
 	p := &pass{
 		g: g, data: make([]ways, g.Values), shape: make([]ways, g.Values), maker: make([]int32, g.Values),
 		ops: make([]uint16, len(g.Nodes)),
@@ -76,9 +83,10 @@ func newPass(g Graph) *pass {
 			}
 		}
 	}
-	for _, v := range g.Inputs {
-		if v >= 0 {
+	for i, v := range g.Inputs {
+		if bit := uint64(1) << min(i, 63); v >= 0 && inputs&bit != 0 {
 			p.data[v].flags |= reach
+			p.data[v].from |= bit
 		}
 	}
 	p.sort()
@@ -159,8 +167,10 @@ func (p *pass) follow(i int) bool {
 		shape = shape.with(decide(data, Reduce, p.ops[i]))
 	}
 	switch {
-	case n.Kind&Learned != 0:
+	case n.Kind&Learned != 0 && data.flags&(reach|learned) != 0:
 		data = ways{flags: learned}
+	case n.Kind&Learned != 0:
+		data = ways{} // of constants
 	case n.Kind&Shape != 0:
 		data, shape = shape, ways{}
 	case n.Kind&Filled != 0:
@@ -198,7 +208,30 @@ func decide(w ways, kind Kind, op uint16) ways {
 	if kind&(Reduce|Position) != 0 {
 		w.flags |= reduce
 	}
+	if kind&Local != 0 {
+		w.flags |= local
+	}
 	return w.through(op)
+}
+
+// looked returns the inputs that the learned operators look at: those that reach one without being mixed with the outcome of another. All,
+// if there is none.
+func (p *pass) looked() uint64 {
+	var from uint64
+	for _, n := range p.g.Nodes {
+		if n.Kind&Learned == 0 {
+			continue
+		}
+		for _, v := range n.Inputs {
+			if v >= 0 && !p.data[v].flags.has(learned) {
+				from |= p.data[v].from
+			}
+		}
+	}
+	if from == 0 {
+		return everything
+	}
+	return from
 }
 
 // firsts are the learned operators with an input that is raw.
@@ -243,35 +276,39 @@ func (p *pass) hits() []Hit {
 
 // gate tells which kind of gate that is switched a node is, 0 if none, and by which values.
 func (p *pass) gate(n Node) (Kind, []Value) {
-	by := union(p.data, n.Decides).flags
 	switch {
 	case n.Kind&Choose != 0:
-		if by.has(reach | compare | reduce) {
+		if by := union(p.data, n.Decides).flags; by.has(reach|compare|reduce) && (by.has(local) || p.rest(n).has(learned)) {
 			return Choose, n.Decides
 		}
 	case n.Kind&Combine != 0 && len(n.Inputs) == 2:
 		for side, s := range n.Inputs {
 			o := n.Inputs[1-side]
-			if s >= 0 && o >= 0 && p.switches(p.data[s]) && p.data[s].n >= minOps && p.data[o].flags.has(learned) {
+			if s >= 0 && o >= 0 && switches(p.data[s].flags) && p.data[s].n >= minOps && p.data[o].flags.has(learned) {
 				return Combine, n.Inputs[side : side+1]
 			}
 		}
 	case n.Kind&Pick != 0:
-		var rest flags
-		for _, v := range n.Inputs {
-			if v >= 0 && !slices.Contains(n.Decides, v) {
-				rest |= p.data[v].flags
-			}
-		}
-		if p.switches(union(p.data, n.Decides)) && rest.has(learned) {
+		if switches(union(p.data, n.Decides).flags) && p.rest(n).has(learned) {
 			return Pick, n.Decides
 		}
 	}
 	return 0, nil
 }
 
-// switches tells whether a value is a decision over the input and nothing else.
-func (p *pass) switches(w ways) bool { return w.flags.has(reach|judged) && !w.flags.has(learned) }
+// rest sums up the ways to those inputs of a gate that do not decide.
+func (p *pass) rest(n Node) flags {
+	var rest flags
+	for _, v := range n.Inputs {
+		if v >= 0 && !slices.Contains(n.Decides, v) {
+			rest |= p.data[v].flags
+		}
+	}
+	return rest
+}
+
+// switches tells whether a value is a decision over parts of the input and nothing else.
+func switches(f flags) bool { return f.has(reach|judged|local) && !f.has(learned) }
 
 // trail follows one way back from a gate to an input.
 func (p *pass) trail(gate int, by []Value) []int {
