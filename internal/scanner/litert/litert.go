@@ -442,8 +442,11 @@ func (m *model) archive(rest int64) (int64, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
-	if at := bytes.Index(buf[:n], []byte("PK\x03\x04")); at >= 0 {
-		return int64(at), nil
+	first := rest
+	for _, record := range []string{"PK\x03\x04", "PK\x05\x06"} { // an empty archive is its end alone
+		if at := bytes.Index(buf[:n], []byte(record)); at >= 0 {
+			first = min(first, int64(at))
+		}
 	}
-	return rest, nil
+	return first, nil
 }

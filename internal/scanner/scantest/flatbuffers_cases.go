@@ -219,6 +219,7 @@ func liteRTStructureCases() []Case {
 			Bytes: slices.Concat(honest, pk4(pkSystem()), BuildZIP(metadata)),
 		},
 		liteTwin("an archive of labels behind the model", append(slices.Clone(honest), BuildZIP(metadata)...)),
+		liteTwin("an empty archive behind the model", append(slices.Clone(honest), BuildZIP()...)),
 		liteTwin("zeros behind the model", append(slices.Clone(honest), make([]byte, 4096)...)),
 		liteTwin("metadata and a signature", change(func(r FB) {
 			r[4] = append(r[4].([]FB), FB{0: []byte("1.14.0\x00\x00")})
