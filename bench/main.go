@@ -2,7 +2,7 @@
 // are shared: read ratios and CPU seconds, not times. It needs bin/modelgate (make build) and installs what else it
 // needs.
 //
-//	go run ./bench [-only warm,small,cold,remote,pickle]
+//	go run ./bench [-only warm,small,cold,remote,pickle,peers]
 package main
 
 import (
@@ -35,6 +35,7 @@ func benchmarks() []benchmark {
 		{"cold", coldClients},
 		{"remote", remoteVerdicts},
 		{"pickle", picklePace},
+		{"peers", peers},
 	}
 }
 

@@ -23,6 +23,9 @@ func TestEveryEvilFileIsRefusedUnderItsScanAndEveryTwinIsServed(t *testing.T) {
 	}
 	evil, honest := 0, 0
 	for i, c := range cases {
+		if c.Source != "" { // not what the Hub has
+			continue
+		}
 		files := hubtest.Files{}
 		for path, content := range c.Content() {
 			files[path] = hubtest.Bytes(content)

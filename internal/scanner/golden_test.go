@@ -50,9 +50,18 @@ func (v version) input() scanner.Input {
 	}
 }
 
+// inputOf is the version of a case.
+func inputOf(c scantest.Case) scanner.Input {
+	in := version(c.Content()).input()
+	if c.Source != "" {
+		in.Version = model.Version{Source: c.Source, Name: "demo", Revision: "0123456789"}
+	}
+	return in
+}
+
 func scanCase(t *testing.T, c scantest.Case) finding.Report {
 	t.Helper()
-	r, err := scanner.New(source.DefaultLimits()).Scan(t.Context(), version(c.Content()).input())
+	r, err := scanner.New(source.DefaultLimits()).Scan(t.Context(), inputOf(c))
 	if err != nil {
 		t.Fatalf("%s: %v", c.Name, err)
 	}
@@ -80,7 +89,7 @@ func (remoteContent) Close() error { return nil }
 func TestRemoteEqualsLocal(t *testing.T) {
 	for _, c := range scantest.All() {
 		v := version(c.Content())
-		in := v.input()
+		in := inputOf(c)
 		in.Open = func(ctx context.Context, f model.File) (source.Content, error) {
 			return remoteContent{source.NewRanges(ctx, ranged(v[f.Path]), f.Size)}, nil
 		}

@@ -29,6 +29,9 @@ const (
 	Hub23 = "hub23"
 	// Stack has transformers 5.23.0 and datasets 5.2.0 on huggingface_hub 2.4.0.
 	Stack = "stack"
+	// Peers has the scanners that modelgate is measured beside: modelscan 0.8.8, picklescan 1.0.5, fickling 0.1.12, modelaudit 0.2.54.
+	// Only benchmarks need it.
+	Peers = "peers"
 )
 
 // hubModule is the npm module of the Hub's own JavaScript client.

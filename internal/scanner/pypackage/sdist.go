@@ -28,7 +28,7 @@ func ScanSdist(ctx context.Context, f *source.File, s source.Sink) error {
 	tops := map[string]bool{}
 	var info []byte
 	infoName := ""
-	err := tarview.Scan(ctx, f, s, func(e *tarview.Entry, bytes source.Reader) error {
+	err := tarview.Scan(ctx, f, hygiene{s}, func(e *tarview.Entry, bytes source.Reader) error {
 		name := path.Clean(e.Name)
 		top, rest, _ := strings.Cut(name, "/")
 		if len(tops) < 16 {

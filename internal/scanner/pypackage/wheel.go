@@ -86,7 +86,7 @@ func (w *wheel) native(ctx context.Context, f *source.File) error {
 		if e.IsDir() {
 			continue
 		}
-		outcome, err := w.view.Member(ctx, f, w.s, e, source.FamilyPackage)
+		outcome, err := w.view.Member(ctx, f, hygiene{w.s}, e, source.FamilyPackage)
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (w *wheel) native(ctx context.Context, f *source.File) error {
 			w.s.Find(found(threat.MGPKG105, e.Name(), 0, e.Name(), "The wheel says that it has no code for a certain machine, and carries a program or library."))
 		}
 	}
-	return zipview.Scan(ctx, f, w.s, zipview.Plan{Done: func(e *zipview.Entry) bool { return done[e] }})
+	return zipview.Scan(ctx, f, hygiene{w.s}, zipview.Plan{Done: func(e *zipview.Entry) bool { return done[e] }})
 }
 
 // names compares the file's name with the folder of the metadata and with what they say.

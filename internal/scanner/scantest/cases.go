@@ -4,6 +4,7 @@
 package scantest
 
 import (
+	"modelgate/internal/model"
 	"modelgate/internal/threat"
 )
 
@@ -16,6 +17,8 @@ type Case struct {
 	Bytes []byte
 	// Files are the files of a version in which several matter, by path.
 	Files map[string][]byte
+	// Source is where the version comes from; "" is the Hub.
+	Source model.Source
 	// Want is a threat that must be found; "" only for twins and for cases in which nothing but the level matters.
 	Want threat.ID
 	// Level is the level of the version, exactly. A twin has threat.Clean unless it says otherwise.
@@ -60,6 +63,7 @@ func Groups() []Group {
 		{"classic", classicCases()},
 		{"devices", deviceCases()},
 		{"bundles", bundleCases()},
+		{"packages", packageCases()},
 		{"engine", engineCases()},
 		{"recognised", recognisedCases()},
 	}

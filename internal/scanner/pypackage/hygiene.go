@@ -1,0 +1,28 @@
+package pypackage
+
+import (
+	"modelgate/internal/finding"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/threat"
+)
+
+// hygiene turns what is said of a package's own archive into what the rules of packages judge: odd and unread are two things. What leads
+// outside of the archive stays what it is. Members are not touched.
+type hygiene struct{ source.Sink }
+
+// Find implements source.Sink.
+func (h hygiene) Find(f finding.Finding) {
+	id := f.Threat
+	switch f.Threat {
+	case threat.MGFMT400, threat.MGFMT402, threat.MGFMT403:
+		id = threat.MGPKG108
+	case threat.MGFMT404, threat.MGFMT405, threat.MGFMT406:
+		id = threat.MGPKG400
+	default:
+		h.Sink.Find(f)
+		return
+	}
+	row := threat.Get(id)
+	f.Threat, f.Level, f.Severity = id, row.Level, row.Severity
+	h.Sink.Find(f)
+}
