@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"modelgate/internal/finding"
@@ -409,6 +410,8 @@ func (m *model) trailing() error {
 	}
 	what := "they are of no format that is known"
 	switch {
+	case slices.Equal(out.Formats, []string{"zip"}): // an empty one, which has nothing to say
+		return nil
 	case len(out.Formats) > 0:
 		what = "they are " + strings.Join(out.Formats, ", ")
 	case m.device:
@@ -442,11 +445,8 @@ func (m *model) archive(rest int64) (int64, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
-	first := rest
-	for _, record := range []string{"PK\x03\x04", "PK\x05\x06"} { // an empty archive is its end alone
-		if at := bytes.Index(buf[:n], []byte(record)); at >= 0 {
-			first = min(first, int64(at))
-		}
+	if at := bytes.Index(buf[:n], []byte("PK\x03\x04")); at >= 0 {
+		return int64(at), nil
 	}
-	return first, nil
+	return rest, nil
 }
