@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"modelgate/internal/scanner/coreml"
 	"modelgate/internal/scanner/flax"
 	"modelgate/internal/scanner/lightgbm"
 	"modelgate/internal/scanner/mxnet"
@@ -58,6 +59,31 @@ func classicRows() []Format {
 			Recognised: "JSON with tree_info and version",
 			Threats:    "keys that stand twice, what breaks the grammar",
 			Probe:      lightgbm.ProbeJSON, Scan: lightgbm.ScanJSON,
+		},
+		{
+			Name: "coreml", Title: "Core ML model", Version: 1,
+			Recognised: "protobuf: specification version, description and a model type",
+			Threats:    "custom layers and models, operators that Core ML does not have, linked models and weights outside the model",
+			Limits:     "serialized models of the operating system are opaque",
+			Probe:      coreml.Probe, Scan: coreml.Scan,
+		},
+		{
+			Name: "coreml", Title: "Core ML weights", Version: 1,
+			Recognised: "blob file header of version 2",
+			Threats:    "blobs that do not fit, bytes behind the last",
+			Probe:      coreml.ProbeBlob, Scan: coreml.ScanBlob,
+		},
+		{
+			Name: "coreml", Title: "Core ML package manifest", Version: 1, Text: true,
+			Recognised: "JSON with itemInfoEntries and rootModelIdentifier",
+			Threats:    "items outside the package or missing",
+			Probe:      coreml.ProbeManifest, Scan: coreml.ScanManifest,
+		},
+		{
+			Name: "coreml", Title: "Core ML package, zipped", Version: 1, Covers: []string{"zip"},
+			Recognised: "ZIP with Data/com.apple.CoreML",
+			Threats:    "those of its members",
+			Probe:      coreml.ProbePackage, Scan: coreml.ScanPackage,
 		},
 	}
 }

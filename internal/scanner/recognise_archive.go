@@ -5,7 +5,6 @@ import (
 	"io"
 	"path"
 	"slices"
-	"strings"
 
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/scanner/source/tarview"
@@ -22,9 +21,6 @@ func archiveFormats() []recogniser {
 		}
 	}
 	return []recogniser{
-		{name: "coreml", title: "CoreML package", by: "ZIP with Manifest.json and com.apple.CoreML", matches: is(func(names []string) bool {
-			return slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, "Data/com.apple.CoreML/") })
-		})},
 		{name: "torchserve", title: "TorchServe archive", by: "ZIP with MAR-INF/MANIFEST.json", matches: is(func(names []string) bool {
 			return slices.Contains(names, "MAR-INF/MANIFEST.json")
 		})},

@@ -16,8 +16,5 @@ func jsonFormats() []recogniser {
 		{name: "paddle", title: "PaddlePaddle program in JSON", text: true, by: "base_code and program", matches: is(func(s jsontree.Shape) bool {
 			return s.Has("base_code", "program")
 		})},
-		{name: "coreml", title: "CoreML package manifest", text: true, by: "itemInfoEntries and rootModelIdentifier", matches: is(func(s jsontree.Shape) bool {
-			return s.Has("itemInfoEntries", "rootModelIdentifier")
-		})},
 	}
 }
