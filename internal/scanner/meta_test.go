@@ -11,7 +11,6 @@ import (
 // laterThreats are raised by formats that are recognised and not yet analysed.
 func laterThreats() []threat.ID {
 	return []threat.ID{
-		threat.TF200,
 		threat.LMAFL300,
 	}
 }

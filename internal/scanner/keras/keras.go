@@ -63,7 +63,7 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	s.Format("keras_model_json")
 	// The attributes of HDF5 lie in no directory whose files could be meant.
 	attribute := f.Family == source.FamilyKeras && strings.HasPrefix(f.Path, "#")
-	j := &scanner{ctx: ctx, sink: s, alone: attribute}
+	j := &scanner{ctx: ctx, sink: s, alone: attribute, revived: attribute && strings.HasPrefix(f.Path, "#object_graph/")}
 	text, coded, err := recoded(f)
 	if err != nil {
 		return err

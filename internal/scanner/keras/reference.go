@@ -287,7 +287,7 @@ func (j *scanner) tell(n *jsontree.Node, key, module, name string, v verdict, fu
 		id, text = threat.KERAS102, fmt.Sprintf("The configuration names %s, which %s.", source.Evidence(full), v.reason)
 	default:
 		id, text = threat.KERAS301, fmt.Sprintf("The %s %s %s.", what, source.Evidence(full), v.reason)
-		if j.told[full] {
+		if j.told[full] || j.revived {
 			return
 		}
 		j.told[full] = true

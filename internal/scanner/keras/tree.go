@@ -22,6 +22,8 @@ type scanner struct {
 	at int64
 	// alone says that the document lies where no files can be beside it.
 	alone bool
+	// revived says that a graph stands beside the document, from whose functions a loader makes the classes that it does not have.
+	revived bool
 
 	told    map[string]bool         // names that are not known, each told once
 	code    map[*jsontree.Node]bool // strings that were judged as code
@@ -94,6 +96,9 @@ func (j *scanner) object(n *jsontree.Node, w where) error {
 		if err := j.reference(n, w.key); err != nil {
 			return err
 		}
+	}
+	if !isReference {
+		j.modules(n)
 	}
 	j.lambdas(n)
 	j.paths(n)

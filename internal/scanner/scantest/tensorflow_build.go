@@ -63,6 +63,10 @@ func TFFunction(name, args, results string, nodes ...[]byte) []byte {
 	for a := range strings.FieldsSeq(args) {
 		signature = append(signature, Message(2, Message(1, a, 3, 1))...)
 	}
+	for r := range strings.FieldsSeq(results) {
+		key, _, _ := strings.Cut(r, "=")
+		signature = append(signature, Message(3, Message(1, key, 3, 1))...)
+	}
 	out := Message(1, signature)
 	for _, n := range nodes {
 		out = append(out, Message(3, n)...)

@@ -36,6 +36,8 @@ func (j *judge) backdoors(f *flow) error {
 	if len(b.graph.Inputs) == 0 {
 		return nil
 	}
+	b.settings()
+	b.templates()
 	hits, err := backdoor.Find(b.graph)
 	if err != nil {
 		return err

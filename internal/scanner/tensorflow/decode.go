@@ -191,7 +191,9 @@ func (d *decoder) node(g *graph, f field) error {
 		}
 		return err
 	})
-	g.nodes = append(g.nodes, n)
+	if err == nil || n.op != "" { // one that breaks off in front of its operator is none
+		g.nodes = append(g.nodes, n)
+	}
 	return err
 }
 

@@ -73,14 +73,14 @@ func (d *decoder) collectionDef(m *model, key string, f field) error {
 		case kind == 2 && key == "savers":
 			return d.nestedSaver(m, f)
 		case kind == 2:
-			return d.holds("#collection "+key, f)
+			return d.holds("collection "+key, f)
 		case kind == 5:
 			return f.walk(func(f field) error {
 				switch {
 				case f.num() == 2 && key == "saved_model_assets":
 					return d.nestedAsset(m, f)
 				case f.num() == 2:
-					return d.holds("#collection "+key, f)
+					return d.holds("collection "+key, f)
 				}
 				return nil
 			})
@@ -117,7 +117,7 @@ func (d *decoder) nestedSaver(m *model, f field) error {
 		return err
 	}
 	if s.filename == "" {
-		return d.holds("#collection savers", f)
+		return d.holds("collection savers", f)
 	}
 	m.savers = append(m.savers, s)
 	return d.fits(len(m.savers))

@@ -36,9 +36,11 @@ var kindsOf = func() map[string]backdoor.Kind {
 			"ArgMax", "ArgMin", "TopK", "TopKV2", "NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionV3", "NonMaxSuppressionV4",
 			"NonMaxSuppressionV5", "NonMaxSuppressionWithOverlaps", "CombinedNonMaxSuppression",
 		},
-		backdoor.Choose:  {"Select", "SelectV2", "Switch", "RefSwitch"},
-		backdoor.Combine: {"Mul", "MulNoNan", "Add", "AddV2", "Sub"},
-		backdoor.Pick:    {"Gather", "GatherV2", "GatherNd", "ScatterNd", "TensorScatterUpdate", "TensorScatterAdd", "TensorScatterSub", "DynamicPartition"},
+		backdoor.Choose:                {"Select", "SelectV2", "Switch", "RefSwitch"},
+		backdoor.Combine:               {"Mul", "MulNoNan", "Add", "AddV2", "Sub"},
+		backdoor.Pick:                  {"ScatterNd", "TensorScatterUpdate", "TensorScatterAdd", "TensorScatterSub", "DynamicPartition"},
+		backdoor.Local:                 {"Split", "SplitV", "Unpack"},
+		backdoor.Pick | backdoor.Local: {"Gather", "GatherV2", "GatherNd", "Slice", "StridedSlice"},
 	} {
 		for _, op := range ops {
 			out[op] |= kind
@@ -72,6 +74,8 @@ func operator(p place, inputs, outs []backdoor.Value, in *instance) backdoor.Nod
 		out.Decides, out.Sizes = at(0, 1), at(2)
 	case "TensorScatterUpdate", "TensorScatterAdd", "TensorScatterSub":
 		out.Decides = at(1, 2)
+	case "Slice", "StridedSlice":
+		out.Decides, out.Sizes = at(1, 2), at(1, 2)
 	case "Fill":
 		out.Sizes = at(0)
 	case "Reshape", "BroadcastTo", "Tile":
@@ -80,7 +84,7 @@ func operator(p place, inputs, outs []backdoor.Value, in *instance) backdoor.Nod
 		out.Sizes = inputs
 	}
 	if out.Kind == backdoor.Learned && in.pattern(n) {
-		out.Kind = backdoor.Reduce
+		out.Kind = backdoor.Reduce | backdoor.Local
 	}
 	return out
 }
@@ -107,13 +111,7 @@ func (in *instance) pattern(n *node) bool {
 		if !ok || in.g.nodes[i].op != "Const" || len(in.g.nodes[i].value.dims) == 0 {
 			return false
 		}
-		count := int64(1)
-		for _, dim := range in.g.nodes[i].value.dims {
-			if dim < 0 || dim > minWeights {
-				return false
-			}
-			count *= dim
-		}
-		return count < minWeights
+		count := in.g.nodes[i].value.elements()
+		return count >= 0 && count < minWeights
 	})
 }

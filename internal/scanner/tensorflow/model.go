@@ -40,6 +40,18 @@ type value struct {
 	more    bool     // strings are left that were not read, or not to their end
 }
 
+// elements is how many numbers or strings a constant has; -1 if its shape is none.
+func (v value) elements() int64 {
+	count := int64(1)
+	for _, dim := range v.dims {
+		if dim < 0 || dim > 1<<31 || count > 1<<31 {
+			return -1
+		}
+		count *= dim
+	}
+	return count
+}
+
 // graph is the main graph, or the body of a function.
 type graph struct {
 	name     string // of the function; "" is the main graph
