@@ -28,6 +28,7 @@ const (
 	maxDepth = 100
 	maxKey   = 256
 	maxProbe = 512
+	mostKeys = 64 // of a head without arrays, from which on it is taken for one of these files
 )
 
 // Probe accepts a map or list that covers the file, or that leads to arrays or bytes by string keys as far as the head shows it.
@@ -61,8 +62,10 @@ func Probe(f *source.File) (bool, error) {
 			return p.arrays > 0, nil
 		case whole:
 			return p.values > 1, nil
-		case p.values >= maxProbe || r.Offset() > int64(len(head)):
-			return p.keys >= 1 && p.arrays+p.bytes > 0, nil
+		case r.Offset() > int64(len(head)): // tables of strings, as spaCy's tokenizers have them, are none of anything else either
+			return p.keys >= 1 && p.arrays+p.bytes > 0 || p.keys >= mostKeys, nil
+		case p.values >= maxProbe && p.arrays+p.bytes > 0:
+			return p.keys >= 1, nil
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"regexp"
 	"strings"
 
 	"modelgate/internal/finding"
@@ -92,7 +93,7 @@ func (m *machine) condition(g *global, callee value, items []value, whole bool) 
 	case checkLoadType:
 		return m.loadType(g, items)
 	case checkConstant:
-		if text, ok := m.content(first(items)); !ok || text != "Ellipsis" && text != "NotImplemented" {
+		if text, ok := m.content(first(items)); !ok || !constant.MatchString(text) {
 			return 0, dangerous
 		}
 		return self, harmless
@@ -285,6 +286,9 @@ func (m *machine) typeOf(items []value) (value, grade) {
 	}
 	return 0, suspicious
 }
+
+// constant is what dill writes down as Python source: constants, and ranges of numbers.
+var constant = regexp.MustCompile(`^(Ellipsis|NotImplemented|range\(-?[0-9]+, -?[0-9]+(, -?[0-9]+)?\))$`)
 
 // loadType judges dill's _load_type, which looks a class up among those that are built in, functions and code objects among them.
 func (m *machine) loadType(g *global, items []value) (value, grade) {

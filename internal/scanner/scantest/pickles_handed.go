@@ -57,6 +57,10 @@ func pickleLibraryTwins() []Case {
 		twinPickle("a distribution of SciPy", pk4(randint+"}"+pkStr("vecentropy")+pkStack("numpy", "vectorize")+")\x81}"+pkStr("pyfunc")+
 			pkCall(pkStack("builtins", "getattr"), "h\x00", pkStr("_entropy"))+"sbs")),
 		oddPickle("another method of a distribution of SciPy", pk4(randint+pkCall(pkStack("builtins", "getattr"), "h\x00", pkStr("fit")))),
+		twinPickle("constants and classes as dill writes them", pk4("]("+pkCall(pkStack("dill._dill", "_eval_repr"), pkStr("range(0, 3)"))+
+			pkCall(pkCall(pkStack("dill._dill", "_load_type"), pkStr("slice")), "K\x01", "K\x02", "N")+"e")),
+		evilPickle("source that dill evaluates", pk4(pkCall(pkStack("dill._dill", "_eval_repr"), pkStr("range(0, 3) and print()")))),
+		oddPickle("a class of dill that makes functions", pk4(pkCall(pkStack("dill._dill", "_load_type"), pkStr("FunctionType")))),
 		twinPickle("an index of intervals", pk4(pkCall(pkStack("pandas.core.indexes.interval", "_new_IntervalIndex"), pkStack("pandas", "IntervalIndex"), "}"))),
 		twinPickle("an array of characters", pk4(pkCall(pkStack("numpy._core.multiarray", "_reconstruct"), pkStack("numpy.char", "chararray"), pkTuple("K\x00"), pkBytes([]byte("b"))))),
 	}
