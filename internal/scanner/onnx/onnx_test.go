@@ -172,3 +172,30 @@ func FuzzScan(f *testing.F) {
 		}
 	})
 }
+
+func TestALargeModelIsReadByItsHeaders(t *testing.T) {
+	const size, tensors = 2 << 30, 200
+	content := scantest.SparseONNX(size, tensors)
+	counted := &scantest.Counted{Reader: content}
+	file := &source.File{Reader: counted, Budget: source.NewBudget(source.DefaultLimits(), size)}
+	rec := &scantest.Recorder{}
+	if ok, err := onnx.Probe(file); !ok || err != nil {
+		t.Fatalf("recognised %v, error %v", ok, err)
+	}
+	if err := onnx.Scan(t.Context(), file, rec); err != nil || len(rec.Findings) > 0 {
+		t.Fatalf("%+v, %v", rec.Findings, err)
+	}
+	if counted.Bytes > tensors*(128<<10)+1<<20 || counted.Requests > tensors+20 { // two blocks at the head of each tensor
+		t.Errorf("%d requests and %d bytes of %d", counted.Requests, counted.Bytes, int64(size))
+	}
+}
+
+func BenchmarkLargeModel(b *testing.B) {
+	content := scantest.SparseONNX(2<<30, 200)
+	for b.Loop() {
+		file := &source.File{Reader: content, Budget: source.NewBudget(source.DefaultLimits(), 2<<30)}
+		if err := onnx.Scan(b.Context(), file, &scantest.Recorder{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
