@@ -106,6 +106,8 @@ func gradeChain(ch pycode.Chain) (grade, string) {
 		return gradeSymbol(rest)
 	case name == "builtins" || root == "builtins" && safeBuiltins[rest], ch.Module == "" && safeBuiltins[root]:
 		return known, ""
+	case name == "sys.modules" || strings.HasPrefix(name, "sys.modules.") || name == "sys._getframe":
+		return dangerous, "reaches every module of the program"
 	case indirect[strings.TrimPrefix(name, "builtins.")]:
 		return suspicious, "by which it can reach anything"
 	}

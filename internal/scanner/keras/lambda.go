@@ -10,6 +10,7 @@ import (
 	"modelgate/internal/scanner/source/jsontree"
 	"modelgate/internal/scanner/source/paths"
 	"modelgate/internal/scanner/source/pycode"
+	"modelgate/internal/scanner/source/pynames"
 	"modelgate/internal/threat"
 )
 
@@ -27,6 +28,22 @@ func (j *scanner) lambdas(n *jsontree.Node) {
 		for _, v := range n.All(what) {
 			j.lambda(n, v, what, moduleOf(n, what))
 		}
+	}
+}
+
+// modules states which modules the keys of an object name beside functions, if nothing in them computes: output_shape_module and its like.
+func (j *scanner) modules(n *jsontree.Node) {
+	for _, m := range n.Members {
+		if m.Key != "module" && !strings.HasSuffix(m.Key, "_module") || m.Value.Content() == "" {
+			continue
+		}
+		name := m.Value.Text
+		if pynames.FamilyOf(name) == pynames.None && pynames.FamilyOf(name+".system") == pynames.None {
+			continue
+		}
+		f := finding.New(threat.KERAS102, j.at+m.Value.At, "The configuration names the module "+source.Evidence(name)+" as one whose functions a layer uses.")
+		f.Module, f.Role, f.Evidence = name, finding.RoleImport, source.Evidence(name)
+		j.sink.Find(f)
 	}
 }
 
