@@ -24,6 +24,12 @@ func onnxRows() []Format {
 			Probe:      onnx.ProbeORT, Scan: onnx.ScanORT,
 		},
 		{
+			Name: "onnx", Title: "ONNX tensor", Version: 1,
+			Recognised: "TensorProto: a type, and as much data as the dimensions say, or a place in another file",
+			Threats:    "files outside the model, pickles in the data",
+			Probe:      onnx.ProbeTensor, Scan: onnx.ScanTensor,
+		},
+		{
 			Name: "openvino_xml", Title: "OpenVINO", Version: 1, Text: true,
 			Recognised: "XML whose root is net, with a version or layers; its weights through it",
 			Threats:    "layers that name libraries or that OpenVINO does not have, also in bodies; paths outside the model; constants outside the weights; attributes that stand twice",

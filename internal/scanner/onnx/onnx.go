@@ -42,12 +42,19 @@ func Probe(f *source.File) (bool, error) {
 		return false, err
 	}
 	var p probe
-	err = w.Walk(whole, p.field)
-	var bad *source.Malformed
-	if err != nil && !errors.Is(err, errStop) && !errors.As(err, &bad) {
+	if err := unlessMalformed(w.Walk(whole, p.field)); err != nil {
 		return false, err
 	}
 	return p.accepts(), nil
+}
+
+// unlessMalformed is an error that is not of the bytes.
+func unlessMalformed(err error) error {
+	var bad *source.Malformed
+	if errors.Is(err, errStop) || errors.As(err, &bad) {
+		return nil
+	}
+	return err
 }
 
 // errStop ends a walk that has seen enough.

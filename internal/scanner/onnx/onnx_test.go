@@ -22,7 +22,7 @@ func scan(t *testing.T, content []byte) (rec *scantest.Recorder, ok bool, err er
 	for _, format := range []struct {
 		probe func(*source.File) (bool, error)
 		scan  func(context.Context, *source.File, source.Sink) error
-	}{{onnx.Probe, onnx.Scan}, {onnx.ProbeORT, onnx.ScanORT}} {
+	}{{onnx.Probe, onnx.Scan}, {onnx.ProbeORT, onnx.ScanORT}, {onnx.ProbeTensor, onnx.ScanTensor}} {
 		accepted, err := format.probe(f)
 		if err != nil {
 			t.Fatal(err)
@@ -51,6 +51,10 @@ func TestModelsAreRecognised(t *testing.T) {
 		"a SavedModel":                           {scantest.Message(1, 1, 2, scantest.Message(1, scantest.Message(5, "2.15.0"))), false},
 		"a field of another format first":        {scantest.Message(500, "x", 1, 8, 7, graph), false},
 		"a graph that is none":                   {scantest.Message(1, 8, 7, "some text that is no graph"), false},
+		"a tensor":                               {scantest.ONNXTensor("T", 1, make([]byte, 24), 2, 3), true},
+		"a tensor of strings":                    {scantest.Message(1, 2, 2, 8, 6, "a", 6, "b"), true},
+		"a tensor with less data than it says":   {scantest.ONNXTensor("T", 1, make([]byte, 20), 2, 3), false},
+		"a tensor without a type":                {scantest.Message(1, 2, 9, "abcdefgh"), false},
 		"text":                                   {[]byte("prose about a model"), false},
 		"nothing":                                {nil, false},
 		"a model of ONNX Runtime":                {scantest.ORTModel(scantest.ONNXText("y = Relu x")), true},

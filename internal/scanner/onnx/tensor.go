@@ -15,15 +15,18 @@ import (
 )
 
 // tensor reads a TensorProto, and what it says of other files.
-func (r *reader) tensor(f wire.Field) (*tensor, error) {
-	t := &tensor{at: f.At}
+func (r *reader) tensor(f wire.Field) (*tensor, error) { return r.tensorMessage(f.At, f.Walk) }
+
+// tensorMessage reads a TensorProto whose fields walk visits.
+func (r *reader) tensorMessage(at int64, walk func(func(wire.Field) error) error) (*tensor, error) {
+	t := &tensor{at: at}
 	if r.tensors++; r.tensors > maxTensors {
 		return t, fmt.Errorf("more than %d tensors: %w", maxTensors, source.ErrBudget)
 	}
 	o := once{r: r, what: "tensor"}
 	var entries []entry
 	var raw wire.Field
-	err := f.Walk(func(f wire.Field) (err error) {
+	err := walk(func(f wire.Field) (err error) {
 		switch f.Num {
 		case 2:
 			o.field(f)

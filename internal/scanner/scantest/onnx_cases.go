@@ -66,6 +66,8 @@ func onnxOperatorCases() []Case {
 		onnxCase("an operator of PyTorch that maps a file", threat.MGOP302, ONNXModel(ONNXText("y = com.microsoft:ATen x").With(0, onnxString("operator", "aten::from_file")))),
 		{Name: "onnx: an operator that calls Python in a model of ONNX Runtime", Path: "model.ort", Bytes: ORTModel(python), Want: threat.MGOP301, Level: threat.Malicious},
 		{Name: "onnx: an operator that nobody knows in a branch of a model of ONNX Runtime", Path: "model.ort", Bytes: ORTModel(ortNested()), Want: threat.MGOP300, Level: threat.Suspicious},
+		{Name: "onnx: a tensor by itself in a file outside", Path: "input_0.pb", Bytes: ONNXExternal("E", "location", "../../etc/passwd"), Want: threat.MGPATH100, Level: threat.Malicious},
+		{Name: "onnx twin: a tensor by itself", Path: "input_0.pb", Bytes: ONNXFloats("E", 1, 2, 3), Twin: true},
 		onnxTwin("operators of ONNX", ONNXModel(simple)),
 		onnxTwin("operators of ONNX Runtime, of trees and of text", ONNXModel(ONNXText("h = com.microsoft:FusedMatMul x W\nt = ai.onnx.ml:TreeEnsembleRegressor x\nv = TfIdfVectorizer x\nz = ai.onnx.contrib:BertTokenizer x_text\ny = Concat h t v z"), 8, Message(1, "ai.onnx.contrib", 2, 1))),
 		onnxTwin("a function of the model's own", ONNXModel(ONNXText("y = local:Step x"), 25, ONNXFunction("local", "Step", ONNXText("y = Relu x")), 8, Message(1, "local", 2, 1))),
