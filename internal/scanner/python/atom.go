@@ -1,5 +1,7 @@
 package python
 
+import "strings"
+
 func (p *parser) atom() (*node, error) {
 	t := p.peek()
 	e := &node{at: t.at, name: t.text, text: t.text}
@@ -41,6 +43,7 @@ func (p *parser) literals() (*node, error) {
 	if first.kind == tokBytes {
 		e.kind = kBytes
 	}
+	var text strings.Builder
 	for {
 		t := p.peek()
 		switch t.kind {
@@ -49,20 +52,23 @@ func (p *parser) literals() (*node, error) {
 			if e.kind == kFormat {
 				e.kids = append(e.kids, &node{kind: kString, at: t.at, text: t.text})
 			} else {
-				e.text += t.text
+				text.WriteString(t.text)
 			}
 		case tokFormat:
 			p.pos++
 			if e.kind != kFormat {
-				e.kind, e.kids = kFormat, []*node{{kind: kString, at: t.at, text: e.text}}
+				e.kind, e.kids = kFormat, []*node{{kind: kString, at: t.at, text: text.String()}}
 			}
 			if err := p.formatted(e, t.parts); err != nil {
 				return e, err
 			}
 		default:
+			if e.kind != kFormat {
+				e.text = text.String()
+			}
 			return e, nil
 		}
-		if len(e.text) > maxFolded*4 {
+		if text.Len() > maxFolded*4 {
 			return e, p.fault("a string too long")
 		}
 	}

@@ -15,21 +15,33 @@ func (w *walker) arguments(args []arg) arguments {
 		v := w.eval(a.value)
 		switch {
 		case a.name != "":
-			if out.named == nil {
-				out.named = map[string]value{}
-			}
-			out.named[a.name] = v
+			out.name(a.name, v)
 		case a.star:
-			if list, ok := v.one(); ok && list.kind == aList {
+			list, ok := v.one()
+			switch {
+			case ok && list.isDict() && len(list.keys) == len(list.items):
+				for i, k := range list.keys {
+					out.name(k, list.items[i])
+				}
+			case ok && list.kind == aList && !list.isDict():
 				out.positional = append(out.positional, list.items...)
-				continue
+			default:
+				out.rest = true
+				out.positional = append(out.positional, v.contents())
 			}
-			out.positional = append(out.positional, v.contents())
 		default:
 			out.positional = append(out.positional, v)
 		}
 	}
 	return out
+}
+
+// name adds a keyword argument.
+func (a *arguments) name(keyword string, v value) {
+	if a.named == nil {
+		a.named = map[string]value{}
+	}
+	a.named[keyword] = v
 }
 
 // call notes a call and returns what it may give.
@@ -266,8 +278,8 @@ func (w *walker) reduce(e *node, args arguments) value {
 
 // trusted notes a call that is given leave to import the code of a repository.
 func (w *walker) trusted(e *node, name string, args arguments) {
-	for _, a := range e.args {
-		if a.name == "trust_remote_code" && a.value != nil && a.value.kind == kName && a.value.name == "True" {
+	for _, a := range args.at(-1, "trust_remote_code") {
+		if a.isTrue() {
 			w.event(event{at: e.at, name: name, role: isTrusted, args: args})
 		}
 	}

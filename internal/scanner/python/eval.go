@@ -90,6 +90,12 @@ func (w *walker) eval(e *node) value {
 
 // name returns what a variable may be.
 func (w *walker) name(name string) value {
+	switch name {
+	case "True":
+		return value{{kind: aNum, n: 1}}
+	case "False":
+		return value{{kind: aNum}}
+	}
 	v := w.vars[name]
 	if _, ok := w.functions[name]; ok {
 		w.uses(name)
@@ -144,7 +150,10 @@ func (w *walker) member(of value, name string) value {
 			}
 			out = out.plus(ref(short(strings.TrimSuffix(a.s, ".__builtins__") + "." + name)))
 		case aObject:
-			out = out.plus(ref(short(strings.TrimSuffix(a.s, "()") + "()." + name)))
+			if strings.Count(a.s, "()") < 4 { // what more calls give is not told apart
+				a.s = strings.TrimSuffix(a.s, "()") + "()." + name
+			}
+			out = out.plus(ref(short(a.s)))
 		case aFunc:
 			w.uses(name)
 			out = out.plus(w.vars["."+name]) // as its body may have assigned

@@ -5,7 +5,7 @@ import "slices"
 // Bounds of a tree.
 const (
 	maxDepth = 150
-	maxNodes = 1 << 21
+	maxNodes = 1 << 20
 	maxChain = 5000 // operators or trailers in one row
 )
 

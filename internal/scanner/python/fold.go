@@ -109,10 +109,10 @@ func (w *walker) path(parts []value) value {
 func dictOf(v value, args arguments) value {
 	out := atom{kind: aList, s: dictMark}
 	if a, ok := v.one(); ok && a.isDict() {
-		out.items = append(out.items, a.items...)
+		out.items, out.keys = append(out.items, a.items...), append(out.keys, a.keys...)
 	}
 	for _, k := range slices.Sorted(maps.Keys(args.named)) {
-		out.items = append(out.items, args.named[k])
+		out.items, out.keys = append(out.items, args.named[k]), append(out.keys, k)
 	}
 	return value{out}
 }

@@ -118,9 +118,17 @@ func (j *judge) evil(e event, evidence string) {
 	}
 }
 
-// doubtful states a name that may do harm when it runs at import or load; in a function that nobody calls it says nothing.
+// doubtful states a name that may do harm when it runs at import or load. In a function that nobody calls it says nothing:
+// every tokenizer has one that writes its vocabulary where it is told to.
 func (j *judge) doubtful(e event, evidence string) {
-	if e.fn.reach == idle || j.notebook {
+	if e.fn.reach != idle {
+		j.unproved(e, evidence)
+	}
+}
+
+// unproved states a name that may do harm wherever it stands.
+func (j *judge) unproved(e event, evidence string) {
+	if j.notebook {
 		return
 	}
 	module, name := split(e.name)
@@ -286,7 +294,11 @@ func (j *judge) dynamic(e event) {
 		if strings.HasSuffix(e.name, ".") {
 			return // an attribute of a harmless module
 		}
-		j.doubtful(e, e.name)
+		if name == "operator.attrgetter" || name == "operator.methodcaller" {
+			j.doubtful(e, e.name)
+			return
+		}
+		j.unproved(e, e.name)
 	}
 }
 
@@ -299,13 +311,13 @@ func (j *judge) code(e event, evidence string) {
 	case "builtins.exec", "builtins.execfile", "marshal.loads", "marshal.load", "types.CodeType":
 		j.odd(e.at, module, name, evidence, fmt.Sprintf("The model may execute remote code since it contains operator `%s` from module `%s`.", name, module))
 	case "builtins.eval", "builtins.breakpoint":
-		j.doubtful(e, evidence)
+		j.unproved(e, evidence)
 	default:
 		switch head, _, _ := strings.Cut(e.name, "."); head {
 		case "runpy", "code", "codeop", "imp", "zipimport", "IPython":
 			j.evil(e, evidence)
 		default:
-			j.doubtful(e, evidence)
+			j.unproved(e, evidence)
 		}
 	}
 }
@@ -320,13 +332,17 @@ func (j *judge) loader(e event, evidence string) {
 		}
 		return false
 	}
+	pickles, told := e.args.at(-1, "allow_pickle").one()
+	weights, only := e.args.at(-1, "weights_only").one()
 	switch {
-	case e.name == "numpy.load" && len(e.args.named) == 0, strings.HasPrefix(e.name, "yaml.") && (yes("Loader") || safeLoader(e.args.at(1, "Loader"))):
+	case e.name == "numpy.load" && (len(e.args.at(2, "allow_pickle")) == 0 || told && !pickles.isTrue()) && !e.args.rest,
+		only && weights.isTrue(),
+		strings.HasPrefix(e.name, "yaml.") && (yes("Loader") || safeLoader(e.args.at(1, "Loader"))):
 		return
 	case outside(e.args.at(0, "f")):
 		j.evil(e, evidence)
 	default:
-		j.doubtful(e, evidence)
+		j.unproved(e, evidence)
 	}
 }
 
@@ -354,7 +370,7 @@ func (j *judge) file(e event, evidence string) {
 	path, mode := e.args.at(0, "file"), e.args.at(1, "mode")
 	away := outside(path)
 	switch e.name {
-	case "builtins.open", "io.open", "codecs.open":
+	case "builtins.open", "io.open", "codecs.open", "tarfile.open", "tarfile.TarFile":
 		text, _ := mode.text()
 		writes := strings.ContainsAny(text, "wax+")
 		switch {
@@ -401,10 +417,10 @@ func (j *judge) network(e event, evidence string) {
 		constant = constant || ok && strings.Contains(s, "://") && !hubAddress(s)
 	}
 	switch {
-	case head == "socket" && (name == "socket" || name == "create_connection"), constant && e.fn.reach != idle:
+	case head == "socket" && (name == "socket" || name == "create_connection"):
 		j.evil(e, evidence)
-	case constant && name != "urlretrieve" && name == "post":
-		j.evil(e, evidence)
+	case constant:
+		j.evil(e, evidence) // in a function that nobody calls, no more than suspicious
 	default:
 		j.doubtful(e, evidence)
 	}

@@ -50,7 +50,7 @@ func (e *syntaxError) Error() string { return fmt.Sprintf("%s at offset %d", e.r
 
 // Bounds of lexing.
 const (
-	maxTokens  = 1 << 21
+	maxTokens  = 1 << 19 // of 64 bytes; two megabytes of what people write have fewer
 	maxIndents = 500
 	maxFields  = 20 // nesting of f-strings
 )
@@ -64,6 +64,7 @@ type lexer struct {
 	indents []int
 	depth   int // open brackets
 	fields  int // f-strings around
+	count   int // tokens, with those in fields of f-strings
 }
 
 // lex returns the tokens of a source, and those before the fault if there is one.
@@ -206,7 +207,7 @@ var operators = []string{
 
 // token reads one token, or white space.
 func (l *lexer) token() error {
-	if len(l.tokens) > maxTokens {
+	if l.count++; l.count > maxTokens {
 		return l.fault("too many tokens")
 	}
 	rest := l.text[l.pos:]

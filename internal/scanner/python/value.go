@@ -43,6 +43,9 @@ const dictMark = "dict"
 
 func (a atom) isDict() bool { return a.kind == aList && a.s == dictMark }
 
+// isTrue tells whether an atom is a constant that counts as true.
+func (a atom) isTrue() bool { return a.kind == aNum && a.n != 0 }
+
 // value is what an expression may be: one of the atoms. Nothing means that it is not known yet.
 type value []atom
 

@@ -63,6 +63,7 @@ const (
 type arguments struct {
 	positional []value
 	named      map[string]value
+	rest       bool // there are others, of which nothing is known
 }
 
 // at returns an argument by position or keyword; nil if it is not given.

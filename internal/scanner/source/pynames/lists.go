@@ -69,6 +69,7 @@ var harmless = words(`subprocess.PIPE subprocess.DEVNULL subprocess.STDOUT subpr
 	ctypes.c_void_p ctypes.sizeof ctypes.Structure ctypes.POINTER ctypes.byref ctypes.c_size_t ctypes.c_double ctypes.c_int64
 	ctypes.c_uint8 ctypes.c_long http.client.HTTPException multiprocessing.cpu_count
 	zipfile.ZipFile torch.hub.get_dir requests.Response aiohttp.ClientError marshal.version code.co_name
+	pkgutil.get_data torch.hub.urlparse torch.hub.HASH_REGEX torch.hub._get_torch_home torch.hub.READ_DATA_CHUNK
 	IPython.display IPython.core.display subprocess.list2cmdline ctypes.c_uint32 ctypes.c_uint ctypes.c_bool ctypes.c_char ctypes.c_ulong
 	socket.timeout socket.error ssl.SSLError pkgutil.extend_path timeit.default_timer`)
 
