@@ -193,3 +193,54 @@ func tableBlock(entries ...string) []byte {
 func handle(offset, size int) string {
 	return string(protowire.AppendVarint(protowire.AppendVarint(nil, uint64(offset)), uint64(size)))
 }
+
+// SparseGraph is a GraphDef of the given size in bytes, in constants of zeros.
+func SparseGraph(size int64, constants int) *Sparse {
+	s := &Sparse{}
+	sparseNodes(s, size/int64(constants), constants)
+	return s
+}
+
+// SparseSavedModel is a SavedModel with such a graph.
+func SparseSavedModel(size int64, constants int) *Sparse {
+	graph := &Sparse{}
+	sparseNodes(graph, size/int64(constants), constants)
+	info := Message(1, Message(4, "serve", 5, "2.21.0"))
+	length := func(num protowire.Number, n int64) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(nil, num, protowire.BytesType), uint64(n))
+	}
+	n, err := graph.Size()
+	if err != nil {
+		panic(fmt.Sprintf("size of a sparse graph: %v", err))
+	}
+	inner := length(2, n)
+	s := &Sparse{}
+	s.add(Message(1, 1))
+	s.add(length(2, int64(len(info)+len(inner))+n))
+	s.add(info)
+	s.add(inner)
+	sparseNodes(s, size/int64(constants), constants)
+	return s
+}
+
+// sparseNodes adds constants of zeros, each with as many bytes, and an operator that uses it.
+func sparseNodes(s *Sparse, each int64, constants int) {
+	length := func(num protowire.Number, n int64) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(nil, num, protowire.BytesType), uint64(n))
+	}
+	s.add(Message(1, TFNode("x", "Placeholder", "")))
+	for i := range constants {
+		name := fmt.Sprintf("c%d", i)
+		tensor := Message(1, 1, 2, Message(2, Message(1, int(each/4))))
+		content := length(4, each)
+		value := length(8, int64(len(tensor)+len(content))+each)
+		entry := append(Message(1, "value"), length(2, int64(len(value)+len(tensor)+len(content))+each)...)
+		node := append(Message(1, name, 2, "Const"), length(5, int64(len(entry)+len(value)+len(tensor)+len(content))+each)...)
+		s.add(length(1, int64(len(node)+len(entry)+len(value)+len(tensor)+len(content))+each))
+		for _, part := range [][]byte{node, entry, value, tensor, content} {
+			s.add(part)
+		}
+		s.gap(each)
+		s.add(Message(1, TFNode(fmt.Sprintf("y%d", i), "MatMul", "x "+name)))
+	}
+}

@@ -12,8 +12,9 @@ import (
 
 // Bounds of the graph in which functions are inlined.
 const (
-	maxInlined = 200_000 // operators of all instances
-	maxCalls   = 64      // calls within calls
+	maxInlined = 400_000   // operators of all instances
+	maxValues  = 2_000_000 // values that are told apart
+	maxCalls   = 64        // calls within calls
 )
 
 // inliner writes a model as one abstract graph: each call of a function is a copy of its body, with what it is given in the place of
@@ -106,7 +107,9 @@ func (b *inliner) expand(g *graph, args []backdoor.Value) *instance {
 					count = max(count, len(n.data()))
 				}
 			}
-			count = min(count, maxOutputs)
+			if count = min(count, maxOutputs); b.graph.Values > maxValues {
+				count = 1
+			}
 		}
 		for range count {
 			in.outs[i] = append(in.outs[i], b.value())
@@ -176,7 +179,7 @@ func (b *inliner) node(in *instance, p place) {
 	for _, g := range callees {
 		size += len(g.nodes)
 	}
-	if len(b.graph.Nodes)+size > maxInlined || b.depth >= maxCalls {
+	if len(b.graph.Nodes)+size+len(outs) > maxInlined || b.depth >= maxCalls {
 		b.add(p, backdoor.Node{Op: n.op, Inputs: inputs, Outputs: outs})
 		return
 	}

@@ -91,6 +91,10 @@ func (f *flow) cone(p place, inputs ...string) cone {
 			continue
 		}
 		sites := f.callers[t.g.name]
+		if f.steps += len(sites); len(sites) > maxCone {
+			c.open = true
+			return c
+		}
 		c.free = c.free || len(sites) == 0
 		for _, s := range sites {
 			fed, exact := s.feeds(t.g, arg)

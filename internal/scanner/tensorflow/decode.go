@@ -8,7 +8,7 @@ import (
 
 // Bounds of what is kept of one file.
 const (
-	maxNodes   = 1 << 20
+	maxNodes   = 400_000
 	maxText    = 64 << 20 // bytes of names and strings
 	maxName    = 64 << 10 // bytes of one name
 	maxString  = 4 << 10  // bytes of one string attribute or value

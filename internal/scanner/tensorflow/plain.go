@@ -22,6 +22,25 @@ const maxPlainPasses = 16
 // element has one element each, and an input of one element is a setting of the model, such as a rate or a mode, and no data in which
 // a trigger could hide.
 func (b *inliner) settings() {
+	plain := b.plain()
+	for i := range b.graph.Nodes {
+		n := &b.graph.Nodes[i]
+		if n.Kind&backdoor.Choose == 0 || n.Op == "Select" || n.Op == "SelectV2" || !allPlain(plain, n.Decides) {
+			continue
+		}
+		var rest []backdoor.Value
+		for _, v := range n.Inputs {
+			if len(n.Decides) > 0 && v == n.Decides[0] {
+				continue
+			}
+			rest = append(rest, v)
+		}
+		n.Inputs, n.Decides, n.Kind = rest, nil, n.Kind&^backdoor.Choose
+	}
+}
+
+// plain tells which values are made of inputs and constants element by element.
+func (b *inliner) plain() []bool {
 	plain, makers := make([]bool, b.graph.Values), make([]uint8, b.graph.Values)
 	for _, n := range b.graph.Nodes {
 		for _, v := range n.Outputs {
@@ -44,20 +63,7 @@ func (b *inliner) settings() {
 			}
 		}
 	}
-	for i := range b.graph.Nodes {
-		n := &b.graph.Nodes[i]
-		if n.Kind&backdoor.Choose == 0 || n.Op == "Select" || n.Op == "SelectV2" || !allPlain(plain, n.Decides) {
-			continue
-		}
-		var rest []backdoor.Value
-		for _, v := range n.Inputs {
-			if len(n.Decides) > 0 && v == n.Decides[0] {
-				continue
-			}
-			rest = append(rest, v)
-		}
-		n.Inputs, n.Decides, n.Kind = rest, nil, n.Kind&^backdoor.Choose
-	}
+	return plain
 }
 
 func allPlain(plain []bool, values []backdoor.Value) bool {

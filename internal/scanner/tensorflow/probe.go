@@ -178,8 +178,8 @@ func probeText(f *source.File) (root, error) {
 // startsText tells whether a text may begin a model: with a comment, a name or a bracket. What else begins is not read any further.
 func startsText(head []byte) bool {
 	for _, c := range head {
-		switch {
-		case c == ' ', c == '\t', c == '\r', c == '\n', c == '\v', c == '\f', c == 0xef, c == 0xbb, c == 0xbf:
+		switch c {
+		case ' ', '\t', '\r', '\n', '\v', '\f', 0xef, 0xbb, 0xbf:
 		default:
 			return c == '#' || c == '[' || c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 		}

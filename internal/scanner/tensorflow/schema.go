@@ -181,7 +181,7 @@ func parseSchemas(source string) map[string]*schema {
 			s = &schema{byName: map[string]spec{}, byNum: map[int32]spec{}}
 			out[columns[0]] = s
 		case s != nil && len(columns) > 1:
-			n, _ := strconv.Atoi(columns[1])
+			n, _ := strconv.ParseInt(columns[1], 10, 32)
 			f := specOf(int32(n), columns[2:])
 			s.byName[columns[0]], s.byNum[f.num] = f, f
 		}
