@@ -1,8 +1,10 @@
 package scanner
 
 import (
+	"modelgate/internal/scanner/caffe"
 	"modelgate/internal/scanner/cntk"
 	"modelgate/internal/scanner/devices"
+	"modelgate/internal/scanner/textnets"
 	"modelgate/internal/scanner/torch7"
 )
 
@@ -69,6 +71,39 @@ func deviceRows() []Format {
 			Threats:    "functions of a user's own, the more so with a library, a file or a dangerous function of Python, operators beyond the table, pickles in arrays of bytes",
 			Limits:     "tested with models of our own making: the library is not to be had any more",
 			Probe:      cntk.Probe2, Scan: cntk.Scan2,
+		},
+		{
+			Name: "caffe", Title: "Caffe net", Version: 1, Text: true,
+			Recognised: "text of protobuf with layers, the first of which is of a known type",
+			Threats:    "layers of Python, layers that write files or read them elsewhere, layers of nobody known",
+			Probe:      caffe.ProbeText, Scan: caffe.ScanText,
+		},
+		{
+			Name: "caffe", Title: "Caffe weights", Version: 1,
+			Recognised: "NetParameter: name and layers",
+			Threats:    "messages that break off",
+			Limits:     "loaders take the weights alone, so the types of the layers are not judged",
+			Probe:      caffe.Probe, Scan: caffe.Scan,
+		},
+		{
+			Name: "ncnn", Title: "ncnn net", Version: 1, Text: true,
+			Recognised: "first line 7767517",
+			Threats:    "layers of nobody known, lines that are none",
+			Limits:     "the binary form of the net is not recognised",
+			Probe:      textnets.ProbeNCNN, Scan: textnets.ScanNCNN,
+		},
+		{
+			Name: "tnn", Title: "TNN net", Version: 1, Text: true,
+			Recognised: "quoted first line with a magic",
+			Threats:    "the same",
+			Probe:      textnets.ProbeTNN, Scan: textnets.ScanTNN,
+		},
+		{
+			Name: "darknet", Title: "Darknet net", Version: 1, Text: true,
+			Recognised: "section net with a known layer behind it",
+			Threats:    "the same",
+			Limits:     "its weights are recognised, and reported as not yet analysed (MG-FMT-404)",
+			Probe:      textnets.ProbeDarknet, Scan: textnets.ScanDarknet,
 		},
 	}
 }

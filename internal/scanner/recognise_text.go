@@ -17,21 +17,6 @@ func textFormats() []recogniser {
 	}
 	return []recogniser{
 		{name: "pmml", title: "PMML", text: true, by: "XML root PMML", matches: root("PMML")},
-		{name: "caffe", title: "Caffe model in text form", text: true, by: "layer { or layers { with a type among its first fields", matches: is(func(text string) bool {
-			_, rest, ok := strings.Cut(text, "layer")
-			return ok && (strings.HasPrefix(text, "name:") || strings.HasPrefix(text, "layer")) && opens(strings.TrimPrefix(rest, "s")) && strings.Contains(rest, "type:")
-		})},
-		{name: "ncnn", title: "ncnn parameters", text: true, by: "first line 7767517", matches: is(func(text string) bool {
-			first, _, _ := strings.Cut(text, "\n")
-			return strings.TrimSpace(first) == "7767517"
-		})},
-		{name: "tnn", title: "TNN model", text: true, by: "first line with magic 4206624770", matches: is(func(text string) bool {
-			first, _, _ := strings.Cut(text, "\n")
-			return strings.HasPrefix(first, `"`) && strings.Contains(first, "4206624770") || strings.Contains(first, "4206624772")
-		})},
-		{name: "darknet", title: "Darknet configuration", text: true, by: "section net with layers behind it", matches: is(func(text string) bool {
-			return strings.HasPrefix(text, "[net]") && (strings.Contains(text, "\n[convolutional]") || strings.Contains(text, "\n[connected]"))
-		})},
 	}
 }
 

@@ -11,7 +11,7 @@ func DeviceCases() []Case { return deviceCases() }
 
 // deviceCases are the cases of compiled models of devices.
 func deviceCases() []Case {
-	return slices.Concat(kmodelCases(), omCases(), rknnCases(), tensorRTCases(), luaCases(), cntkCases())
+	return slices.Concat(kmodelCases(), omCases(), rknnCases(), tensorRTCases(), luaCases(), cntkCases(), textNetCases())
 }
 
 // deviceCase is an evil model in a file of a name.

@@ -106,14 +106,8 @@ func jsonObject(keys ...string) []byte {
 func recognisedSamples() []sample {
 	samples := []sample{
 		{"fastText", ".ftz", append(words(793712314, 12), make([]byte, 64)...)},
-		{"PaddlePaddle", ".pdmodel", Message(1, Message(1, 0, 2, 0, 3, Message(1, "x")), 4, Message(1, 0))},
-		{"PaddlePaddle in JSON", ".json", jsonObject("base_code", "program")},
 		{"TorchServe", ".mar", BuildZIP(ZIPEntry{Name: "MAR-INF/MANIFEST.json", Content: []byte("{}")})},
 		{"PMML", ".pmml", []byte("<PMML version=\"4.4\"></PMML>")},
-		{"ncnn", ".param", []byte("7767517\n2 2\nInput data 0 1 data\n")},
-		{"TNN", ".tnnproto", []byte("\"1 2 1 4206624770 ,\"\n")},
-		{"Caffe", ".prototxt", []byte("name: \"net\"\nlayer {\n  name: \"a\"\n  type: \"Input\"\n}\n")},
-		{"Darknet", ".cfg", []byte("[net]\nbatch=1\n[convolutional]\nfilters=1\n")},
 		{"llamafile", ".llamafile", []byte("MZqFpD='\n" + strings.Repeat("\x00", 64))},
 	}
 	return samples
