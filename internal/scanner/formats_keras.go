@@ -20,6 +20,13 @@ func kerasRows() []Format {
 			Probe:      keras.Probe, Scan: keras.Scan,
 		},
 		{
+			Name: "keras_weights", Title: "Index of Keras weights in parts", Version: 1, Text: true,
+			Recognised: "JSON with weight_map that leads to lists of files",
+			Threats:    "parts outside the model or missing",
+			Covers:     []string{"safetensors_index"},
+			Probe:      keras.ProbeIndex, Scan: keras.ScanIndex,
+		},
+		{
 			Name: "keras_metadata", Title: "Keras metadata of a SavedModel", Version: 1,
 			Recognised: "protobuf of nodes whose identifier begins with _tf_keras_",
 			Threats:    "those of the configuration of every node",

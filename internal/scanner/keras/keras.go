@@ -15,6 +15,7 @@
 //	.keras                  ZIP: config.json, metadata.json, model.weights.h5 or .npz, assets/…
 //	model.to_json           one object, with keras_version and backend or with module
 //	keras_metadata.pb       protobuf of TensorFlow's SavedModel: repeated 1 = {2 node, 3 path, 4 identifier, 5 JSON}
+//	model.weights.json      index of weights in parts: weight_map of layers to lists of files
 //	attributes of HDF5      model_config and training_config, handed here as members
 //	TensorFlow.js           modelTopology, handed here as a member
 //

@@ -247,6 +247,21 @@ func kerasFiles() []Case {
 		},
 		{Name: "keras: a model that breaks behind its payload", Path: "model.json", Bytes: []byte(`{"class_name": "Model", "config": {"layers": [` + oldLambda(codeSystem, "m") + `, `), Want: threat.KERAS101, Level: threat.Malicious},
 		{
+			Name: "keras: weights in parts, one of them outside the model", Path: "model.weights.json", Want: threat.MGPATH100, Level: threat.Malicious,
+			Bytes: []byte(`{"metadata": {"total_size": 1}, "weight_map": {"/layers/dense/vars": ["../../x.weights.h5"]}}`),
+		},
+		{
+			Name: "keras: weights in parts, one of them a pickle", Want: threat.PKL100, Level: threat.Malicious,
+			Files: map[string][]byte{
+				"model.weights.json":     []byte(`{"metadata": {"total_size": 1}, "weight_map": {"/layers/dense/vars": ["model_00000.weights.h5"]}}`),
+				"model_00000.weights.h5": pk4(pkSystem()),
+			},
+		},
+		{
+			Name: "keras: weights in parts, one of them missing", Path: "model.weights.json", Want: threat.MGFMT400, Level: threat.Suspicious,
+			Bytes: []byte(`{"metadata": {"total_size": 1}, "weight_map": {"/layers/dense/vars": ["model_00000.weights.h5"]}}`),
+		},
+		{
 			Name: "keras: twin, a vocabulary beside the model", Twin: true,
 			Files: map[string][]byte{"model.json": []byte(kerasModel(vocabulary("words.txt"))), "words.txt": []byte("one\ntwo\n")},
 		},
