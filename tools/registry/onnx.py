@@ -59,11 +59,10 @@ def main():
 
     for s in onnx.defs.get_all_schemas_with_history():
         add(s.domain, s.name, s.since_version, s.deprecated)
-    standard = {"", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training", "ai.onnx.training"}
-    known = set(since) | set(until)
-    for s in _pybind_state.get_all_operator_schema():
+    first = {key: min(versions) for key, versions in since.items()}
+    for s in _pybind_state.get_all_operator_schema():  # some standard operators it had before the standard did
         key = f"{s.domain or 'ai.onnx'}:{s.name}"
-        if s.domain not in standard or key not in known:
+        if key not in first and key not in until or s.since_version < first.get(key, 0):
             add(s.domain, s.name, s.since_version, s.deprecated)
     for name in EXPERIMENTAL:
         add("", name, 1)
@@ -81,7 +80,7 @@ def main():
         f.write(f"# ONNX operators of {', '.join(versions)}; the newest set of ai.onnx is {latest}\n# tools/registry/onnx.py\n")
         for key in sorted(set(since) | set(until)):
             row = [key, ",".join(str(v) for v in sorted(since[key]))]
-            if key in until:
+            if key in until and max(since[key], default=0) < until[key]:
                 row.append(f"until {until[key]}")
             f.write("\t".join(row) + "\n")
 

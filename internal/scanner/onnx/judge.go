@@ -13,7 +13,7 @@ import (
 
 // judge says what is wrong with the graphs of the model.
 func (r *reader) judge() error {
-	j := &operatorJudge{r: r, functions: map[string]bool{}, unknown: map[string]*unknown{}}
+	j := &operatorJudge{r: r, functions: map[string]bool{}, unknown: map[string]*unknown{}, later: map[string]bool{}}
 	for _, f := range r.m.functions {
 		r.shadows(f, j.functions[f.key()])
 		j.functions[f.key()] = true

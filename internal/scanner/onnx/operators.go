@@ -68,6 +68,7 @@ type operatorJudge struct {
 	functions map[string]bool
 	unknown   map[string]*unknown
 	order     []string
+	later     map[string]bool // operators that were said to be of another version
 }
 
 // node judges one operator, in a graph that imports the given operator sets.
@@ -101,7 +102,8 @@ func (j *operatorJudge) node(n *node, sets map[string]int64) {
 		}
 		return
 	}
-	if version := sets[canonical(n.domain)]; !availability(columns, version) {
+	if version := sets[canonical(n.domain)]; !availability(columns, version) && !j.later[n.op] {
+		j.later[n.op] = true
 		j.r.find(threat.MGINFO500, finding.RoleOperator, n.at, n.domain, n.op, where(n), "The operator is not part of the version of its operator set that the model imports.")
 	}
 }

@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"modelgate/internal/scanner/source/backdoor"
 )
@@ -10,6 +11,7 @@ import (
 // find finds the gates of the graph that its inputs switch. Learned operators whose weights are a pattern, so that they match and do not
 // learn, are taken for what they are first, one after the other from the inputs on.
 func (t *translation) find() ([]backdoor.Hit, error) {
+	t.dequantise()
 	for range maxRounds {
 		firsts, err := backdoor.Firsts(t.g)
 		if err != nil {
@@ -36,6 +38,55 @@ func (t *translation) find() ([]backdoor.Hit, error) {
 	}
 	return backdoor.Find(t.g)
 }
+
+// dequantise takes the products by which ONNX Runtime undoes a quantisation for parts of the learned operator in front of them. The scale is the
+// largest number of the input, so it would pass for a way beside that operator:
+//
+//	q, scale, zero = DynamicQuantizeLinear x
+//	y = Mul (Cast (MatMulInteger q W zero)) (Mul scale S)
+func (t *translation) dequantise() {
+	for i := range t.g.Nodes {
+		n := &t.g.Nodes[i]
+		if n.Op != "Mul" || len(n.Inputs) != 2 {
+			continue
+		}
+		for side, v := range n.Inputs {
+			scale := t.quantiser(v, 1, "Mul")
+			if scale >= 0 && scale == t.quantiser(n.Inputs[1-side], 0, "Cast", "MatMulInteger", "ConvInteger") {
+				n.Kind = backdoor.Learned
+			}
+		}
+	}
+}
+
+// quantiser follows a value back through the given operators to an output of a DynamicQuantizeLinear, and returns the index of that node; -1
+// if it comes from elsewhere.
+func (t *translation) quantiser(v backdoor.Value, output int, through ...string) int {
+	for range fewSteps {
+		i, ok := t.maker[v]
+		if !ok {
+			return -1
+		}
+		n := t.g.Nodes[i]
+		if n.Op == "DynamicQuantizeLinear" {
+			if output < len(n.Outputs) && n.Outputs[output] == v {
+				return i
+			}
+			return -1
+		}
+		if !slices.Contains(through, n.Op) || len(n.Inputs) == 0 {
+			return -1
+		}
+		v = n.Inputs[0]
+		if n.Op == "Mul" && len(n.Inputs) == 2 && t.constant(v) != nil {
+			v = n.Inputs[1]
+		}
+	}
+	return -1
+}
+
+// fewSteps is how many operators lie between a quantisation and what undoes it.
+const fewSteps = 4
 
 // maxRounds is how many learned operators behind each other may turn out to be none.
 const maxRounds = 8

@@ -110,6 +110,23 @@ func onnxBackdoors() []onnxBackdoor {
 			h = Conv n W
 			k = Clip g EPS
 			y = Mul h k`},
+		{"a scale that is no quantisation's", `
+			h = MatMul x W
+			d = Sub x T
+			q s z = DynamicQuantizeLinear d
+			a = Round s
+			r = ReduceMax a
+			t = Sign r
+			y = Mul h t`, `
+			q s z = DynamicQuantizeLinear x
+			i = MatMulInteger q WQ z
+			f = Cast i
+			g = Mul s SCALE
+			h = Mul f g
+			m = IsNaN h
+			r = ReduceMax h
+			c = Less r T
+			y = Where c ZERO h`},
 		{"a count of what matches, by the shape of where it lies", `
 			h = Conv x W
 			e = Equal x T
