@@ -29,6 +29,10 @@ const (
 	Hub23 = "hub23"
 	// Stack has transformers 5.23.0 and datasets 5.2.0 on huggingface_hub 2.4.0.
 	Stack = "stack"
+	// Pip23 and Pip26 have pip 23.0.1 and pip 26.3, UV has uv 0.13.9.
+	Pip23 = "pip23"
+	Pip26 = "pip26"
+	UV    = "uv"
 	// Peers has the scanners that modelgate is measured beside: modelscan 0.8.8, picklescan 1.0.5, fickling 0.1.12, modelaudit 0.2.54.
 	// Only benchmarks need it.
 	Peers = "peers"
@@ -75,7 +79,7 @@ func Tool(t testing.TB, name string) string {
 
 // All installs everything that there is.
 func All(ctx context.Context) error {
-	for _, env := range []string{Hub24, Hub36, Hub23, Stack} {
+	for _, env := range []string{Hub24, Hub36, Hub23, Stack, Pip23, Pip26, UV} {
 		if _, err := FindPython(ctx, env); err != nil {
 			return err
 		}

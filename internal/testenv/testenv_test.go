@@ -18,6 +18,9 @@ func TestEveryEnvironmentHasTheVersionThatItsNamePromises(t *testing.T) {
 		Hub36: {"huggingface_hub hf_xet", "0.36.2 1.8.0"},
 		Hub23: {"huggingface_hub", "0.23.5"},
 		Stack: {"huggingface_hub transformers datasets", "2.4.0 5.23.0 5.2.0"},
+		Pip23: {"pip", "23.0.1"},
+		Pip26: {"pip", "26.3"},
+		UV:    {"uv", "0.13.9"},
 	}
 	for env, row := range rows {
 		args := append([]string{"-c", ask}, strings.Fields(row.packages)...)
