@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"modelgate/internal/scanner/scantest"
 	"modelgate/internal/scanner/source"
@@ -158,6 +159,23 @@ func TestPositionsAreKept(t *testing.T) {
 	}
 }
 
+// TestFilesOfAttributes holds configurations in HDF5 to naming no file at all, since there is none beside them.
+func TestFilesOfAttributes(t *testing.T) {
+	for path, want := range map[string][]string{
+		"#model_config": {string(threat.MGFMT400)}, "config.json": nil,
+	} {
+		var r scantest.Recorder
+		f := scantest.NewFile([]byte(`{"class_name": "StringLookup", "config": {"vocabulary": "words.txt"}}`))
+		f.Family, f.Path = source.FamilyKeras, path
+		if err := Scan(t.Context(), f, &r); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, r.Threats(), cmpopts.EquateEmpty()); diff != "" || (len(r.Refs) == 0) != (path[0] == '#') {
+			t.Errorf("%s: %s, references %v", path, diff, r.Refs)
+		}
+	}
+}
+
 func TestUnknownNamesAreToldOnce(t *testing.T) {
 	r := scanText(t, `[`+strings.Repeat(`{"class_name": "Mine", "config": {}}, `, 500)+`{"class_name": "Other", "config": {}}]`)
 	if diff := cmp.Diff([]string{string(threat.KERAS301)}, r.Threats()); diff != "" || len(r.Findings) != 2 {
@@ -181,6 +199,7 @@ func TestWhatIsNoConfiguration(t *testing.T) {
 	for name, content := range map[string][]byte{
 		"no nodes":          scantest.Message(1, 5),
 		"other identifiers": scantest.Message(1, scantest.Message(4, "node", 5, "{}")),
+		"a graph":           append(scantest.Message(1, scantest.Message(1, "x", 2, "Const")), scantest.Message(1, scantest.Message(4, "_tf_keras_layer"))...),
 		"a broken message":  {0x0a, 0x7f, 0x01},
 	} {
 		if ok, _ := ProbeMetadata(scantest.NewFile(content)); ok {

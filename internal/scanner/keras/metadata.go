@@ -15,11 +15,13 @@ import (
 )
 
 // Fields of the metadata that Keras 2 writes beside a SavedModel (keras/protobuf/saved_metadata.proto): nodes, and of a node its
-// number, its path, what kind of object it is, and its configuration in JSON.
+// number, its path, what kind of object it is, its configuration in JSON, and a version.
 const (
 	fieldNode       = 1
+	fieldNumber     = 2
 	fieldIdentifier = 4
 	fieldMetadata   = 5
+	fieldVersion    = 6
 )
 
 // Bounds of the metadata: fields that the probe looks at, nodes, bytes of an identifier.
@@ -52,6 +54,9 @@ func ProbeMetadata(f *source.File) (bool, error) {
 			return errEnough
 		}
 		return node.Walk(func(field wire.Field) error {
+			if field.Num < fieldNumber || field.Num > fieldVersion { // of a graph, a vocabulary or whatever begins like it
+				return errEnough
+			}
 			if field.Num != fieldIdentifier || !field.IsBytes() || field.Size > maxIdentifier {
 				return nil
 			}
