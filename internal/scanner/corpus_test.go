@@ -47,8 +47,8 @@ func TestHonestModelsAreClean(t *testing.T) {
 		}
 	}
 	t.Logf("%d model files over %d formats: %v", files, len(formats), formats)
-	if files < 100 || len(formats) < 19 {
-		t.Errorf("%d model files over %d formats, want 100 over 19 at least", files, len(formats))
+	if files < 150 || len(formats) < 25 {
+		t.Errorf("%d model files over %d formats, want 150 over 25 at least", files, len(formats))
 	}
 	for _, name := range []string{"pickle", "joblib", "pytorch_v1_13", "pytorch_v0_1_10", "pytorch_torch_script", "safetensors", "numpy", "numpy_zip", "gzip", "xz", "bzip2"} {
 		if formats[name] == 0 {

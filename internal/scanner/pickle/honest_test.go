@@ -10,23 +10,24 @@ import (
 	"modelgate/internal/scanner/source"
 )
 
-// honest reads the pickles that real libraries wrote.
+// honest reads the pickles that real libraries wrote, in every protocol (tools/fixtures/pickles.py).
 func honest(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("testdata/honest/*.*")
+	paths, err := filepath.Glob("../testdata/real/pickles/*")
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := map[string][]byte{}
 	for _, p := range paths {
-		if strings.HasSuffix(p, ".md") {
+		name := filepath.Base(p)
+		if ext := filepath.Ext(name); ext != ".pkl" && ext != ".joblib" || strings.HasPrefix(name, "compressed.") {
 			continue
 		}
-		if files[filepath.Base(p)], err = os.ReadFile(p); err != nil {
+		if files[name], err = os.ReadFile(p); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(files) < 200 {
+	if len(files) < 600 {
 		t.Fatalf("%d honest files: they got lost", len(files))
 	}
 	return files

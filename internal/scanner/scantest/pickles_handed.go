@@ -11,7 +11,7 @@ func pickleHanded() []Case {
 	os := pkCall(partial, list) + state(ufunc, pkStr("os"), pkStr("system"))
 	dict := pkStack("collections", "defaultdict")
 	transformer := func(fn string) string {
-		return pkStack("sklearn.preprocessing", "FunctionTransformer") + ")\x81}" + pkStr("func") + fn + "sb"
+		return pkStack("sklearn.preprocessing._function_transformer", "FunctionTransformer") + ")\x81}" + pkStr("func") + fn + "sb"
 	}
 	rebuild := pkStack("torch._tensor", "_rebuild_from_type_v2")
 	tensor := pkStack("torch", "Tensor")
