@@ -5,6 +5,7 @@ import (
 	"modelgate/internal/scanner/flax"
 	"modelgate/internal/scanner/lightgbm"
 	"modelgate/internal/scanner/mxnet"
+	"modelgate/internal/scanner/paddle"
 	"modelgate/internal/scanner/xgboost"
 )
 
@@ -84,6 +85,25 @@ func classicRows() []Format {
 			Recognised: "ZIP with Data/com.apple.CoreML",
 			Threats:    "those of its members",
 			Probe:      coreml.ProbePackage, Scan: coreml.ScanPackage,
+		},
+		{
+			Name: "paddle", Title: "PaddlePaddle program", Version: 1,
+			Recognised: "protobuf: ProgramDesc of blocks with index and parent",
+			Threats:    "operators that call Python, talk to other machines, read or write files, run other programs, and those that PaddlePaddle does not have, in every block",
+			Probe:      paddle.ProbeProgram, Scan: paddle.ScanProgram,
+		},
+		{
+			Name: "paddle", Title: "PaddlePaddle program in JSON", Version: 1, Text: true,
+			Recognised: "JSON with base_code and program",
+			Threats:    "the same operators, in every region",
+			Probe:      paddle.ProbeJSON, Scan: paddle.ScanJSON,
+		},
+		{
+			Name: "paddle", Title: "PaddlePaddle parameters", Version: 1,
+			Recognised: "versions 0 and the description of a tensor",
+			Threats:    "tensors that do not fit, bytes behind the last",
+			Limits:     "parameters that are no such tensors are left to the program beside them",
+			Probe:      paddle.ProbeParams, Scan: paddle.ScanParams,
 		},
 	}
 }
