@@ -50,7 +50,7 @@ func (j *scanner) reference(n *jsontree.Node, key string) error {
 			if err := j.torchModule(n); err != nil {
 				return err
 			}
-		case "Lambda":
+		case "Lambda", "LambdaMerge":
 			j.lambdaLayer(n)
 		case "TFSMLayer":
 			j.savedModel(n, class, "filepath")
@@ -189,9 +189,9 @@ func gradeTensorFlow(module, path, name string) verdict {
 }
 
 // extra are functions of Keras' companions that configurations name, classes of TensorFlow that stand in configurations of Keras (loss
-// scales, feature columns), and how other writers of configurations spell a class.
+// scales, feature columns), layers of Keras before version 1, and how other writers of configurations spell a class.
 var extra = words(`gelu_approximate clone_initializer quick_gelu InputSpec LeakyReLu DynamicLossScale FixedLossScale LossScale NumericColumn BucketizedColumn
-	EmbeddingColumn SharedEmbeddingColumn IndicatorColumn CrossedColumn HashedCategoricalColumn IdentityCategoricalColumn
+	TimeDistributedDense Siamese SiameseHead AutoEncoder Graph LambdaMerge MaskedLayer EmbeddingColumn SharedEmbeddingColumn IndicatorColumn CrossedColumn HashedCategoricalColumn IdentityCategoricalColumn
 	VocabularyListCategoricalColumn VocabularyFileCategoricalColumn WeightedCategoricalColumn SequenceCategoricalColumn SequenceNumericColumn`)
 
 // wrappers are how TensorFlow keeps lists and dicts in objects.

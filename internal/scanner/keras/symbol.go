@@ -41,10 +41,26 @@ func gradeSymbol(symbol string) (grade, string) {
 	switch {
 	case dotted && symbolTypes[first] && !strings.HasPrefix(rest, "_"), symbolTypes[symbol]: // tf.float32, tf.TensorShape.as_list
 		return known, ""
-	case dotted && tensorflow.Has(first): // an attribute of a function
-		return suspicious, "which is not known to compute"
+	case dotted && computes(first, rest):
+		return known, ""
 	}
 	return suspicious, "which is not known to compute"
+}
+
+// computes tells whether a name in a namespace that does other things too is one that computes: decoders, checks, structures, and what
+// TensorFlow has of Keras.
+func computes(namespace, name string) bool {
+	switch namespace {
+	case "io":
+		return strings.HasPrefix(name, "decode_") || strings.HasPrefix(name, "encode_") || strings.HasPrefix(name, "parse_") || name == "serialize_tensor"
+	case "debugging":
+		return strings.HasPrefix(name, "assert_") || name == "check_numerics" || name == "is_numeric_tensor"
+	case "nest":
+		return !strings.Contains(name, ".")
+	case "initializers", "losses", "metrics", "optimizers", "layers", "activations", "regularizers", "constraints":
+		return objects.Has(name)
+	}
+	return false
 }
 
 // symbolModules are namespaces by themselves, symbolTypes names that are types or values.
