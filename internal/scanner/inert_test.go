@@ -88,8 +88,8 @@ func (c counting) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func TestRecognisedIsSaidInTheReport(t *testing.T) {
-	r := one(t, "7767517\n1 1\nInput data 0 1 data\n", recognisedOnly()...)
-	if r.Coverage != finding.Recognised || r.Level != threat.Unscannable || !slices.Equal(r.Formats, []string{"ncnn"}) {
+	r := one(t, "MZqFpD='\n"+strings.Repeat("\x00", 64), recognisedOnly()...)
+	if r.Coverage != finding.Recognised || r.Level != threat.Unscannable || !slices.Equal(r.Formats, []string{"llamafile"}) {
 		t.Errorf("coverage %s, level %s, formats %v", r.Coverage, r.Level, r.Formats)
 	}
 }

@@ -42,7 +42,7 @@ func engineAt(f *source.File) (int64, bool, error) {
 
 // ScanTensorRT looks through an engine:
 //
-//	"ftrt" or "ptrt", version u32, sizes and flags (16 bytes, in an order that depends on the version), plan
+//	"ftrt" or "ptrt", version u32, u32, then size of the plan u64 and u32, or in the first versions u32 and size; plan
 //
 // The plan is NVIDIA's own and undocumented. Its kernels are ELF files for the GPU, which no host runs. Engines may also carry plugin
 // libraries, which the runtime unpacks and loads if its caller permits that; such an ELF or PE file is found by its header.
@@ -62,10 +62,35 @@ func ScanTensorRT(ctx context.Context, f *source.File, s source.Sink) error {
 			return err
 		}
 	}
+	if err := d.planSize(at); err != nil {
+		return err
+	}
 	if _, err := d.look("The plan", at+trtHeader, d.size-at-trtHeader); err != nil {
 		return err
 	}
 	return d.plugins(at + trtHeader)
+}
+
+// planSize checks that the file has the whole plan, in versions of which it is known where its size stands.
+func (d *file) planSize(at int64) error {
+	head := make([]byte, trtHeader)
+	if n, err := d.f.ReadAt(head, at); err != nil && n < len(head) {
+		return err
+	}
+	place := 0
+	switch binary.LittleEndian.Uint32(head[4:]) {
+	case 0, 0x2b:
+		place = 16
+	case 0x57, 0x59, 0x60, 0x61:
+		place = 12
+	default:
+		return nil
+	}
+	size, rest := binary.LittleEndian.Uint64(head[place:]), d.size-at-trtHeader
+	if size > uint64(rest) {
+		d.find(threat.MGFMT400, at+int64(place), "", "The plan has %d bytes, of which the file has %d.", size, rest)
+	}
+	return nil
 }
 
 // pluginPath is the path of a library, as loaders of plugins spell it.

@@ -435,7 +435,7 @@ func (m *model) trailing() error {
 // that is newer than this scanner.
 const (
 	minTrailing = 4
-	unaccounted = 1 << 10
+	unaccounted = 16
 )
 
 // archive returns how many of the bytes behind the model lie in front of the archive that is appended to it.

@@ -105,13 +105,15 @@ func tensorRTCases() []Case {
 		return deviceCase("tensorrt: "+name, "model.engine", id, threat.Get(id).Level, content)
 	}
 	engine := func(parts ...[]byte) []byte {
-		return slices.Concat([]byte("ftrt"), words(0x57, 0, 0, 0, 0), noise(64), slices.Concat(parts...))
+		plan := slices.Concat(noise(64), slices.Concat(parts...))
+		return slices.Concat([]byte("ftrt"), words(0x57, 0, uint32(len(plan)), 0, 0), plan)
 	}
 	return []Case{
 		of("a plugin library in the plan", threat.MGOP301, engine(ELF(3, 62, false), noise(64))),
 		of("a Windows plugin in the plan", threat.MGOP301, engine(PE(true), make([]byte, 64))),
 		of("the path of a plugin", threat.MGOP301, engine([]byte("\x00MyPlugin\x00/opt/plugins/libmyplugin.so\x00"))),
 		of("a library where the plan begins", threat.MGOP301, slices.Concat([]byte("ptrt"), words(0, 0, 0, 0, 0), ELF(3, 62, false))),
+		of("a plan that is cut", threat.MGFMT400, engine(noise(64))[:100]),
 		of("a pickle where the plan begins", threat.PKL100, slices.Concat([]byte("ftrt"), words(0, 0, 0, 0, 0), pk4(pkSystem()))),
 		{Name: "tensorrt twin: kernels for the GPU", Path: "model.engine", Bytes: engine(ELF(2, 190, false), noise(64)), Twin: true},
 		{Name: "tensorrt twin: an engine behind metadata", Path: "model.engine", Bytes: slices.Concat([]byte("\x0f\x00\x00\x00{\"task\":\"pose\"}"), engine()), Twin: true},

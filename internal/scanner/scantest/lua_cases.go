@@ -1,6 +1,7 @@
 package scantest
 
 import (
+	"bytes"
 	"slices"
 
 	"modelgate/internal/threat"
@@ -38,7 +39,9 @@ func luaCases() []Case {
 		of("byte code of Lua 5.1 in place of an object", threat.MGLUA100, []byte("\x1bLua\x51\x00\x01\x04")),
 		of("source of Lua in place of an object", threat.MGLUA100, []byte("local os = require 'os'\nos.execute('id')\nreturn {}\n")),
 		twin("a tensor", tensor),
-		twin("a tensor in the text form", NewT7(true).Class("torch.FloatTensor").Tensor(3).Bytes()),
+		twin("a tensor and a text in the text form", bytes.TrimSpace(
+			NewT7(true).Table(2).Number(1).Class("torch.FloatTensor").Tensor(3).Number(2).String("a text").Bytes(),
+		)),
 		twin("layers with tensors, strings and references", binary().Class("nn.Sequential").Table(2).
 			String("modules").Table(2).Number(1).Class("nn.Linear").Table(1).String("weight").Class("torch.FloatTensor").Tensor(4).
 			Number(2).Class("cudnn.ReLU").Table(1).String("note").String("os.execute('id') \x1bLJ").

@@ -13,6 +13,7 @@ const (
 	RoleTemplate = "template" // a Jinja template: loaders render it by its name
 	RoleConfig   = "config"   // YAML that loaders read by its name; JSON is known by its keys
 	RoleXML      = "xml"
+	RoleTorch7   = "torch7" // an object of Torch7, in whose place source of Lua would run
 	RoleRecipe   = "recipe" // text by whose name people and their tools build something around a model
 )
 
@@ -29,6 +30,8 @@ func Role(name string) string {
 		return RoleTemplate
 	case ".yaml", ".yml":
 		return RoleConfig
+	case ".t7", ".t7b", ".th", ".th7":
+		return RoleTorch7
 	case ".xml", ".svg", ".xsd", ".html", ".xhtml":
 		return RoleXML
 	default:

@@ -3,9 +3,7 @@ package torch7
 import (
 	"context"
 	"fmt"
-	"path"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -50,8 +48,7 @@ var constructs = []*regexp.Regexp{
 
 // isSource tells whether text under a name of Torch's files is Lua: two constructs, or one that reaches the system.
 func isSource(name string, head []byte) bool {
-	ext := strings.ToLower(path.Ext(name))
-	if !slices.Contains([]string{".t7", ".th7", ".th", ".torch", ".net", ".t7b"}, ext) || len(head) == 0 || !utf8.Valid(head[:min(len(head), 256)]) {
+	if source.Role(name) != source.RoleTorch7 || len(head) == 0 || !utf8.Valid(head[:min(len(head), 256)]) {
 		return false
 	}
 	text := head[:min(len(head), 16<<10)]

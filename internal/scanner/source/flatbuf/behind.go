@@ -17,8 +17,11 @@ import (
 // scanner's.
 const (
 	minBehind   = 4
-	unaccounted = 1 << 10
+	unaccounted = 16
 )
+
+// behindHead is how much of what follows is looked at for bytes that are no padding.
+const behindHead = 1 << 10
 
 // End is where the last of the tables and vectors ends that have been visited.
 func (b *Buffer) End() int64 { return b.end }
@@ -40,7 +43,7 @@ func (b *Buffer) Behind(ctx context.Context, s source.Sink) error {
 	}
 	what := "they are " + strings.Join(out.Formats, ", ")
 	if len(out.Formats) == 0 {
-		head := make([]byte, min(rest, unaccounted))
+		head := make([]byte, min(rest, behindHead))
 		if n, err := r.ReadAt(head, 0); err != nil && (!errors.Is(err, io.EOF) || n < len(head)) {
 			return err
 		}
