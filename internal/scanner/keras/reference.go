@@ -27,8 +27,8 @@ type verdict struct {
 	reason string
 }
 
-// maxReadings is how many values of a key that stands several times are judged.
-const maxReadings = 8
+// maxReadings is how many values of a key that stands several times are judged: the first ones, and the last, which Python takes.
+const maxReadings = 4
 
 // reference judges an object that names a class or function, in each reading that its keys allow. Key is where it stands.
 func (j *scanner) reference(n *jsontree.Node, key string) error {
@@ -38,7 +38,13 @@ func (j *scanner) reference(n *jsontree.Node, key string) error {
 		case "":
 			continue
 		case "__lambda__":
-			j.lambda(n, n.Get("config"), "", n.Get("module").Content())
+			configs := n.All("config")
+			if configs == nil {
+				configs = []*jsontree.Node{nil}
+			}
+			for _, c := range configs {
+				j.lambda(n, c, "", n.Str("module"))
+			}
 			continue
 		case "__typespec__":
 			j.judge(n, key, modules, texts(n, "spec_name"), nil, false)
@@ -69,9 +75,10 @@ func (j *scanner) reference(n *jsontree.Node, key string) error {
 func texts(n *jsontree.Node, key string) []string {
 	var out []string
 	for _, v := range n.All(key) {
-		if len(out) < maxReadings {
-			out = append(out, v.Content())
+		if len(out) == maxReadings {
+			out = out[:maxReadings-1]
 		}
+		out = append(out, v.Content())
 	}
 	if out == nil {
 		return []string{""}

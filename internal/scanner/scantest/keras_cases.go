@@ -178,6 +178,8 @@ func kerasNested() []kerasConfig {
 		{"escapes in names", `{"\u006dodule": "o\u0073", "class\u005fname": "function", "config": "s\u0079stem"}`, load},
 		{"the first of two modules", `{"module": "os", "module": "keras.layers", "class_name": "function", "config": "system"}`, load},
 		{"the second of two classes", `{"module": "keras.layers", "class_name": "Dense", "class_name": "Lambda", "config": {"function": ["` + codeSystem + `", null, null], "function_type": "lambda"}}`, load},
+		{"the last of ten modules", `{` + strings.Repeat(`"module": "keras.layers", `, 9) + `"module": "os", "class_name": "function", "config": "system"}`, load},
+		{"the first of two codes", `{"class_name": "__lambda__", "config": {"code": "` + codeSystem + `"}, "config": {"code": "` + codeMath + `"}}`, load},
 		{"two classes that are harmless", `{"module": "keras.layers", "class_name": "Dense", "class_name": "ReLU", "config": {}}`, threat.MGFMT403},
 		{"nested too deep", strings.Repeat(`{"layer": `, 220) + function("os", "system") + strings.Repeat("}", 220), threat.MGFMT400},
 		{"a path that a layer is called with", `{"module": "keras.layers", "class_name": "Dense", "config": {}, "inbound_nodes": [{"args": [], "kwargs": {"inputs": "/tmp/x/model.keras"}}]}`, threat.MGPATH100},
