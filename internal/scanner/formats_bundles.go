@@ -1,6 +1,9 @@
 package scanner
 
-import "modelgate/internal/scanner/skops"
+import (
+	"modelgate/internal/scanner/skops"
+	"modelgate/internal/scanner/torchserve"
+)
 
 // bundleRows are the rows of bundles: archives of models, packages of several files and launchers.
 func bundleRows() []Format {
@@ -11,6 +14,18 @@ func bundleRows() []Format {
 			Threats:    "names that loading imports, makes or calls, by what the loader does and not by what the node says; operators and methods; members that are no arrays",
 			Limits:     "a schema of more than 64 MiB is reported as not read",
 			Probe:      skops.Probe, Scan: skops.Scan,
+		},
+		{
+			Name: "torchserve", Title: "TorchServe archive", Version: 1, Covers: []string{"zip", "pytorch_v1_13"},
+			Recognised: "ZIP with MAR-INF/MANIFEST.json",
+			Threats:    "those of its members, files that the manifest names and lacks",
+			Probe:      torchserve.Probe, Scan: torchserve.Scan,
+		},
+		{
+			Name: "torchserve", Title: "TorchServe manifest", Version: 1, Text: true,
+			Recognised: "MAR-INF/MANIFEST.json with a model, in archives and directories",
+			Threats:    "handlers that are modules of Python or unknown, paths that leave the archive, two handlers",
+			Probe:      torchserve.ProbeManifest, Scan: torchserve.ScanManifest,
 		},
 	}
 }

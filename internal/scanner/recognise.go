@@ -24,7 +24,7 @@ type recogniser struct {
 // recognisedOnly are the rows of all formats that are recognised and not yet analysed.
 func recognisedOnly() []Format {
 	var rows []Format
-	for _, group := range [][]recogniser{magicFormats(), textFormats(), archiveFormats()} {
+	for _, group := range [][]recogniser{magicFormats(), textFormats()} {
 		for _, r := range group {
 			rows = append(rows, r.row())
 		}

@@ -106,7 +106,6 @@ func jsonObject(keys ...string) []byte {
 func recognisedSamples() []sample {
 	samples := []sample{
 		{"fastText", ".ftz", append(words(793712314, 12), make([]byte, 64)...)},
-		{"TorchServe", ".mar", BuildZIP(ZIPEntry{Name: "MAR-INF/MANIFEST.json", Content: []byte("{}")})},
 		{"PMML", ".pmml", []byte("<PMML version=\"4.4\"></PMML>")},
 		{"llamafile", ".llamafile", []byte("MZqFpD='\n" + strings.Repeat("\x00", 64))},
 	}

@@ -1,0 +1,53 @@
+package torchserve_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"modelgate/internal/scanner/scantest"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/torchserve"
+)
+
+func TestProbeManifest(t *testing.T) {
+	for name, want := range map[string]bool{"MAR-INF/MANIFEST.json": true, "m/MAR-INF/MANIFEST.json": true, "MANIFEST.json": false, "XMAR-INF/MANIFEST.json": false} {
+		file := scantest.NewFile([]byte(`{"model": {}}`))
+		file.Path = name
+		if got, err := torchserve.ProbeManifest(file); err != nil || got != want {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// FuzzScan gives every form to the scanners that take it.
+func FuzzScan(f *testing.F) {
+	for _, g := range scantest.Groups() {
+		for _, c := range g.Cases {
+			if g.Name == "bundles" && strings.Contains(c.Name, "torchserve:") {
+				for _, content := range c.Content() {
+					f.Add(content)
+				}
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		file := scantest.NewFile(content)
+		for _, format := range []struct {
+			probe func(*source.File) (bool, error)
+			scan  func(context.Context, *source.File, source.Sink) error
+		}{{torchserve.Probe, torchserve.Scan}} {
+			ok, err := format.probe(file)
+			if !ok || err != nil {
+				continue // errors of a probe say that the bytes are none of the format
+			}
+			var malformed *source.Malformed
+			err = format.scan(t.Context(), file, &scantest.Recorder{})
+			if err != nil && !errors.As(err, &malformed) && !errors.Is(err, source.ErrBudget) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Fatal(err)
+			}
+		}
+	})
+}
