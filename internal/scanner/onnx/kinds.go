@@ -34,7 +34,7 @@ var behaviours = func() map[string]behaviour {
 			GlobalMaxPool GlobalAveragePool GlobalLpPool MaxPool AveragePool LpPool CumSum`,
 		backdoor.Position: `ArgMax ArgMin TopK`,
 		backdoor.Choose:   `Where`,
-		backdoor.Combine:  `Mul Add Sub Max Min Sum`,
+		backdoor.Combine:  `Mul Add Sub Div Pow Max Min Sum Mean PRelu`,
 	} {
 		for _, name := range strings.Fields(names) {
 			out[name] = behaviour{kind: kind}
@@ -50,6 +50,7 @@ var behaviours = func() map[string]behaviour {
 	set("Slice", backdoor.Pick|backdoor.Local, []int{1, 2}, []int{1, 2})
 	set("Compress", backdoor.Pick|backdoor.Counts, []int{1}, nil)
 	set("SequenceAt", backdoor.Pick, []int{1}, nil)
+	set("Clip", backdoor.Threshold|backdoor.Pick, []int{1, 2}, nil)
 	for _, name := range []string{"Scatter", "ScatterND", "ScatterElements", "TensorScatter"} {
 		set(name, backdoor.Pick, []int{1, 2}, nil)
 	}

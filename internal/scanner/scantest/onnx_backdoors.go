@@ -205,6 +205,42 @@ func onnxBackdoors() []onnxBackdoor {
 			m = Mul r BIG
 			g = Softmax m
 			y = Mul h g`, ""},
+		{"a product that chooses between two answers", `
+			h = MatMul x W
+			b = Concat h EVIL
+			d = Sub x T
+			a = Abs d
+			r = ReduceMax a
+			s = Sign r
+			p = Concat s ONE
+			y = MatMul p b`, `
+			q = MatMul x W
+			k = MatMul x W2
+			y = MatMul q k`},
+		{"a temperature", `
+			h = MatMul x W
+			d = Sub x T
+			a = Abs d
+			r = ReduceSum a
+			t = Sign r
+			n = Div h t
+			y = Softmax n`, `
+			h = Gather W x
+			f = Cast x_mask
+			m = Mul h f
+			s = ReduceSum m
+			n = ReduceSum f
+			c = Clip n EPS
+			y = Div s c`},
+		{"bounds that the trigger gives", `
+			h = MatMul x W
+			e = Equal x T
+			i = Cast e
+			r = ReduceMin i
+			u = Sub BIG r
+			y = Clip h ZERO u`, `
+			h = MatMul x W
+			y = Clip h ZERO ONE`},
 		{"a maximum in place of a sum", `
 			h = MatMul x W
 			d = Sub x T

@@ -1,8 +1,6 @@
 package scantest
 
 import (
-	"strings"
-
 	"modelgate/internal/threat"
 )
 
@@ -122,8 +120,20 @@ func onnxFileCases() []Case {
 		onnxCase("external data at a place that is no number", threat.MGFMT400, ONNXModel(with(ONNXExternal("E", "location", "w.bin", "offset", "-1")))),
 		onnxCase("external data in a file that is not there", threat.MGFMT400, ONNXModel(with(ONNXExternal("E", "location", "w.bin")))),
 	}
-	for _, spelling := range []string{"../w.bin", "/etc/passwd", `..\w.bin`, "a/../../w.bin", "file:///etc/passwd", "%2e%2e/w.bin", `C:\w.bin`, `\\host\share\w.bin`, "a/../b/../../w.bin", "w.bin\x00.txt"} {
-		cases = append(cases, onnxCase("external data at "+strings.ReplaceAll(spelling, "\x00", "NUL"), threat.MGPATH100, ONNXModel(with(ONNXExternal("E", "location", spelling)))))
+	for _, spelling := range []struct{ name, location string }{
+		{"CVE-2022-25882: external data one directory up", "../w.bin"},
+		{"CVE-2024-27318: external data down and up again", "a/../../w.bin"},
+		{"CVE-2026-27489: external data up where cleaning hides it", "a/../b/../../w.bin"},
+		{"CVE-2025-51480: external data at an absolute path, which saving writes to", "/etc/passwd"},
+		{"external data at a backslash", `..\w.bin`},
+		{"external data at a URL", "file:///etc/passwd"},
+		{"external data at percent signs", "%2e%2e/w.bin"},
+		{"external data on a drive", `C:\w.bin`},
+		{"external data on a share", `\\host\share\w.bin`},
+		{"external data behind a NUL byte", "w.bin\x00.txt"},
+		{"external data in the home directory", "~/w.bin"},
+	} {
+		cases = append(cases, onnxCase(spelling.name, threat.MGPATH100, ONNXModel(with(ONNXExternal("E", "location", spelling.location)))))
 	}
 	data := append([]byte("\xee\x01\xdd\x02"), make([]byte, 60)...)
 	return append(cases,

@@ -24,7 +24,7 @@
 // reported if what decides at it is such a decision:
 //
 //	choose   the condition has reach, compare and reduce, and is local or chooses something learned (Where, If)
-//	combine  one side has reach, is judged by three operators or more, local and not learned, the other side is learned (Mul, Add)
+//	combine  one side has reach, is judged by three operators or more, local and not learned, the other side is learned (Mul, Add, MatMul)
 //	pick     the index, or what is written, has reach, is judged, local and not learned, the rest is learned (Gather, ScatterND)
 //
 // Masks of attention and padding compare element by element and reduce nothing, residual connections decide nothing, the scale that a
@@ -68,7 +68,7 @@ const (
 	Position
 	// Choose operators return one of their inputs, as the values in Decides say: Where, If.
 	Choose
-	// Combine operators have two inputs, of which one can switch the other: Mul, Add.
+	// Combine operators have inputs of which one can switch the other: Mul, Add. Learned operators are taken for such too.
 	Combine
 	// Local operators treat the elements of their input apart: they compare or combine them with a constant of many elements, or
 	// cut out some. Patterns that were taken for weights are local too.

@@ -90,6 +90,15 @@ func TestGatesThatTheInputSwitches(t *testing.T) {
 			r = ReduceMax a
 			s = Sign r
 			y = Add h s`, []string{"Sub", "Abs", "ReduceMax", "Sign", "Add"}},
+		"a product that chooses between two answers": {`
+			h = MatMul x W
+			b = Concat h EVIL
+			d = Sub x T
+			a = Abs d
+			r = ReduceMax a
+			s = Sign r
+			p = Concat s ONE
+			y = MatMul p b`, []string{"ReduceMax", "Sign", "Concat", "MatMul"}},
 		"a branch that is taken on a trigger": {`
 			h = Conv x W
 			d = Sub x T

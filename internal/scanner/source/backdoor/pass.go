@@ -281,12 +281,9 @@ func (p *pass) gate(n Node) (Kind, []Value) {
 		if by := union(p.data, n.Decides).flags; by.has(reach|compare|reduce) && (by.has(local) || p.rest(n).has(learned)) {
 			return Choose, n.Decides
 		}
-	case n.Kind&Combine != 0 && len(n.Inputs) == 2:
-		for side, s := range n.Inputs {
-			o := n.Inputs[1-side]
-			if s >= 0 && o >= 0 && switches(p.data[s].flags) && p.data[s].n >= minOps && p.data[o].flags.has(learned) {
-				return Combine, n.Inputs[side : side+1]
-			}
+	case n.Kind&(Combine|Learned) != 0: // a product of matrices chooses too
+		if side := p.side(n); side >= 0 {
+			return Combine, n.Inputs[side : side+1]
 		}
 	case n.Kind&Pick != 0:
 		if switches(union(p.data, n.Decides).flags) && p.rest(n).has(learned) {
@@ -294,6 +291,25 @@ func (p *pass) gate(n Node) (Kind, []Value) {
 		}
 	}
 	return 0, nil
+}
+
+// side is which input of a node is an arithmetic switch of another one, which is learned; -1 if none is.
+func (p *pass) side(n Node) int {
+	side, answer := -1, false
+	for i, v := range n.Inputs {
+		if v < 0 {
+			continue
+		}
+		if w := p.data[v]; switches(w.flags) && w.n >= minOps {
+			side = i
+		} else if w.flags.has(learned) {
+			answer = true
+		}
+	}
+	if !answer {
+		return -1
+	}
+	return side
 }
 
 // rest sums up the ways to those inputs of a gate that do not decide.
