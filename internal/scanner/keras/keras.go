@@ -26,6 +26,7 @@ package keras
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 
 	"modelgate/internal/finding"
@@ -101,7 +102,7 @@ func ProbeArchive(f *source.File) (bool, error) {
 	other := false
 	for _, e := range view.Entries {
 		switch name := e.Name(); {
-		case name == configName:
+		case named(e, configName):
 			configs = append(configs, e)
 		case name == "metadata.json", strings.HasPrefix(name, "model.weights."):
 			other = true
@@ -121,6 +122,11 @@ func ProbeArchive(f *source.File) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// named tells whether either header gives an entry a name, in any of the ways in which names are read.
+func named(e *zipview.Entry, name string) bool {
+	return e.Central != nil && slices.Contains(e.Central.Names(), name) || e.Local != nil && slices.Contains(e.Local.Names(), name)
 }
 
 // probedConfig is the longest configuration that is read to tell whether it is one.
@@ -155,7 +161,7 @@ func ScanArchive(ctx context.Context, f *source.File, s source.Sink) error {
 	s.Format("keras3")
 	err := zipview.Scan(ctx, f, s, zipview.Plan{
 		Family: func(e *zipview.Entry) source.Family {
-			if e.Name() == configName || e.Local != nil && e.Local.Name() == configName {
+			if named(e, configName) {
 				return source.FamilyKeras
 			}
 			return source.FamilyNone
@@ -169,7 +175,7 @@ func ScanArchive(ctx context.Context, f *source.File, s source.Sink) error {
 		return err
 	}
 	for _, e := range view.Entries {
-		if e.Name() != configName {
+		if !named(e, configName) {
 			continue
 		}
 		if err := assets(ctx, view, e, s); err != nil {
