@@ -35,6 +35,14 @@ func (w *walk) attributes(o *h5.Object, path string) error {
 	return w.tolerate(err, at(path))
 }
 
+// window is in how many bytes of a value of a type a word is looked for.
+func window(t h5.Type) int {
+	if t.Class == h5.ClassInteger || t.Class == h5.ClassBits {
+		return wordInNumbers
+	}
+	return wordInValues
+}
+
 // isConfig tells whether Keras builds objects from the JSON in an attribute.
 func isConfig(name string) bool { return name == "model_config" || name == "training_config" }
 
@@ -70,7 +78,7 @@ func (w *walk) attribute(a h5.Attribute, member string) error {
 		if config {
 			return w.config(a.Type, v, name)
 		}
-		return w.value(v, name)
+		return w.value(v, name, window(a.Type))
 	})
 }
 
@@ -122,16 +130,15 @@ func firstText(file *h5.File, a h5.Attribute) string {
 	return out
 }
 
-// value hands on a value that might be something: not a text of one line, which names and numbers are.
-func (w *walk) value(v h5.Value, member string) error {
+// value hands on a value that might be something: neither numbers nor a text of one line, which names are. A word is looked for in so
+// many of its bytes.
+func (w *walk) value(v h5.Value, member string, window int) error {
 	if v.Size < minValue {
 		return nil
 	}
-	if v.Size <= maxLine {
-		b, err := h5.ReadAll(v.Bytes, maxLine)
-		if err != nil || isLine(b) {
-			return err
-		}
+	head, err := h5.ReadAll(v.Bytes, maxLine)
+	if err != nil || !speaks(head, window) || v.Size <= maxLine && isLine(head) {
+		return err
 	}
 	return w.take(v.Bytes, v.Size, member)
 }

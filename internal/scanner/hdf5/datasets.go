@@ -117,7 +117,7 @@ func (w *walk) content(c candidate) error {
 	member := at(c.path)
 	if t := c.ds.Type; t.Class != h5.ClassVariable && t.Class != h5.ClassString && t.Class != h5.ClassOpaque || c.ds.Space.Count() == 1 && t.Class != h5.ClassVariable {
 		w.bytes += size
-		return w.value(h5.Value{Bytes: r, Size: size, Off: off}, member)
+		return w.value(h5.Value{Bytes: r, Size: size, Off: off}, member, window(t))
 	}
 	b, err := h5.ReadAll(r, smallDataset)
 	if err != nil {
@@ -131,7 +131,7 @@ func (w *walk) content(c candidate) error {
 			return nil
 		}
 		w.bytes += v.Size
-		return w.value(v, fmt.Sprintf("%s[%d]", member, i-1))
+		return w.value(v, fmt.Sprintf("%s[%d]", member, i-1), window(c.ds.Type))
 	})
 }
 

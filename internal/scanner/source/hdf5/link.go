@@ -110,12 +110,21 @@ func (f *File) symbolTable(m Message, yield func(Link) error) error {
 		return err
 	}
 	seen := addresses{}
-	return f.btree1(tree, treeOfGroup, f.Super.LengthSize, func(_ *decoder, child uint64) error {
+	before, ordered := "", true
+	err = f.btree1(tree, treeOfGroup, f.Super.LengthSize, func(_ *decoder, child uint64) error {
 		if err := f.add(seen, "a node of a group", child); err != nil {
 			return err
 		}
-		return f.symbols(child, heap, yield)
+		return f.symbols(child, heap, func(l Link) error {
+			ordered = ordered && before <= l.Name
+			before = l.Name
+			return yield(l)
+		})
 	})
+	if !ordered { // who looks a name up does not find all of them
+		f.contradict(m.Off, "the names of a group are not in their order")
+	}
+	return err
 }
 
 // symbols reads one node of an old group.
