@@ -167,9 +167,10 @@ func ScanORT(ctx context.Context, f *source.File, s source.Sink) error {
 
 // Bounds of what a model may hold. Names are bounded in all, so that what is kept of a file is.
 const (
-	maxNodes    = 1 << 19
-	maxTensors  = 1 << 20
-	maxDepth    = 24 // graphs in each other
+	maxNodes    = 1 << 18
+	maxTensors  = 1 << 18
+	maxUses     = 4 << 20 // names that are used, attributes that are kept and the like
+	maxDepth    = 24      // graphs in each other
 	maxName     = 64 << 10
 	maxNames    = 64 << 20
 	maxFound    = 50 // findings of one kind
@@ -186,6 +187,7 @@ type reader struct {
 	m         *model
 	interned  map[string]string
 	names     int // bytes of all names
+	uses      int // of names, and what else is kept
 	nodes     int
 	tensors   int
 	depth     int // of graphs
@@ -205,7 +207,7 @@ func newReader(ctx context.Context, f *source.File, s source.Sink) *reader {
 // finish judges what was read, also if the reading broke off, whose error is given.
 func (r *reader) finish(err error) error {
 	var bad *source.Malformed
-	if err != nil && !errors.As(err, &bad) {
+	if err != nil && !errors.As(err, &bad) && !errors.Is(err, source.ErrBudget) {
 		return err
 	}
 	r.refer()
@@ -235,8 +237,19 @@ func (r *reader) twofold(at int64, evidence, description string) {
 	r.find(threat.MGFMT403, finding.RoleStructure, at, "", "", evidence, description)
 }
 
+// use takes n things that are kept from the bound.
+func (r *reader) use(n int) error {
+	if r.uses += n; r.uses > maxUses {
+		return fmt.Errorf("more than %d names and attributes: %w", maxUses, source.ErrBudget)
+	}
+	return nil
+}
+
 // intern keeps one copy of every name, within the bound.
 func (r *reader) intern(name string) (string, error) {
+	if err := r.use(1); err != nil {
+		return "", err
+	}
 	if kept, ok := r.interned[name]; ok {
 		return kept, nil
 	}

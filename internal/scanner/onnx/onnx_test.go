@@ -3,6 +3,7 @@ package onnx_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -123,24 +124,33 @@ func TestHostileModelsEnd(t *testing.T) {
 		inner := deep
 		deep = scantest.ONNXText("y = Loop x").With(0, scantest.ONNXAttribute{Name: "body", Graph: &inner})
 	}
-	double := []any{}
-	for i := range 40 { // each function calls the next one twice
-		name, next := string(rune('A'+i%26))+string(rune('a'+i/26)), string(rune('A'+(i+1)%26))+string(rune('a'+(i+1)/26))
-		double = append(double, 25, scantest.ONNXFunction("local", name, scantest.ONNXText("a = local:"+next+" x\ny = local:"+next+" a")))
+	double := func(n int, body string) []byte { // functions of which each calls the next one twice
+		var further []any
+		for i := range n {
+			g := scantest.ONNXText(strings.ReplaceAll(body, "NEXT", fmt.Sprintf("local:F%d", i+1)))
+			further = append(further, 25, scantest.ONNXFunction("local", fmt.Sprintf("F%d", i), g))
+		}
+		return scantest.ONNXModel(scantest.ONNXText("y = local:F0 x"), further...)
 	}
 	for why, row := range map[string]struct {
 		content []byte
 		want    error
 	}{
-		"bodies sixty deep":              {scantest.ONNXModel(deep), &source.Malformed{}},
-		"functions that double each":     {scantest.ONNXModel(scantest.ONNXText("y = local:Aa x"), double...), nil},
-		"a message nested without end":   {scantest.Message(1, 8, 7, scantest.Message(1, strings.Repeat("\x2a\x7f", 10_000))), &source.Malformed{}},
-		"a tensor longer than the file":  {append(scantest.Message(1, 8, 8, scantest.Message(2, 17)), "\x3a\xff\xff\xff\xff\x0f"...), &source.Malformed{}},
-		"a FlatBuffer without a content": {[]byte("\x08\x00\x00\x00ORTM"), &source.Malformed{}},
+		"bodies sixty deep":                             {scantest.ONNXModel(deep), &source.Malformed{}},
+		"functions in each other without end":           {double(40, "a = NEXT x\ny = NEXT a"), nil},
+		"functions that double each":                    {double(28, "a = NEXT x\ny = NEXT a"), source.ErrBudget},
+		"functions that double each and return nothing": {double(28, " = NEXT x\n = NEXT x"), source.ErrBudget},
+		"a message nested without end":                  {scantest.Message(1, 8, 7, scantest.Message(1, strings.Repeat("\x2a\x7f", 10_000))), &source.Malformed{}},
+		"names without end":                             {scantest.Message(1, 8, 7, scantest.Message(1, strings.Repeat("\x0a\x01x", 5<<20))), source.ErrBudget},
+		"bodies without end":                            {scantest.Message(1, 8, 7, scantest.Message(1, scantest.Message(5, strings.Repeat("\x32\x00", 1<<20)))), source.ErrBudget},
+		"places of a tensor without end":                {scantest.Message(1, 8, 7, scantest.Message(5, strings.Repeat("\x6a\x00", 2<<20))), source.ErrBudget},
+		"a tensor longer than the file":                 {append(scantest.Message(1, 8, 8, scantest.Message(2, 17)), "\x3a\xff\xff\xff\xff\x0f"...), &source.Malformed{}},
+		"a FlatBuffer without a content":                {[]byte("\x08\x00\x00\x00ORTM"), &source.Malformed{}},
 	} {
 		_, ok, err := scan(t, row.content)
 		var bad *source.Malformed
-		if !ok || (row.want == nil) != (err == nil) || err != nil && !errors.As(err, &bad) {
+		fits := errors.Is(err, row.want) || errors.As(row.want, &bad) && errors.As(err, &bad)
+		if !ok || !fits {
 			t.Errorf("%s: recognised %v, error %v", why, ok, err)
 		}
 	}

@@ -121,6 +121,9 @@ func (r *reader) training(f wire.Field) error {
 // function reads a FunctionProto.
 func (r *reader) function(f wire.Field) error {
 	fn := &function{at: f.At, sets: map[string]int64{}}
+	if err := r.use(16); err != nil {
+		return err
+	}
 	r.m.functions = append(r.m.functions, fn)
 	o := once{r: r, what: "function"}
 	return f.Walk(func(f wire.Field) (err error) {
@@ -159,6 +162,9 @@ func (r *reader) add(list *[]string, f wire.Field) error {
 // graph reads a GraphProto. What was read of one that breaks off is returned too.
 func (r *reader) graph(f wire.Field) (*graph, error) {
 	g := &graph{at: f.At}
+	if err := r.use(8); err != nil {
+		return g, err
+	}
 	if r.depth++; r.depth > maxDepth {
 		return g, source.Malformedf(f.At, "graphs are nested more than %d deep", maxDepth)
 	}
@@ -187,6 +193,9 @@ func (r *reader) graph(f wire.Field) (*graph, error) {
 // valueInfo reads the name of a ValueInfoProto.
 func (r *reader) valueInfo(f wire.Field, list *[]string) error {
 	name := ""
+	if err := r.use(1); err != nil {
+		return err
+	}
 	err := f.Walk(func(f wire.Field) (err error) {
 		if f.Num == 1 {
 			name, err = r.text(f)
@@ -257,6 +266,9 @@ const maxAttribute = 8 << 10
 // attribute reads an AttributeProto.
 func (r *reader) attribute(f wire.Field) (attribute, error) {
 	a := attribute{at: f.At}
+	if err := r.use(1); err != nil {
+		return a, err
+	}
 	o := once{r: r, what: "attribute"}
 	var str *wire.Field
 	err := f.Walk(func(f wire.Field) (err error) {

@@ -106,6 +106,9 @@ type entry struct {
 // entry reads a StringStringEntryProto: 1 key, 2 value.
 func (r *reader) entry(f wire.Field) (entry, error) {
 	e := entry{at: f.At}
+	if err := r.use(4); err != nil {
+		return e, err
+	}
 	err := f.Walk(func(f wire.Field) (err error) {
 		switch {
 		case f.Num == 1 && f.IsBytes():

@@ -18,12 +18,14 @@ type translation struct {
 	maker     map[backdoor.Value]int     // node of g that makes a value
 	functions map[string]*function
 	calling   []*function // that are being written out
+	steps     int         // nodes that were met, those of functions at each call
 	err       error
 }
 
-// Bounds of a translation: operators, and functions in each other.
+// Bounds of a translation: operators, nodes that are met on the way, and functions in each other.
 const (
-	maxWritten = 1 << 20
+	maxWritten = 1 << 18
+	maxSteps   = 4 * maxWritten
 	maxCalls   = 32
 )
 
@@ -137,6 +139,10 @@ func (t *translation) nodes(nodes []*node, s *values) {
 
 // node writes out one node.
 func (t *translation) node(n *node, s *values) {
+	if t.steps++; t.steps > maxSteps {
+		t.err = fmt.Errorf("functions that are more than %d operators when they are written out: %w", maxSteps, source.ErrBudget)
+		return
+	}
 	in, out := t.lookups(s, n.inputs), t.lookups(s, n.outputs)
 	f := t.function(n)
 	graphs := n.graphs()
