@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"modelgate/internal/scanner/llamafile"
 	"modelgate/internal/scanner/skops"
 	"modelgate/internal/scanner/torchserve"
 )
@@ -26,6 +27,13 @@ func bundleRows() []Format {
 			Recognised: "MAR-INF/MANIFEST.json with a model, in archives and directories",
 			Threats:    "handlers that are modules of Python or unknown, paths that leave the archive, two handlers",
 			Probe:      torchserve.ProbeManifest, Scan: torchserve.ScanManifest,
+		},
+		{
+			Name: "llamafile", Title: "llamafile", Version: 1, Covers: []string{"executable"},
+			Recognised: "MZqFpD=' or jartsr=' at 0",
+			Threats:    "commands in the launcher's script that its linker does not write, files and addresses in its arguments, what its archive holds",
+			Limits:     "the programs inside are opaque: an untouched launcher is reported as a program (MG-EXE-101)",
+			Probe:      llamafile.Probe, Scan: llamafile.Scan,
 		},
 	}
 }

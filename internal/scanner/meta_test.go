@@ -10,9 +10,7 @@ import (
 
 // laterThreats are raised by formats that are recognised and not yet analysed.
 func laterThreats() []threat.ID {
-	return []threat.ID{
-		threat.LMAFL300,
-	}
+	return nil
 }
 
 // otherThreats are raised by something else than a case: the policy, the engine's own tests, or the judge of other repositories.

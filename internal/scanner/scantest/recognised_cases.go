@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
-	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -107,7 +106,6 @@ func recognisedSamples() []sample {
 	samples := []sample{
 		{"fastText", ".ftz", append(words(793712314, 12), make([]byte, 64)...)},
 		{"PMML", ".pmml", []byte("<PMML version=\"4.4\"></PMML>")},
-		{"llamafile", ".llamafile", []byte("MZqFpD='\n" + strings.Repeat("\x00", 64))},
 	}
 	return samples
 }
