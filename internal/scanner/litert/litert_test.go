@@ -144,3 +144,21 @@ func FuzzScan(f *testing.F) {
 		}
 	})
 }
+
+// TestALargeModelIsReadByItsTables counts what is read of a model of 3 GiB, whose tensors lie behind the FlatBuffer.
+func TestALargeModelIsReadByItsTables(t *testing.T) {
+	const size, start = 3 << 30, 1 << 20
+	content := scantest.LiteModel(func(root scantest.FB) {
+		root[4].([]scantest.FB)[1] = scantest.FB{1: uint64(start), 2: uint64(size - start)}
+	}, scantest.LiteOp{Builtin: 3})
+	counted := &scantest.Counted{Reader: &scantest.Sparse{Parts: map[int64][]byte{0: content}, Length: size}}
+	f := scantest.NewFile(nil)
+	f.Reader = counted
+	rec := &scantest.Recorder{}
+	if err := Scan(context.Background(), f, rec); err != nil || len(rec.Findings) > 0 {
+		t.Fatalf("%v, %v", err, rec.Findings)
+	}
+	if counted.Bytes > 1<<20 {
+		t.Errorf("%d bytes were read", counted.Bytes)
+	}
+}

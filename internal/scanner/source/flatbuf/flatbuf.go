@@ -26,7 +26,8 @@ const (
 // Buffer is a FlatBuffer. It is for one goroutine.
 type Buffer struct {
 	r      source.Reader
-	in     *source.Cursor
+	in     *source.Cursor // for what is longer than a number
+	pages  [pages]page
 	size   int64
 	tables int
 	end    int64 // of the last table or vector that was visited
@@ -143,8 +144,11 @@ func (t Table) U8(field int, absent uint8) (uint8, error) {
 	if err != nil || at == 0 {
 		return absent, err
 	}
-	t.b.in.MoveTo(at)
-	return t.b.in.U8()
+	p, err := t.b.number(at, 1)
+	if err != nil {
+		return 0, err
+	}
+	return p[0], nil
 }
 
 // U32 returns an unsigned field of 32 bits.
@@ -168,8 +172,11 @@ func (t Table) U64(field int, absent uint64) (uint64, error) {
 	if err != nil || at == 0 {
 		return absent, err
 	}
-	t.b.in.MoveTo(at)
-	return t.b.in.U64()
+	p, err := t.b.number(at, 8)
+	if err != nil {
+		return 0, err
+	}
+	return binary.LittleEndian.Uint64(p), nil
 }
 
 // F32 returns a field that is a float of 32 bits.
@@ -311,17 +318,17 @@ func (v Vector) text() (string, error) {
 }
 
 func (b *Buffer) u16(at int64) (uint16, error) {
-	if at < 0 {
-		return 0, source.Malformedf(0, "an offset of %d leads before the buffer", at)
+	p, err := b.number(at, 2)
+	if err != nil {
+		return 0, err
 	}
-	b.in.MoveTo(at)
-	return b.in.U16()
+	return binary.LittleEndian.Uint16(p), nil
 }
 
 func (b *Buffer) u32(at int64) (uint32, error) {
-	if at < 0 {
-		return 0, source.Malformedf(0, "an offset of %d leads before the buffer", at)
+	p, err := b.number(at, 4)
+	if err != nil {
+		return 0, err
 	}
-	b.in.MoveTo(at)
-	return b.in.U32()
+	return binary.LittleEndian.Uint32(p), nil
 }
