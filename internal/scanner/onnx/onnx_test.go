@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -211,5 +214,28 @@ func BenchmarkLargeModel(b *testing.B) {
 		if err := onnx.Scan(b.Context(), file, &scantest.Recorder{}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestModelsThatLibrariesWrote holds the fixtures of tools/fixtures/onnx.py to being taken for models, without a word against them.
+func TestModelsThatLibrariesWrote(t *testing.T) {
+	models := 0
+	err := filepath.WalkDir("../testdata/real/onnx", func(name string, d fs.DirEntry, err error) error {
+		if ext := filepath.Ext(name); err != nil || d.IsDir() || ext != ".onnx" && ext != ".ort" {
+			return err
+		}
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		models++
+		rec, ok, err := scan(t, content)
+		if !ok || err != nil || rec.Level() != threat.Clean {
+			t.Errorf("%s: recognised %v, error %v, findings %+v", name, ok, err, rec.Findings)
+		}
+		return nil
+	})
+	if err != nil || models < 30 {
+		t.Errorf("%d models, error %v", models, err)
 	}
 }

@@ -2,6 +2,8 @@ package openvino_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -107,4 +109,26 @@ func FuzzScan(f *testing.F) {
 			t.Errorf("%d findings", len(rec.Findings))
 		}
 	})
+}
+
+// TestModelsThatTheLibraryWrote holds the fixtures of tools/fixtures/onnx.py to being taken for models, without a word against them.
+func TestModelsThatTheLibraryWrote(t *testing.T) {
+	names, err := filepath.Glob("../testdata/real/onnx/openvino_*/*.xml")
+	if err != nil || len(names) < 5 {
+		t.Fatalf("%d models, error %v", len(names), err)
+	}
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		weights, err := os.Stat(strings.TrimSuffix(name, ".xml") + ".bin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec, ok, err := scan(t, content)
+		if !ok || err != nil || len(rec.Findings) > 0 || len(rec.Refs) != 1 || rec.Refs[0].Need != weights.Size() {
+			t.Errorf("%s: recognised %v, error %v, findings %+v, references %+v to %d bytes", name, ok, err, rec.Findings, rec.Refs, weights.Size())
+		}
+	}
 }
