@@ -57,6 +57,8 @@ type H5Attribute struct {
 	Dims     []uint64
 	// Shared puts the whole message into the heap of shared messages.
 	Shared bool
+	// End is the byte behind the name.
+	End byte
 }
 
 // H5Dataset is a dataset: of bytes, unless Type says otherwise.
@@ -335,7 +337,7 @@ func (w *h5Writer) attribute(a H5Attribute) []byte {
 	if a.Type != nil {
 		kind = a.Type
 	}
-	name, space := append([]byte(a.Name), 0), w.space(a.Dims)
+	name, space := append([]byte(a.Name), a.End), w.space(a.Dims)
 	if w.old {
 		return le(uint8(1), uint8(0), uint16(len(name)), uint16(len(kind)), uint16(len(space)), pad8(name), pad8(kind), pad8(space), data)
 	}

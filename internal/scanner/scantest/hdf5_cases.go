@@ -215,6 +215,8 @@ func h5Configs() []h5 {
 		{name: "CVE-2025-9905, a lambda behind a user block", want: load, file: HDF5{UserBlock: []byte("notes\n"), Root: kerasH5(evil, "2.15.0")}},
 		{name: "CVE-2025-9905, a lambda in a group of the file", want: load, file: HDF5{Root: nested}},
 		{name: "CVE-2025-9905, a lambda in a list of texts", want: load, file: HDF5{Root: with(evil, func(a *H5Attribute) { a.Dims = []uint64{1} })}},
+		{name: "CVE-2025-9905, a lambda in an attribute whose name has no end", want: load, file: HDF5{Root: with(evil, func(a *H5Attribute) { a.End = 'x' })}},
+		{name: "an attribute whose name has no end", want: threat.MGFMT403, file: HDF5{Root: with(good, func(a *H5Attribute) { a.End = 'x' })}},
 		{name: "a function of the system as loss in training_config", want: threat.KERAS300, file: HDF5{Root: trained}},
 		{name: "twin, a model of Keras 2", file: HDF5{Root: kerasH5(good, "2.15.0")}},
 		{name: "twin, a model of Keras 3", file: HDF5{Root: kerasH5(good, "3.9.0")}},

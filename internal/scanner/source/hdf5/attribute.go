@@ -65,11 +65,7 @@ func (f *File) attribute(b []byte, off int64) (Attribute, error) {
 	if d.err != nil {
 		return a, d.err
 	}
-	name, rest, _ := bytes.Cut(parts[0].Data, []byte{0})
-	a.Name = string(name)
-	if len(bytes.Trim(rest, "\x00")) > 0 {
-		f.contradict(parts[0].Off, "the name of an attribute goes on behind its end")
-	}
+	a.Name = f.attributeName(parts[0])
 	if version > 1 {
 		parts[1].Flags, parts[2].Flags = flags&1<<1, flags&2
 	}
@@ -93,6 +89,19 @@ func (f *File) attribute(b []byte, off int64) (Attribute, error) {
 	}
 	a.Data = d.take(min(size, uint64(d.left())))
 	return a, d.err
+}
+
+// attributeName is the name of an attribute as the library takes it: all but the last byte, whatever that is, up to a NUL.
+func (f *File) attributeName(m Message) string {
+	if len(m.Data) == 0 {
+		return ""
+	}
+	last := len(m.Data) - 1
+	name, rest, _ := bytes.Cut(m.Data[:last], []byte{0})
+	if m.Data[last] != 0 || len(bytes.Trim(rest, "\x00")) > 0 {
+		f.contradict(m.Off, "the name of an attribute does not end where it should")
+	}
+	return string(name)
 }
 
 // denseAttributes reads the attributes of an object that keeps them in a fractal heap: version, flags, largest order of creation u16
