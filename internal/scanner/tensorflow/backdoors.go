@@ -12,8 +12,8 @@ import (
 
 // Bounds of the graph in which functions are inlined.
 const (
-	maxInlined = 400_000   // operators of all instances
-	maxValues  = 2_000_000 // values that are told apart
+	maxInlined = 200_000   // operators of all instances
+	maxValues  = 1_000_000 // values that are told apart
 	maxCalls   = 64        // calls within calls
 )
 
@@ -100,6 +100,9 @@ func (b *inliner) expand(g *graph, args []backdoor.Value) *instance {
 	for i := range g.nodes {
 		n := &g.nodes[i]
 		count := 1
+		if n.op == fillsRows {
+			count = emptyRow + 1
+		}
 		if callees := b.f.callees(n); len(callees) > 0 {
 			for _, callee := range callees {
 				count = max(count, len(callee.results))
@@ -121,6 +124,14 @@ func (b *inliner) expand(g *graph, args []backdoor.Value) *instance {
 	return in
 }
 
+// fillsRows is the operator that gives rows of a sparse tensor without elements one, in front of every look-up of embeddings. The last of
+// its outputs that matter here says which rows had none, as a mask does: a row without a single word is answered with zeros.
+const (
+	fillsRows     = "SparseFillEmptyRows"
+	emptyRow      = 2
+	emptyRowNamed = ":empty_row_indicator:"
+)
+
 // maxOutputs bounds the outputs of a call that are told apart.
 const maxOutputs = 4096
 
@@ -131,8 +142,11 @@ func (in *instance) of(input string) backdoor.Value {
 		return backdoor.None
 	}
 	if i, ok := in.g.index[name]; ok {
-		outs := in.outs[i]
-		return outs[min(outputOf(input), len(outs)-1)]
+		outs, at := in.outs[i], outputOf(input)
+		if in.g.nodes[i].op == fillsRows && strings.Contains(input, emptyRowNamed) {
+			at = emptyRow
+		}
+		return outs[min(at, len(outs)-1)]
 	}
 	if at := in.g.arg(name); at >= 0 && at < len(in.args) {
 		return in.args[at]
@@ -172,6 +186,11 @@ func (b *inliner) node(in *instance, p place) {
 	inputs, outs := in.values(n), in.outs[p.i]
 	callees := b.f.callees(n)
 	if len(callees) == 0 {
+		if n.op == fillsRows && len(outs) > emptyRow {
+			b.add(p, backdoor.Node{Op: n.op, Kind: backdoor.Filled, Inputs: inputs, Outputs: outs[emptyRow:]})
+			outs = outs[:emptyRow]
+		}
+		b.sizes(p, inputs)
 		b.add(p, operator(p, inputs, outs, in))
 		return
 	}
@@ -193,6 +212,24 @@ func (b *inliner) node(in *instance, p place) {
 			b.link(p, b.results(g, inputs), outs)
 		}
 	}
+}
+
+// sizes replaces the input of an operator that only says how large its result is: that decides about the shape and not about the data.
+func (b *inliner) sizes(p place, inputs []backdoor.Value) {
+	at := 1
+	switch p.node().op {
+	case "Fill":
+		at = 0
+	case "Reshape", "BroadcastTo", "Tile":
+	default:
+		return
+	}
+	if at >= len(inputs) || inputs[at] < 0 {
+		return
+	}
+	size, given := b.value(), []backdoor.Value{inputs[at]}
+	b.add(p, backdoor.Node{Op: "Shape", Kind: backdoor.Filled, Inputs: given, Sizes: given, Outputs: []backdoor.Value{size}})
+	inputs[at] = size
 }
 
 // results are the values that a function returns for the values that it is given.

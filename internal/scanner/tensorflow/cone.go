@@ -3,7 +3,7 @@ package tensorflow
 // Bounds of what is followed for one operator, and for all of a file.
 const (
 	maxCone  = 20_000
-	maxSteps = 20 << 20
+	maxSteps = 2 << 20
 )
 
 // flow answers where the inputs of a node come from, across calls of functions.

@@ -76,10 +76,6 @@ func operator(p place, inputs, outs []backdoor.Value, in *instance) backdoor.Nod
 		out.Decides = at(1, 2)
 	case "Slice", "StridedSlice":
 		out.Decides, out.Sizes = at(1, 2), at(1, 2)
-	case "Fill":
-		out.Sizes = at(0)
-	case "Reshape", "BroadcastTo", "Tile":
-		out.Sizes = at(1)
 	case "Range", "RandomUniform", "RandomStandardNormal", "StatelessRandomUniformV2", "Empty":
 		out.Sizes = inputs
 	}

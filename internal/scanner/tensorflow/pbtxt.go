@@ -1,6 +1,7 @@
 package tensorflow
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -285,42 +286,73 @@ func isWord(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("_.+-/", c) >= 0
 }
 
-// str reads adjacent strings as one. What is beyond limit is not kept.
+// str reads adjacent strings as one. What is beyond limit is not kept, nor decoded.
 func (p *pbtxt) str(limit int64) (s string, whole bool, err error) {
-	whole = true
-	var out []byte
+	out := kept{limit: limit, whole: true}
 	for {
 		c, err := p.next()
 		if err != nil {
 			return "", false, err
 		}
 		if c != '"' && c != '\'' {
-			return string(out), whole, nil
+			return string(out.b), out.whole, nil
 		}
-		at := p.in.Offset()
-		p.in.Skip(1)
-		for {
-			b, err := p.in.ReadByte()
-			if err != nil || b == '\n' {
-				if fault := p.in.Fault(); fault != nil {
-					return "", false, fault
-				}
-				return "", false, source.Malformedf(at, "a string without end")
+		if err := p.quoted(&out, c); err != nil {
+			return "", false, err
+		}
+	}
+}
+
+// kept is the beginning of a string.
+type kept struct {
+	b     []byte
+	limit int64
+	whole bool
+}
+
+func (k *kept) add(b []byte) {
+	room := k.limit - int64(len(k.b))
+	k.whole = k.whole && int64(len(b)) <= room
+	k.b = append(k.b, b[:min(int64(len(b)), max(0, room))]...)
+}
+
+// maxPeek is how much of a string is looked at at once, in bytes.
+const maxPeek = 4 << 10
+
+// quoted reads one string, which the given quote ends.
+func (p *pbtxt) quoted(out *kept, quote byte) error {
+	at := p.in.Offset()
+	p.in.Skip(1)
+	for {
+		b := p.in.Peek(maxPeek)
+		plain := bytes.IndexFunc(b, func(r rune) bool { return r == rune(quote) || r == '\\' || r == '\n' })
+		if plain < 0 {
+			plain = len(b)
+		}
+		out.add(b[:plain])
+		ended := plain < len(b) && b[plain] == quote
+		broken := len(b) == 0 || plain < len(b) && b[plain] == '\n'
+		escaped := plain < len(b) && b[plain] == '\\'
+		p.in.Skip(int64(plain))
+		switch {
+		case ended:
+			p.in.Skip(1)
+			return nil
+		case broken:
+			if fault := p.in.Fault(); fault != nil {
+				return fault
 			}
-			if b == c {
-				break
+			return source.Malformedf(at, "a string without end")
+		case escaped && int64(len(out.b)) >= out.limit: // what follows the backslash ends no string
+			out.whole = false
+			p.in.Skip(2)
+		case escaped:
+			p.in.Skip(1)
+			one, err := p.escape()
+			if err != nil {
+				return err
 			}
-			one := []byte{b}
-			if b == '\\' {
-				if one, err = p.escape(); err != nil {
-					return "", false, err
-				}
-			}
-			if int64(len(out)+len(one)) <= limit {
-				out = append(out, one...)
-			} else {
-				whole = false
-			}
+			out.add(one)
 		}
 	}
 }

@@ -94,30 +94,70 @@ var paired = func() map[string]bool {
 	return out
 }()
 
-// templates marks the operators that combine their input with a constant or variable of many elements, which treat its elements apart.
-func (b *inliner) templates() {
-	many := make([]bool, b.graph.Values)
+// constant is what is known of a value that does not depend on inputs.
+type constant uint8
+
+const (
+	several constant = iota + 1 // of more elements than one
+	lookup                      // a table of rows, large enough to be one of embeddings
+)
+
+// minRows is the least number of rows that a table of embeddings has.
+const minRows = 8
+
+// constantOf is what a node is as a constant, 0 if it is none, or one number.
+func constantOf(n *node) constant {
+	switch n.op {
+	case "Const", "HostConst":
+		dims, count := n.value.dims, n.value.elements()
+		switch {
+		case len(dims) > 1 && dims[0] >= minRows && count >= minRows*minRows:
+			return lookup
+		case count > 1:
+			return several
+		}
+	case "VarHandleOp", "VariableV2", "Variable", "ImmutableConst":
+		return lookup
+	}
+	return 0
+}
+
+// constants tells what is known of the values that constants and variables are passed on as.
+func (b *inliner) constants() []constant {
+	known := make([]constant, b.graph.Values)
 	for pass, changed := 0, true; changed && pass < maxPlainPasses; pass++ {
 		changed = false
 		for i, n := range b.graph.Nodes {
-			is := passed[n.Op] && len(n.Inputs) > 0 && n.Inputs[0] >= 0 && many[n.Inputs[0]]
-			switch n.Op {
-			case "Const", "HostConst":
-				is = b.origins[i].node().value.elements() > 1
-			case "VarHandleOp", "VariableV2", "Variable", "ImmutableConst":
-				is = true
+			is := constantOf(b.origins[i].node())
+			if passed[n.Op] && len(n.Inputs) > 0 && n.Inputs[0] >= 0 {
+				is = max(is, known[n.Inputs[0]])
 			}
 			for _, v := range n.Outputs {
-				if is && !many[v] {
-					many[v], changed = true, true
+				if is > known[v] {
+					known[v], changed = is, true
 				}
 			}
 		}
 	}
+	return known
+}
+
+// templates marks the operators that combine their input with a constant or variable of many elements, which treat its elements apart,
+// and those that look up embeddings, which are learned.
+func (b *inliner) templates() {
+	known := b.constants()
 	for i := range b.graph.Nodes {
 		n := &b.graph.Nodes[i]
+		switch n.Op {
+		case "Gather", "GatherV2", "GatherNd", "SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN", "SparseSegmentSumWithNumSegments",
+			"SparseSegmentMeanWithNumSegments", "SparseSegmentSqrtNWithNumSegments":
+			if len(n.Inputs) > 0 && n.Inputs[0] >= 0 && known[n.Inputs[0]] == lookup {
+				n.Kind, n.Decides = backdoor.Learned, nil
+			}
+			continue
+		}
 		for _, v := range n.Inputs {
-			if paired[n.Op] && v >= 0 && many[v] {
+			if paired[n.Op] && v >= 0 && known[v] > 0 {
 				n.Kind |= backdoor.Local
 			}
 		}

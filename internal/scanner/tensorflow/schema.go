@@ -245,6 +245,7 @@ func (f spec) inner() *schema {
 
 // Types of tensors (DataType of types.proto) that somebody asks for.
 const (
+	dtOther    = 1 // float, and what is of no interest here
 	dtString   = 7
 	dtResource = 20
 	dtVariant  = 21
@@ -261,6 +262,9 @@ func enum(name string) int64 {
 		return dtResource
 	case "DT_VARIANT":
 		return dtVariant
+	}
+	if strings.HasPrefix(name, "DT_") {
+		return dtOther
 	}
 	return 0
 }
