@@ -58,6 +58,12 @@ func tfBackdoorCases() []Case {
 		)),
 		twin("a test of the answer and not of the input", tfNet(nil, n("m", "Max", "h axes"), n("g", "Greater", "m k"), n("y", "SelectV2", "g target h"))),
 		twin("an assertion on the input", tfNet(branches, with(test, n("guard", "If", "all h target", "then_branch", TFFunc("then"), "else_branch", TFFunc("else")), n("y", "Identity", "h ^guard"))...)),
+		twin("embeddings of words, with zeros for rows without any", tfNet(nil,
+			n("is", "NotEqual", "x k"), n("at", "Where", "is"), n("ids", "GatherNd", "x at"), n("rows", "SparseFillEmptyRows", "at ids k k"),
+			n("e", "SparseSegmentMean", "weights rows:1 rows"), n("size", "Shape", "e"), n("none", "Tile", "rows:2 size"),
+			n("zeros", "ZerosLike", "e"), n("words", "Select", "none zeros e"), n("y", "MatMul", "words weights"))),
+		evil("a look-up in a table of two rows", tfNet(nil, with(test, n("i", "Cast", "all"),
+			n("rows", "Const", "", "value", Message(8, Message(1, 1, 2, Message(2, Message(1, 2), 2, Message(1, 50))))), n("g", "GatherV2", "rows i axes"), n("y", "AddV2", "h g"))...)),
 		twin("a test of the shape", tfNet(nil, n("s", "Shape", "x"), n("e", "Equal", "s k"), n("a", "All", "e axes"), n("y", "SelectV2", "a target h"))),
 	}
 }
