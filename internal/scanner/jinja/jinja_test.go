@@ -163,18 +163,6 @@ func gonjaParses(text string) (ok bool) {
 	return err == nil
 }
 
-func TestStringsAreDecoded(t *testing.T) {
-	for in, want := range map[string]string{
-		`a\n\x41\101\u0041\U00000041\N{DIGIT THREE}\N{LATIN SMALL LETTER A}`: "a\nAAAA3a",
-		`\q\x4\N{NO SUCH NAME}\`: `\q\x4` + "\uFFFD" + `\`,
-		"\\\n":                   "",
-	} {
-		if got := unescape(in); got != want {
-			t.Errorf("unescape(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
 func TestSlicesAreThoseOfPython(t *testing.T) {
 	n := func(i int64) *int64 { return &i }
 	for _, row := range []struct {

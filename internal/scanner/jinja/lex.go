@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"modelgate/internal/scanner/source/pystring"
 )
 
 // tokenKind tells tokens apart. Operators have their own text.
@@ -220,7 +222,7 @@ func (l *lexer) str(rest string) error {
 		case '\\':
 			i++
 		case quote:
-			l.add(tokString, unescape(rest[1:i]), l.pos)
+			l.add(tokString, pystring.Unescape(rest[1:i], false), l.pos)
 			l.pos += i + 1
 			return nil
 		}

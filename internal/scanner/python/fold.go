@@ -14,6 +14,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"modelgate/internal/scanner/source/pystring"
 )
 
 // foldCall returns what a call of a known function with constant arguments gives; ok is false if the function is none of
@@ -364,7 +366,7 @@ var decoders = map[string]decoder{
 			return r
 		}, s)), nil
 	},
-	"unicodeescape": func(s string) (io.Reader, error) { return strings.NewReader(unescape(s, false)), nil },
+	"unicodeescape": func(s string) (io.Reader, error) { return strings.NewReader(pystring.Unescape(s, false)), nil },
 }
 
 // base85 decodes Python's b85decode.

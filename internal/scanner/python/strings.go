@@ -1,9 +1,9 @@
 package python
 
 import (
-	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"modelgate/internal/scanner/source/pystring"
 )
 
 // str reads a string behind its prefix.
@@ -39,7 +39,7 @@ func (l *lexer) str(prefix string, at int) error {
 		kind = tokBytes
 	}
 	if !raw {
-		text = unescape(text, kind == tokBytes)
+		text = pystring.Unescape(text, kind == tokBytes)
 	}
 	l.add(kind, text, at)
 	return nil
@@ -67,7 +67,7 @@ func (l *lexer) format(quote string, raw, spec bool) ([]part, error) {
 	flush := func(end int) {
 		if text := l.text[start:end]; text != "" {
 			if !raw {
-				text = unescape(text, false)
+				text = pystring.Unescape(text, false)
 			}
 			parts = append(parts, part{text: text})
 		}
@@ -164,84 +164,4 @@ func (l *lexer) nested(quote string) bool {
 		line = rest[:i]
 	}
 	return strings.Contains(line, quote)
-}
-
-// unescape decodes the escapes of a literal. What is no escape stays.
-func unescape(s string, isBytes bool) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		if s[i] != '\\' || i+1 >= len(s) {
-			b.WriteByte(s[i])
-			i++
-			continue
-		}
-		n, text := escapeAt(s[i:], isBytes)
-		b.WriteString(text)
-		i += n
-	}
-	return b.String()
-}
-
-// escapeAt decodes the escape that s begins with: its length and what it stands for. In bytes each is one byte.
-func escapeAt(s string, isBytes bool) (n int, text string) {
-	char := func(v uint64) string {
-		if isBytes {
-			return string([]byte{byte(v)})
-		}
-		return string(rune(v))
-	}
-	if i := strings.IndexByte("\n\\'\"abfnrtv", s[1]); i >= 0 {
-		return 2, []string{"", `\`, "'", `"`, "\a", "\b", "\f", "\n", "\r", "\t", "\v"}[i]
-	}
-	switch c := s[1]; {
-	case c == '\r':
-		if len(s) > 2 && s[2] == '\n' {
-			return 3, ""
-		}
-		return 2, ""
-	case c >= '0' && c <= '7':
-		n = 2
-		for n < 4 && n < len(s) && s[n] >= '0' && s[n] <= '7' {
-			n++
-		}
-		if v, err := strconv.ParseUint(s[1:n], 8, 32); err == nil {
-			return n, char(v)
-		}
-	case c == 'x' || !isBytes && (c == 'u' || c == 'U'):
-		digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[c]
-		if len(s) >= 2+digits {
-			if v, err := strconv.ParseUint(s[2:2+digits], 16, 32); err == nil && v <= utf8.MaxRune {
-				return 2 + digits, char(v)
-			}
-		}
-	case c == 'N' && !isBytes && len(s) > 2 && s[2] == '{':
-		if end := strings.IndexByte(s, '}'); end > 0 {
-			return end + 1, named(s[3:end])
-		}
-	}
-	return 2, s[:2]
-}
-
-// named returns the character that Unicode calls so, as far as identifiers are made of them; the replacement character for
-// all others.
-func named(name string) string {
-	name = strings.ToUpper(name)
-	if letter, ok := strings.CutPrefix(name, "LATIN SMALL LETTER "); ok && len(letter) == 1 {
-		return strings.ToLower(letter)
-	}
-	if letter, ok := strings.CutPrefix(name, "LATIN CAPITAL LETTER "); ok && len(letter) == 1 {
-		return letter
-	}
-	switch name {
-	case "LOW LINE":
-		return "_"
-	case "FULL STOP":
-		return "."
-	case "SPACE":
-		return " "
-	}
-	return string(utf8.RuneError)
 }

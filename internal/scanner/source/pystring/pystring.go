@@ -1,4 +1,6 @@
-package jinja
+// Package pystring decodes the escapes of Python's string literals (Python's reference, "String and Bytes literals"), as its
+// compiler does and the codec unicode-escape, through which Jinja sends the literals of templates.
+package pystring
 
 import (
 	"strconv"
@@ -6,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// unescape decodes the escapes of a string literal as Python's codec unicode-escape does, through which Jinja sends them. What
-// is no escape stays.
-func unescape(s string) string {
+// Unescape decodes the escapes of a string literal, or of a bytes literal, in which each escape is one byte and characters have
+// no names. What is no escape stays.
+func Unescape(s string, isBytes bool) string {
 	if !strings.Contains(s, `\`) {
 		return s
 	}
@@ -19,36 +21,46 @@ func unescape(s string) string {
 			i++
 			continue
 		}
-		n, text := escapeAt(s[i:])
+		n, text := escapeAt(s[i:], isBytes)
 		b.WriteString(text)
 		i += n
 	}
 	return b.String()
 }
 
-// escapeAt decodes the escape that s begins with: its length and what it stands for.
-func escapeAt(s string) (n int, text string) {
+// escapeAt decodes the escape that s begins with: its length and what it stands for. In bytes each is one byte.
+func escapeAt(s string, isBytes bool) (n int, text string) {
+	char := func(v uint64) string {
+		if isBytes {
+			return string([]byte{byte(v)})
+		}
+		return string(rune(v))
+	}
 	if i := strings.IndexByte("\n\\'\"abfnrtv", s[1]); i >= 0 {
 		return 2, []string{"", `\`, "'", `"`, "\a", "\b", "\f", "\n", "\r", "\t", "\v"}[i]
 	}
 	switch c := s[1]; {
+	case c == '\r':
+		if len(s) > 2 && s[2] == '\n' {
+			return 3, ""
+		}
+		return 2, ""
 	case c >= '0' && c <= '7':
 		n = 2
 		for n < 4 && n < len(s) && s[n] >= '0' && s[n] <= '7' {
 			n++
 		}
-		v, err := strconv.ParseUint(s[1:n], 8, 32)
-		if err == nil {
-			return n, string(rune(v))
+		if v, err := strconv.ParseUint(s[1:n], 8, 32); err == nil {
+			return n, char(v)
 		}
-	case c == 'x' || c == 'u' || c == 'U':
+	case c == 'x' || !isBytes && (c == 'u' || c == 'U'):
 		digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[c]
 		if len(s) >= 2+digits {
 			if v, err := strconv.ParseUint(s[2:2+digits], 16, 32); err == nil && v <= utf8.MaxRune {
-				return 2 + digits, string(rune(v))
+				return 2 + digits, char(v)
 			}
 		}
-	case c == 'N' && len(s) > 3 && s[2] == '{':
+	case c == 'N' && !isBytes && len(s) > 2 && s[2] == '{':
 		if end := strings.IndexByte(s, '}'); end > 0 {
 			return end + 1, named(s[3:end])
 		}
