@@ -64,6 +64,10 @@ func ScanRKNN(ctx context.Context, f *source.File, s source.Sink) error {
 		return d.container()
 	case string(head[4:]) == rknnFlatBuffer:
 		return d.flatBuffer(0, d.size)
+	case string(head[:4]) == rknnThird:
+		const header = 0x50 // then a FlatBuffer
+		_, err := d.look("The model behind its header", header, d.size-header)
+		return err
 	}
 	return nil // a model that only the device's driver reads, to its end
 }

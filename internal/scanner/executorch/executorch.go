@@ -80,7 +80,7 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	}
 	root, err := p.b.Root()
 	if err != nil {
-		return err
+		return p.b.Instead(ctx, s, err)
 	}
 	for _, part := range []struct {
 		field int

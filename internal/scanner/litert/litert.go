@@ -146,7 +146,7 @@ func (m *model) malformed(at int64, format string, args ...any) {
 func (m *model) read() error {
 	root, err := m.b.Root()
 	if err != nil {
-		return err
+		return m.b.Instead(m.ctx, m.s, err)
 	}
 	if version, err := root.U32(0, 0); err != nil {
 		return err

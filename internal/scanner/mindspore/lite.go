@@ -84,7 +84,7 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	}
 	root, err := b.Root()
 	if err != nil {
-		return err
+		return b.Instead(ctx, s, err)
 	}
 	for _, part := range []struct {
 		field, most int

@@ -92,6 +92,7 @@ func rknnCases() []Case {
 		of("a library in place of the model", threat.MGEXE101, RKNN(ELF(3, 62, false), honest)),
 		of("a script in place of the description", threat.MGEXE101, RKNN(model, "#!/bin/sh\nid\n")),
 		of("an operator that names a library", threat.MGOP301, RKNN(model, `{"nodes": [{"lid": "cst_op", "param": {"lib": "./libcst.so"}}]}`)),
+		of("a pickle behind the header of the third toolkit", threat.PKL100, slices.Concat([]byte("RKNX"), make([]byte, 0x4c), pk4(pkSystem()))),
 		of("a pickle behind the description", threat.PKL100, append(RKNN(model, honest), pk4(pkSystem())...)),
 		of("a model longer than the file", threat.MGFMT400, RKNN(model, honest)[:70]),
 		of("a FlatBuffer whose root is nowhere", threat.MGFMT400, RKNN(append([]byte("\xff\xff\xff\x7fRKNN"), make([]byte, 64)...), honest)),

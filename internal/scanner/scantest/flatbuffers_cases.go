@@ -3,6 +3,7 @@ package scantest
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"modelgate/internal/threat"
 )
@@ -180,6 +181,10 @@ func liteRTStructureCases() []Case {
 	binary.LittleEndian.PutUint32(broken[binary.LittleEndian.Uint32(broken):], 0x7fffffff)
 	return []Case{
 		liteCase("root whose vtable is nowhere", threat.MGFMT400, broken),
+		{
+			Name: "tflite: a program in place of the root table", Path: "model.tflite", Want: threat.MGEXE100, Level: threat.Malicious,
+			Bytes: append([]byte("\x20\x00\x00\x00TFL3"), ELF(2, 62, true)...),
+		},
 		liteCase("cut in the middle", threat.MGFMT400, honest[:len(honest)/2]),
 		liteCase("operator beyond the table of codes", threat.MGFMT400, change(func(r FB) { graph(r)[3].([]FB)[0][0] = uint32(7) })),
 		liteCase("input beyond the tensors", threat.MGFMT400, change(func(r FB) { graph(r)[3].([]FB)[0][1] = []int32{7} })),
@@ -373,6 +378,8 @@ func mindSporeCases() []Case {
 		of("subgraph of nodes that are not there", threat.MGFMT400, msModel("MSL2", 2, relu, func(r FB) { r[8].([]FB)[0][3] = []int32{7} })),
 		of("weights outside of the model", threat.MGPATH100, msModel("MSL2", 2, relu, func(r FB) { r[7].([]FB)[0][12] = []FB{{1: "../../weights"}} })),
 		of("cut in the middle", threat.MGFMT400, honest[:len(honest)/2]),
+		of("a pickle in place of the root table", threat.PKL100, append([]byte("\xff\xff\x00\x00MSL2"), pk4(pkSystem(), strings.Repeat("N0", 1<<15))...)),
+		of("a program in place of the root table", threat.MGEXE100, append([]byte("\x20\x00\x00\x00MSL2"), ELF(2, 62, true)...)),
 		of("root beyond its table", threat.MGFMT400, append([]byte("\xff\x00\x00\x00MSL2"), make([]byte, 256)...)),
 		{
 			Name: "mindspore: a pickle behind the model", Path: "model.ms", Want: threat.PKL100, Level: threat.Malicious,

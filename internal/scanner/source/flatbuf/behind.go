@@ -57,3 +57,23 @@ func (b *Buffer) Behind(ctx context.Context, s source.Sink) error {
 	s.Find(f)
 	return nil
 }
+
+// Instead scans what stands where the root table should be, for a buffer that has none: the error that Root returned is returned again,
+// unless the scan has one of our own.
+func (b *Buffer) Instead(ctx context.Context, s source.Sink, root error) error {
+	const header = 8 // root offset and identifier
+	var bad *source.Malformed
+	if !errors.As(root, &bad) || b.size <= header {
+		return root
+	}
+	out, err := s.Member(ctx, source.Member{Name: fmt.Sprintf("#bytes@%d", header), Bytes: source.Section(b.r, header, b.size-header), Prose: true})
+	if err != nil {
+		return err
+	}
+	if len(out.Formats) > 0 {
+		f := finding.New(threat.MGFMT402, header, "The model has no root table, and what stands in its place is "+strings.Join(out.Formats, ", ")+".")
+		f.Role = finding.RoleStructure
+		s.Find(f)
+	}
+	return root
+}
