@@ -37,7 +37,8 @@ type app struct {
 	gate    *gate.Gate
 	hub     *hub.Client
 	index   *index.Index // nil if no package index is configured
-	blobs   *blob.Store  // nil outside of the gateway, which alone may use the folder
+	bad     *advisories
+	blobs   *blob.Store // nil outside of the gateway, which alone may use the folder
 	closers []func() error
 }
 
@@ -85,13 +86,17 @@ func (a *app) open(ctx context.Context, gateway bool) error {
 	if err != nil {
 		return fmt.Errorf("upstream: %w", err)
 	}
+	if a.bad, err = openAdvisories(cfg.PyPI.OSV, a.log); err != nil {
+		return fmt.Errorf("pypi.osv: %w", err)
+	}
 	if err := errors.Join(a.openHub(out), a.openIndex(out)); err != nil {
 		return err
 	}
 	a.gate = gate.New(gate.Config{
 		Store: a.store, Cache: a.cache, Engine: scanner.New(source.DefaultLimits()),
 		Timeout: cfg.Scan.Timeout.Std(), MaxFiles: cfg.Scan.MaxFiles, Workers: cfg.Scan.Workers,
-		EnforceFile: cfg.Scan.Enforce == "file", OnErrorAllow: cfg.Scan.OnError == "allow",
+		PackageFacts: a.bad.digest,
+		EnforceFile:  cfg.Scan.Enforce == "file", OnErrorAllow: cfg.Scan.OnError == "allow",
 		Log: func(message string, scan uuid.UUID, err error) {
 			a.log.Warn().Err(err).Stringer("scan", scan).Msg(message)
 		},
@@ -172,7 +177,7 @@ func (a *app) openIndex(out *upstream.Client) error {
 	}
 	in := index.Config{
 		Client: out, Blobs: a.blobs, Memory: memory{a.store}, Log: a.log, PageTTL: cfg.PageTTL.Std(), PageStale: cfg.PageStale.Std(),
-		MaxFile: int64(cfg.MaxFileBytes), ForgetClaims: !cfg.ClaimsRemembered,
+		MaxFile: int64(cfg.MaxFileBytes), ForgetClaims: !cfg.ClaimsRemembered, Advisories: a.bad.find,
 	}
 	for _, u := range cfg.Indexes() {
 		password := u.Credentials.Password.Reveal()

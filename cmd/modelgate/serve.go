@@ -84,6 +84,7 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, t termina
 		ErrorLog:    stdlog.New(warnings{log}, "", 0),
 	}
 	welcome(t.out, cfg, listener.Addr())
+	go a.bad.keep(ctx)
 	failed := make(chan error, 1)
 	go func() {
 		if cfg.TLS.Cert != "" {

@@ -68,6 +68,13 @@ type PyPI struct {
 	Hold             string   `yaml:"hold"`    // auto, redirect
 	Enforce          string   `yaml:"enforce"` // release, file
 	ClaimsRemembered bool     `yaml:"claims_remembered"`
+	OSV              OSV      `yaml:"osv"`
+}
+
+// OSV is where advisories are read from.
+type OSV struct {
+	Paths  []string `yaml:"paths"`  // folders, zips and files of records
+	Reload Duration `yaml:"reload"` // how often they are looked at again
 }
 
 // PackageIndex is one package index.
@@ -182,6 +189,7 @@ func Default() Config {
 		PyPI: PyPI{
 			PageTTL: Duration(10 * time.Minute), PageStale: Duration(24 * time.Hour), MaxFileBytes: 10 << 30,
 			Hold: "auto", Enforce: "release", ClaimsRemembered: true,
+			OSV: OSV{Reload: Duration(5 * time.Minute)},
 		},
 		Proxy:  Proxy{Default: "tunnel"},
 		Scan:   Scan{Timeout: Duration(10 * time.Minute), Hold: Duration(5 * time.Minute), OnError: "block", Enforce: "version", MaxFiles: 2000},
@@ -321,6 +329,7 @@ func (c Config) validate() []problem {
 	positive("scan.hold", c.Scan.Hold)
 	positive("huggingface.branch_ttl", c.HuggingFace.BranchTTL)
 	positive("pypi.page_ttl", c.PyPI.PageTTL)
+	positive("pypi.osv.reload", c.PyPI.OSV.Reload)
 	if c.PyPI.MaxFileBytes <= 0 {
 		ps = append(ps, problem{key: "pypi.max_file_bytes", text: "must be more than 0"})
 	}

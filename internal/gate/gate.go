@@ -111,6 +111,9 @@ type Config struct {
 	MaxFiles     int           // a larger version is judged file by file
 	Workers      int           // files of one version scanned at once
 	EnforceFile  bool          // refuse only the files that fail
+	// PackageFacts names the state of what is known of packages besides their bytes, such as advisories: a verdict on a package holds
+	// only for the facts that it was made with. nil: there are none.
+	PackageFacts func() string
 	OnErrorAllow bool          // serve what could not be judged
 	// Log is told of what nobody else is told: scans that ended as ERROR, quarantines. It may be nil.
 	Log func(message string, scan uuid.UUID, err error)
@@ -173,7 +176,7 @@ func New(c Config) *Gate {
 	base, cancel := context.WithCancel(context.Background())
 	g := &Gate{
 		errored: newLRU[failure](), decoded: newLRU[decoded](), blocks: newLRU[[]finding.Block](), large: newLRU[struct{}](),
-		store: c.Store, cache: c.Cache, engine: c.Engine, groups: newGroups(c.Store, c.Engine.Version()),
+		store: c.Store, cache: c.Cache, engine: c.Engine, groups: newGroups(c.Store, c.Engine.Version(), c.PackageFacts),
 		timeout: c.Timeout, maxFiles: c.MaxFiles, workers: c.Workers,
 		enforceFile: c.EnforceFile, onErrorAllow: c.OnErrorAllow, log: c.Log,
 		base: base, cancel: cancel, flights: map[string]*flight{},

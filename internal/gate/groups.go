@@ -25,6 +25,7 @@ type ruledGroup struct {
 type groups struct {
 	store   *store.Store
 	scanner string // its version
+	facts   func() string
 
 	mu    sync.Mutex
 	known map[groupKey]ruledGroup
@@ -41,8 +42,11 @@ type groupKey struct {
 // groupsFor is how long an edit by another process may go unseen.
 const groupsFor = time.Second
 
-func newGroups(s *store.Store, scanner string) *groups {
-	return &groups{store: s, scanner: scanner, known: map[groupKey]ruledGroup{}}
+func newGroups(s *store.Store, scanner string, facts func() string) *groups {
+	if facts == nil {
+		facts = func() string { return "" }
+	}
+	return &groups{store: s, scanner: scanner, facts: facts, known: map[groupKey]ruledGroup{}}
 }
 
 func (gs *groups) forget() {
@@ -77,6 +81,9 @@ func (gs *groups) find(ctx context.Context, req Request) (ruledGroup, error) {
 		return ruledGroup{}, fmt.Errorf("%s is for models of %s, this one is of %s: %w", named(req), group.Source, src, ErrWrongSource)
 	}
 	g = ruledGroup{Group: group, rules: policy.Fingerprint(group)}
+	if facts := gs.facts(); src == model.PyPI && facts != "" {
+		g.rules += "+" + facts
+	}
 	g.suffix = "|" + group.UUID.String() + "|" + g.rules + "|" + gs.scanner
 	gs.mu.Lock()
 	defer gs.mu.Unlock()

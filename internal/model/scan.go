@@ -94,6 +94,14 @@ type Package struct {
 	Yanked       bool      `json:"yanked,omitempty"`
 	YankedReason string    `json:"yanked_reason,omitempty"`
 	Status       string    `json:"status,omitempty"` // of the project, "" if it has none
+	// Advisories are records that say something bad of this release, the most serious first.
+	Advisories []Advisory `json:"advisories,omitempty"`
+}
+
+// Advisory is a record of a known bad release.
+type Advisory struct {
+	ID        string `json:"id"`        // "MAL-2026-2144"
+	Malicious bool   `json:"malicious"` // it is malware, not flawed
 }
 
 // RuleInstance is a rule inside a group.

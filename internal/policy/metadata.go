@@ -31,6 +31,8 @@ func (v *verdict) judgeMetadata(s subject) {
 		v.judgeLicenseExists(s.meta)
 	case licenseValid:
 		v.judgeLicenseValid(s.meta)
+	default:
+		v.judgePackage(s)
 	}
 }
 

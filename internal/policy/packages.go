@@ -1,14 +1,18 @@
 package policy
 
 import (
+	"slices"
+	"strings"
+
 	"modelgate/internal/model"
+	"modelgate/internal/model/dist"
 	"modelgate/internal/threat"
 )
 
 // packageRules are the rules of Python packages, with the states of the preset Strict.
 func packageRules() []Rule {
 	index := []model.Source{model.PyPI}
-	return []Rule{
+	return append(packageMetadataRules(index), []Rule{
 		{
 			UUID: ruleUUID(0x20), Name: string(threat.ReadableArchive), Type: Artifact, Sources: index, Default: model.Blocking,
 			Description: "Distribution files should be read to their end",
@@ -63,12 +67,147 @@ func packageRules() []Rule {
 			Remediation: "Use a release that was built by a known tool",
 			Steps:       threat.Get(threat.MGPKG108).Steps(),
 		},
+	}...)
+}
+
+// The names of the rules of packages that need no bytes, and the keys of their fields.
+const (
+	knownMalicious  = "Known Malicious Package"
+	knownVulnerable = "Known Vulnerable Package"
+	packageDenied   = "Package Is Denied"
+	digestDenied    = "Digest Is Denied"
+	releaseYanked   = "Release Is Yanked"
+	projectStatus   = "Project Status"
+
+	keyIgnoredAdvisories = "ignored_advisories"
+	keyDeniedPackages    = "denied_packages"
+	keyDeniedDigests     = "denied_digests"
+	keyBadStatus         = "statuses"
+)
+
+// packageMetadataRules judge what is known of a release besides its bytes.
+func packageMetadataRules(index []model.Source) []Rule {
+	ignored := Field{
+		Key: keyIgnoredAdvisories, Name: "Ignored Advisories", Display: List, Default: []string{},
+		Description: "Identifiers of advisories that do not count, such as MAL-2026-1",
 	}
+	return []Rule{
+		{
+			UUID: ruleUUID(0x30), Name: knownMalicious, Type: Metadata, Sources: index, Default: model.Blocking,
+			Description: "Releases that an advisory calls malicious must not be used",
+			Remediation: "Use another release, or another package",
+			Steps:       []string{"Do not install this release", "If it was installed, treat the machine as compromised", "Read the advisory"},
+			Fields:      []Field{ignored},
+		},
+		{
+			UUID: ruleUUID(0x31), Name: packageDenied, Type: Metadata, Sources: index, Default: model.Blocking,
+			Description: "Packages on the deny list must not be used, whatever other rules say",
+			Remediation: "Use another package",
+			Steps:       []string{"Choose another package", "Ask the security team if the entry is outdated"},
+			Fields: []Field{{
+				Key: keyDeniedPackages, Name: "Denied Packages", Display: List, Default: []string{},
+				Description: "Names, names with a version (name==1.0), or beginnings of names (name*)",
+			}},
+		},
+		{
+			UUID: ruleUUID(0x32), Name: digestDenied, Type: Metadata, Sources: index, Default: model.Blocking,
+			Description: "Distribution files whose digest is on the deny list must not be used",
+			Remediation: "Use another release",
+			Steps:       []string{"Choose another release", "Ask the security team if the entry is outdated"},
+			Fields: []Field{{
+				Key: keyDeniedDigests, Name: "Denied Digests", Display: List, Default: []string{},
+				Description: "SHA-256 of distribution files, in hexadecimal",
+			}},
+		},
+		{
+			UUID: ruleUUID(0x33), Name: knownVulnerable, Type: Metadata, Sources: index, Default: model.Disabled,
+			Description: "Releases with a known vulnerability should not be used",
+			Remediation: "Use a release in which the flaw is fixed",
+			Steps:       []string{"Take a release that the advisory calls fixed", "Read the advisory"},
+			Fields:      []Field{ignored},
+		},
+		{
+			UUID: ruleUUID(0x34), Name: releaseYanked, Type: Metadata, Sources: index, Default: model.Blocking,
+			Description: "Releases that their authors have yanked should not be used",
+			Remediation: "Use a release that is not yanked",
+			Steps:       []string{"Take the next release", "Read why its author yanked it"},
+		},
+		{
+			UUID: ruleUUID(0x35), Name: projectStatus, Type: Metadata, Sources: index, Default: model.Blocking,
+			Description: "Projects should not be in a state that their index warns of",
+			Remediation: "Use another project",
+			Steps:       []string{"Look up why the index has put the project into this state", "Choose another project"},
+			Fields: []Field{{
+				Key: keyBadStatus, Name: "States", Display: List, Default: []string{"quarantined"},
+				Description: "States of projects that fail, such as quarantined, archived, deprecated",
+			}},
+		},
+	}
+}
+
+// judgePackage evaluates one of these rules.
+func (v *verdict) judgePackage(s subject) {
+	p := s.meta.Package
+	if p == nil {
+		p = &model.Package{Project: s.version.Name}
+	}
+	switch v.rule.Name {
+	case knownMalicious, knownVulnerable:
+		for _, a := range p.Advisories {
+			if a.Malicious == (v.rule.Name == knownMalicious) && !slices.Contains(v.values(keyIgnoredAdvisories), a.ID) {
+				v.fail("%s %s: %s", p.Project, p.Version, a.ID)
+			}
+		}
+	case packageDenied:
+		for _, entry := range v.values(keyDeniedPackages) {
+			if packageFits(entry, p) {
+				v.fail("The package %s %s is denied by %s", p.Project, p.Version, strings.TrimSpace(entry))
+				return
+			}
+		}
+	case digestDenied:
+		for _, entry := range v.values(keyDeniedDigests) {
+			if strings.EqualFold(strings.TrimPrefix(strings.TrimSpace(entry), "sha256:"), s.version.Revision) {
+				v.fail("The digest %s is denied", s.version.Revision)
+				return
+			}
+		}
+	case releaseYanked:
+		if p.Yanked {
+			v.fail("%s %s is yanked: %s", p.Project, p.Version, p.YankedReason)
+		}
+	case projectStatus:
+		for _, status := range v.values(keyBadStatus) {
+			if p.Status != "" && strings.EqualFold(strings.TrimSpace(status), p.Status) {
+				v.fail("The project %s is %s", p.Project, p.Status)
+				return
+			}
+		}
+	}
+}
+
+// packageFits tells whether an entry of a list is about a package: name, name==version, or the beginning of a name and a star.
+func packageFits(entry string, p *model.Package) bool {
+	name, version, pinned := strings.Cut(strings.TrimSpace(entry), "==")
+	if stem, open := strings.CutSuffix(strings.TrimSpace(name), "*"); open && !pinned {
+		stem = strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(stem))
+		return stem != "" && strings.HasPrefix(p.Project, stem)
+	}
+	normal, ok := dist.Normalize(strings.TrimSpace(name))
+	if !ok || normal != p.Project {
+		return false
+	}
+	if !pinned {
+		return true
+	}
+	want, err := dist.ParseVersion(version)
+	is, errIs := dist.ParseVersion(p.Version)
+	return err == nil && errIs == nil && want.Equal(is)
 }
 
 // warning are the rules of packages that only warn when balanced. Those that block are about what was measured to stop no honest
 // package, or about what was not scanned: a heuristic that stops honest work is switched off.
 var warning = map[string]bool{
 	string(threat.InstallCode): true, string(threat.SuspiciousCode): true, string(threat.NativeInPure): true,
-	string(threat.RecordMatches): true, string(threat.NamesMatch): true, string(threat.ArchiveHygiene): true,
+	releaseYanked: true, projectStatus: true, string(threat.RecordMatches): true, string(threat.NamesMatch): true, string(threat.ArchiveHygiene): true,
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"modelgate/internal/blob"
+	"modelgate/internal/model"
 	"modelgate/internal/model/dist"
 	"modelgate/internal/upstream"
 )
@@ -57,6 +58,8 @@ type Config struct {
 	PageTTL   time.Duration // how long a page is fresh at most; 0 is 10 minutes
 	PageStale time.Duration // how long an old page is good while its index is down; 0 is 24 hours
 	MaxFile   int64         // bytes of a file; 0 is 10 GiB
+	// Advisories finds what is known against a release; nil knows nothing.
+	Advisories func(project, version string) []model.Advisory
 	// ForgetClaims turns off that names which a private index has answered for are its own from then on.
 	ForgetClaims bool
 }

@@ -29,9 +29,13 @@ func (o *Origin) Files(context.Context) ([]model.File, error) { return []model.F
 // Metadata tells what rules need to know besides the bytes.
 func (o *Origin) Metadata(context.Context) (model.Metadata, error) {
 	e := o.Entry
+	var known []model.Advisory
+	if find := o.Index.cfg.Advisories; find != nil {
+		known = find(e.Project, e.Parsed.Version.String())
+	}
 	return model.Metadata{URI: "pypi://" + e.Project, LicenseUnknown: true, Private: o.Index.Private(e.Upstream), Package: &model.Package{
 		Project: e.Project, Version: e.Parsed.Version.String(), Filename: e.Filename, Upstream: e.Upstream, Uploaded: e.Uploaded,
-		Yanked: e.Yanked, YankedReason: clip(e.YankedReason, 300), Status: e.status(),
+		Yanked: e.Yanked, YankedReason: clip(e.YankedReason, 300), Status: e.status(), Advisories: known,
 	}}, nil
 }
 
