@@ -2,10 +2,12 @@ package scanner
 
 import (
 	"modelgate/internal/scanner/coreml"
+	"modelgate/internal/scanner/fasttext"
 	"modelgate/internal/scanner/flax"
 	"modelgate/internal/scanner/lightgbm"
 	"modelgate/internal/scanner/mxnet"
 	"modelgate/internal/scanner/paddle"
+	"modelgate/internal/scanner/pmml"
 	"modelgate/internal/scanner/xgboost"
 )
 
@@ -104,6 +106,19 @@ func classicRows() []Format {
 			Threats:    "tensors that do not fit, bytes behind the last",
 			Limits:     "parameters that are no such tensors are left to the program beside them",
 			Probe:      paddle.ProbeParams, Scan: paddle.ScanParams,
+		},
+		{
+			Name: "fasttext", Title: "fastText model", Version: 1,
+			Recognised: "magic 793712314 at 0, version 11 or 12",
+			Threats:    "counts and matrices that do not fit, bytes behind the model",
+			Probe:      fasttext.Probe, Scan: fasttext.Scan,
+		},
+		{
+			Name: "pmml", Title: "PMML", Version: 1, Text: true,
+			Recognised: "XML root PMML",
+			Threats:    "scripts in extensions; document types and entities by the scanner of XML",
+			Limits:     "functions of a scoring engine's own are not known",
+			Probe:      pmml.Probe, Scan: pmml.Scan,
 		},
 	}
 }

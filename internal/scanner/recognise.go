@@ -24,7 +24,7 @@ type recogniser struct {
 // recognisedOnly are the rows of all formats that are recognised and not yet analysed.
 func recognisedOnly() []Format {
 	var rows []Format
-	for _, group := range [][]recogniser{magicFormats(), textFormats()} {
+	for _, group := range [][]recogniser{magicFormats()} {
 		for _, r := range group {
 			rows = append(rows, r.row())
 		}
@@ -115,9 +115,6 @@ func magicFormats() []recogniser {
 		return func(h *header) (bool, error) { return matches(h), nil }
 	}
 	return []recogniser{
-		{name: "fasttext", title: "fastText model", by: "magic 793712314 at 0, version 11 or 12", matches: is(func(h *header) bool {
-			return h.u32(0) == 793712314 && (h.u32(4) == 11 || h.u32(4) == 12)
-		})},
 		{name: "darknet", title: "Darknet weights", by: "version 0.1 or 0.2 and a plausible header", matches: is(func(h *header) bool {
 			return h.u32(0) == 0 && (h.u32(4) == 1 || h.u32(4) == 2) && h.u32(8) <= 5 && h.size > 1<<16 && (h.size-16)%4 == 0 && h.u32(12) > 0 && strings.HasSuffix(h.file.Path, ".weights")
 		})},

@@ -103,11 +103,7 @@ func jsonObject(keys ...string) []byte {
 }
 
 func recognisedSamples() []sample {
-	samples := []sample{
-		{"fastText", ".ftz", append(words(793712314, 12), make([]byte, 64)...)},
-		{"PMML", ".pmml", []byte("<PMML version=\"4.4\"></PMML>")},
-	}
-	return samples
+	return nil
 }
 
 // TFRecord writes one record as TensorFlow does: length, masked CRC-32C of it, content, masked CRC-32C of that.
