@@ -88,8 +88,9 @@ func (c counting) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func TestRecognisedIsSaidInTheReport(t *testing.T) {
-	r := one(t, "MZqFpD='\n"+strings.Repeat("\x00", 64), recognisedOnly()...)
-	if r.Coverage != finding.Recognised || r.Level != threat.Unscannable || !slices.Equal(r.Formats, []string{"llamafile"}) {
+	sample := recogniser{name: "sample", title: "A sample", by: "SAMP at 0", matches: func(h *header) (bool, error) { return h.has(0, "SAMP"), nil }}
+	r := one(t, "SAMP and more", sample.row())
+	if r.Coverage != finding.Recognised || r.Level != threat.Unscannable || !slices.Equal(r.Formats, []string{"sample"}) {
 		t.Errorf("coverage %s, level %s, formats %v", r.Coverage, r.Level, r.Formats)
 	}
 }
