@@ -105,7 +105,7 @@ func scanReal(t *testing.T, p scantest.RealPackage, dir string, formats map[stri
 			formats[name]++
 		}
 		for _, x := range f.Findings() {
-			known := slices.ContainsFunc(p.Known, func(k string) bool { return strings.HasPrefix(f.Path+": "+string(x.Threat), strings.Split(k, " — ")[0]) })
+			known := slices.ContainsFunc(p.Known, func(k scantest.Known) bool { return k.Threat == x.Threat && strings.HasPrefix(f.Path, k.Path) })
 			if x.Level > threat.Clean && !known {
 				t.Errorf("%s: %s %v: %s", p.Spec, f.Path, f.Report.Formats, told(x))
 			}

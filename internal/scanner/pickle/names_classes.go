@@ -1,59 +1,48 @@
 package pickle
 
 import (
-	_ "embed" // names/classes.txt
+	_ "embed" // names/libraries.tsv
 	"strings"
 )
 
-//go:embed names/classes.txt
-var classesText string
+//go:embed names/libraries.tsv
+var librariesText string
 
-// libraryClasses are the classes of libraries by prefix of their module, without the module itself: libraries move their
-// classes between private modules from version to version, and old pickles name the old ones.
-var libraryClasses = func() map[string]map[string]roles {
-	t := map[string]map[string]roles{}
-	var into []map[string]roles
-	var kind roles
-	for line := range strings.Lines(classesText) {
-		line = strings.TrimRight(line, "\n")
-		if line == "" || line[0] == '#' {
+// libraryRow is a row of names/libraries.tsv: names of one module that are used in the same way, as they stand in the table.
+type libraryRow struct {
+	roles roles
+	names string // between blanks, with one at either end
+}
+
+// libraryRoles are the roles of the table, but for "cython".
+var libraryRoles = map[string]roles{
+	"class": roleClass, "made": roleCreated, "container": roleClass | roleFill | roleCall, "enum": roleCreated | roleMember,
+}
+
+// libraryClasses are the rows by module. A class is known by the module that defines it in some version, and by no other.
+var libraryClasses = func() map[string][]libraryRow {
+	t := map[string][]libraryRow{}
+	for line := range strings.Lines(librariesText) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(fields) != 4 || line[0] == '#' {
 			continue
 		}
-		if fields := strings.Split(line, " | "); len(fields) == 3 {
-			into = nil
-			for prefix := range strings.FieldsSeq(fields[0]) {
-				if t[prefix] == nil {
-					t[prefix] = map[string]roles{}
-				}
-				into = append(into, t[prefix])
-			}
-			kind = map[string]roles{"class": roleClass, "container": roleClass | roleFill | roleCall, "enum": roleCreated | roleMember}[fields[1]]
-			line = fields[2]
-		}
-		for name := range strings.FieldsSeq(line) {
-			for _, set := range into {
-				set[name] |= kind
-			}
-		}
+		t[fields[0]] = append(t[fields[0]], libraryRow{libraryRoles[fields[1]], " " + fields[3] + " "})
 	}
 	return t
 }()
 
-// libraryClass looks up a class under every prefix of its module, and the functions by which Cython makes its classes.
+// libraryClass looks up a class in its module, and the functions by which Cython makes the classes of extension modules.
 func libraryClass(module, name string) (verdict, bool) {
-	for prefix := module; ; {
-		if set, ok := libraryClasses[prefix]; ok {
-			if r, ok := set[name]; ok {
-				return verdict{roles: r}, true
-			}
+	for _, row := range libraryClasses[module] {
+		switch {
+		case row.names == " * ":
 			if strings.HasPrefix(name, "__pyx_unpickle_") || name == "newObj" {
 				return verdict{grade: conditional, roles: roleMakes, check: checkClassFirst}, true
 			}
+		case !strings.Contains(name, " ") && strings.Contains(row.names, " "+name+" "):
+			return verdict{roles: row.roles}, true
 		}
-		i := strings.LastIndexByte(prefix, '.')
-		if i < 0 {
-			return verdict{}, false
-		}
-		prefix = prefix[:i]
 	}
+	return verdict{}, false
 }

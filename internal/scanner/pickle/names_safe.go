@@ -149,6 +149,7 @@ func torchRows() []safe {
 			per_tensor_affine per_channel_affine per_tensor_symmetric per_channel_symmetric contiguous_format channels_last preserve_format
 			channels_last_3d relu tanh sigmoid`},
 		{"torch.serialization", roleCall, 0, "_get_layout"},
+		{"torch.distributed.checkpoint.filesystem", roleClass, 0, "_StorageInfo _StoragePrefix"},
 		{"torch.nested._internal.nested_tensor", roleCall, 0, "_rebuild_njt"},
 		{"torch._tensor", roleCreated, checkSized, "Tensor"},
 		{"torch.nn.parameter", roleCreated, 0, "Parameter Buffer UninitializedParameter UninitializedBuffer UninitializedTensorMixin"},

@@ -57,10 +57,7 @@ func (m *machine) popTop() {
 // frame notes a FRAME. It is transport only: what lies in it is executed in any case.
 func (m *machine) frame(n uint64) {
 	m.in.pos += 8
-	if n > 1<<62 {
-		m.differ(m.at, "a frame is longer than any file")
-		return
-	}
+	n = min(n, 1<<62) // longer than any file
 	if rest := m.frameEnd - m.in.offset(); rest > 0 {
 		m.malformed(m.at, "a frame begins inside a frame")
 		if uint64(rest) >= n { // for C, the outer one goes on

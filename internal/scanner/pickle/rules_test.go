@@ -21,6 +21,11 @@ func TestJudge(t *testing.T) {
 	}{
 		{"a class on the list", "collections", "UserDict", harmless},
 		{"a class of a library, wherever it lives", "sklearn.linear_model.logistic", "LogisticRegression", harmless},
+		{"a class of a library in a module that never had it", "sklearn.linear_model._base", "RandomForestClassifier", unknownName},
+		{"a class of a library in a module that is none of its", "sklearn.evil.plugin", "LogisticRegression", unknownName},
+		{"a module that the library moved later", "sklearn.linear_model._logistic", "LogisticRegression", harmless},
+		{"two names at once", "sklearn.linear_model._base", "LinearRegression LinearModel", unknownName},
+		{"what stands for a module of extension types", "sklearn.tree._tree", "*", unknownName},
 		{"a name that no version of the library has", "sklearn.linear_model", "Loader", unknownName},
 		{"a class under a module that is excluded", "sklearn.datasets.base", "Bunch", dangerous},
 		{"a function of a library that is not on the list", "sklearn.utils", "shuffle", unknownName},

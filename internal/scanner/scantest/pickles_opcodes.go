@@ -86,6 +86,7 @@ func pickleEvasions() []Case {
 		oddPickle("a name that comes out of a call", pk4(pkCall(pkStack("collections", "OrderedDict"))+pkStr("x")+"\x93")),
 		oddPickle("a callee that is missing from the memo", pk4("h\x09)R")),
 		oddPickle("an unknown class", pk4(pkStack("somewhere.models", "Net")+")\x81")),
+		oddPickle("a class of a library in a module that the library does not have", pk4(pkStack("sklearn.plugins.loader", "LinearRegression")+")\x81}b")),
 		oddPickle("a class of __main__", pk4(pkStack("__main__", "Net")+")\x81}b")),
 		oddPickle("an item is set on an object of an unknown class", pk4(pkStack("somewhere", "Map")+")\x81"+pkStr("a")+"K\x01s")),
 	}

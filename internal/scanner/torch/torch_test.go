@@ -345,54 +345,18 @@ func FuzzZIP(f *testing.F) {
 	})
 }
 
-// chain is torch archives one behind the other, as distributed checkpoints hold them.
-func chain(t *testing.T, contents ...string) []byte {
-	t.Helper()
-	var out []byte
-	for _, c := range contents {
-		out = append(out, archive64(c)...)
-	}
-	return out
-}
-
-// archive64 is a checkpoint of one member, data.pkl, with the ZIP64 records that torch.save always writes.
-func archive64(content string) []byte {
-	le := binary.LittleEndian
-	name := "archive/data.pkl"
-	local := le.AppendUint32(nil, 0x04034b50)
-	local = append(local, make([]byte, 10)...) // version, flags, method, time, date
-	sizes := le.AppendUint32(le.AppendUint32(le.AppendUint32(nil, crc32.ChecksumIEEE([]byte(content))), uint32(len(content))), uint32(len(content)))
-	local = append(local, sizes...)
-	local = le.AppendUint32(local, uint32(len(name)))
-	local = append(append(local, name...), content...)
-	central := le.AppendUint32(nil, 0x02014b50)
-	central = append(append(central, make([]byte, 12)...), sizes...)
-	central = append(le.AppendUint16(central, uint16(len(name))), make([]byte, 16)...)
-	central = append(central, name...)
-	out := append(local, central...)
-	record := uint64(len(out))
-	out = le.AppendUint64(le.AppendUint32(out, 0x06064b50), 44)
-	out = append(out, make([]byte, 12)...)
-	for _, n := range []uint64{1, 1, uint64(len(central)), uint64(len(local))} {
-		out = le.AppendUint64(out, n)
-	}
-	out = le.AppendUint64(append(le.AppendUint32(out, 0x07064b50), 0, 0, 0, 0), record)
-	out = le.AppendUint32(append(le.AppendUint32(out, 1), 0x50, 0x4b, 5, 6, 0, 0, 0, 0, 1, 0, 1, 0), uint32(len(central)))
-	return append(le.AppendUint32(out, uint32(len(local))), 0, 0)
-}
-
 // TestPartsOfDistributedCheckpoints tiles files with archives, and refuses what only looks so.
 func TestPartsOfDistributedCheckpoints(t *testing.T) {
-	two := chain(t, "\x80\x02N.", "\x80\x02]N.")
-	cut := len(two) - len(archive64("\x80\x02]N."))
+	two := scantest.Distributed("\x80\x02N.", "\x80\x02]N.")
+	cut := len(two) - len(scantest.Distributed("\x80\x02]N."))
 	// Where the second archive's directory would be, were its place one in the file, the first one's tensor has another.
-	hidden := chain(t, strings.Repeat("x", 10)+"PK\x01\x02"+strings.Repeat("x", 90), strings.Repeat("y", 10))
+	hidden := scantest.Distributed(strings.Repeat("x", 10)+"PK\x01\x02"+strings.Repeat("x", 90), strings.Repeat("y", 10))
 	for name, tt := range map[string]struct {
 		content []byte
 		want    int
 	}{
 		"two archives":                         {two, 2},
-		"three archives of the same size":      {chain(t, "\x80\x02N.", "\x80\x02N.", "\x80\x02N."), 3},
+		"three archives of the same size":      {scantest.Distributed("\x80\x02N.", "\x80\x02N.", "\x80\x02N."), 3},
 		"one archive":                          {two[:cut], 0},
 		"an archive behind other bytes":        {append([]byte("x"), two...), 0},
 		"other bytes behind an archive":        {append(slices.Clone(two), 0), 0},
