@@ -107,6 +107,7 @@ func containers() []Format {
 			Name: "nemo", Title: "NeMo model", Version: 1,
 			Recognised: "tar with model_config.yaml among its first entries",
 			Threats:    "those of its archive, its configuration and its checkpoint, each by its own scanner",
+			Limits:     "held to archives that tests write, since the library itself is too large for them",
 			Probe:      isNeMo, Scan: named("nemo"),
 		},
 		{

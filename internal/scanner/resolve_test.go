@@ -144,7 +144,7 @@ func TestFilesOfAVersionSpeakOfEachOther(t *testing.T) {
 			}
 			known := &memory{}
 			in.Known = known
-			r, err := newEngine(source.DefaultLimits(), append(recognisedOnly(), referring(), sourceCode())).Scan(t.Context(), in)
+			r, err := newEngine(source.DefaultLimits(), append(onnxRows(), referring(), sourceCode())).Scan(t.Context(), in)
 			if err != nil {
 				t.Fatal(err)
 			}
