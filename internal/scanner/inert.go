@@ -82,6 +82,7 @@ var magics = []struct {
 	{0, "PAR1"}, // Parquet
 	{0, "ARROW1\x00\x00"},
 	{0, "Obj\x01"},                          // Avro
+	{0, "SQLite format 3\x00"},              // a database: queries come from whoever opens it
 	{0, "\x00\x00\x00\x01Bud1"},             // folder settings of a desktop
 	{0, "\x00\x05\x16\x07\x00\x02\x00\x00"}, // AppleDouble: attributes that a desktop puts beside every file of an archive
 	{0, "SIMPLE  =  "},                      // FITS
@@ -100,7 +101,13 @@ func inertKind(head []byte) bool {
 		}
 		return true
 	}
-	return isBitmap(head) || isMPEGAudio(head) || isRecords(head) || isArrowStream(head)
+	return isBitmap(head) || isMPEGAudio(head) || isRecords(head) || isArrowStream(head) || isCRFsuite(head)
+}
+
+// isCRFsuite recognises models of CRFsuite, which are weights of features by name and nothing else: "lCRF", a size, "FOMC", the
+// version 100 (crf1d_model.c).
+func isCRFsuite(head []byte) bool {
+	return len(head) >= 16 && string(head[:4]) == "lCRF" && string(head[8:12]) == "FOMC" && binary.LittleEndian.Uint32(head[12:]) == 100
 }
 
 // isBitmap recognises BMP: "BM", a size, four zeros, the offset of the pixels, the size of the header.

@@ -32,6 +32,7 @@ func TestWhatNoLoaderOfModelsTakesIsClean(t *testing.T) {
 		"MPEG-1 audio":                    frames("\xff\xfb\x90\x00", 417, 2),
 		"MPEG-2 audio":                    frames("\xff\xf3\x40\x00", 104, 2),
 		"Arrow stream":                    string(arrow) + "\x10\x00\x00\x00" + strings.Repeat("\x00", 120),
+		"a CRFsuite model":                "lCRF\x80\x1a\x00\x00FOMC\x64\x00\x00\x00",
 		"TFRecord":                        string(scantest.TFRecord([]byte("x"))),
 		"a vocabulary":                    string(scantest.SentencePiece("a", "b")),
 		"nothing":                         "",
@@ -53,6 +54,7 @@ func TestWhatNothingKnowsIsNotClean(t *testing.T) {
 		"a mark of Arrow alone":           "\xff\xff\xff\xff" + strings.Repeat("\xff", 40),
 		"RIFF of an unknown kind":         "RIFF\x10\x00\x00\x00ABCD\x00\x01",
 		"a mark of WebP without RIFF":     "\x00\x01\x02\x03\x04\x05\x06\x07WEBPVP8 ",
+		"a mark of CRFsuite cut short":    "lCRF\x80\x1a\x00\x00FOMC",
 		"UTF-16 with control characters":  "\xff\xfe\x01\x00\x02\x00",
 	} {
 		r := one(t, content)
