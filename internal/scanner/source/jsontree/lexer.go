@@ -1,6 +1,7 @@
 package jsontree
 
 import (
+	"bytes"
 	"io"
 	"strconv"
 	"strings"
@@ -66,16 +67,13 @@ func (l *Lexer) Take(c byte) error {
 // Scalar reads a number or a literal: true, false, null, NaN and the infinities.
 func (l *Lexer) Scalar() (string, error) {
 	at := l.in.Offset()
-	var word []byte
-	for len(word) < maxScalar {
-		b := l.in.Peek(1)
-		if len(b) == 0 || strings.IndexByte(" \t\r\n,]}:\"[{", b[0]) >= 0 {
-			break
-		}
-		word = append(word, b[0])
-		l.in.Skip(1)
+	word := l.in.Peek(maxScalar)
+	if end := bytes.IndexAny(word, " \t\r\n,]}:\"[{"); end >= 0 {
+		word = word[:end]
 	}
-	switch s := string(word); s {
+	s := string(word)
+	l.in.Skip(int64(len(s)))
+	switch s {
 	case "true", "false", "null", "NaN", "Infinity", "-Infinity":
 		return s, nil
 	default:
