@@ -44,20 +44,20 @@ func distributedPart(content string) []byte {
 
 // distributedCases hide a pickle where readers of a single archive do not look.
 func distributedCases() []Case {
-	const state = "\x80\x02}X\x01\x00\x00\x00aK\x01s."
+	const state, longer = "\x80\x02}X\x01\x00\x00\x00aK\x01s.", "\x80\x02}X\x06\x00\x00\x00longerK\x01s."
 	return []Case{
 		{
 			Name: "torch: a payload in the first archive of a distributed checkpoint", Path: "__0_0.distcp", Bytes: Distributed(harmless, state, state),
 			Want: threat.PYTCH100, Level: threat.Malicious,
 		},
 		{
-			Name: "torch: a payload in the last archive of a distributed checkpoint", Path: "__0_0.distcp", Bytes: Distributed(state, state+"N", harmless),
+			Name: "torch: a payload in the last archive of a distributed checkpoint", Path: "__0_0.distcp", Bytes: Distributed(state, longer, harmless),
 			Want: threat.PYTCH100, Level: threat.Malicious,
 		},
 		{
 			Name: "torch: other bytes in front of the archives of a distributed checkpoint", Path: "__0_0.distcp", Bytes: append([]byte("\x00\x01"), Distributed(state, state)...),
 			Want: threat.MGFMT403, Level: threat.Suspicious,
 		},
-		{Name: "torch twin: a file of a distributed checkpoint", Path: "__0_0.distcp", Bytes: Distributed(state, state, state), Twin: true},
+		{Name: "torch twin: a file of a distributed checkpoint", Path: "__0_0.distcp", Bytes: Distributed(longer, state, state), Twin: true},
 	}
 }
