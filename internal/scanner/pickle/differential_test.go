@@ -156,7 +156,7 @@ func nameless(name [2]string) bool { return len(name[0]) > maxName || len(name[1
 type trail struct {
 	names, calls [][2]string
 	stops        []int64 // ends of streams, once more where frames are read in two ways
-	joblib       bool  // whether it was read as joblib does
+	joblib       bool    // whether it was read as joblib does
 }
 
 func traced(t *testing.T, stream []byte) trail {

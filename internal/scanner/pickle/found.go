@@ -26,6 +26,7 @@ type hit struct {
 	module, name string
 	evidence     string
 	description  string // instead of the usual one
+	excerpt      []string
 }
 
 // mostHits is how many hits wait for a stronger role; later ones are told at once.
@@ -56,10 +57,12 @@ func (s *scanner) hit(g *global, h hit) {
 	if g.hit > 0 {
 		old := &s.found.hits[g.hit-1]
 		if h.grade > old.grade || h.grade == old.grade && rank(h.role) > rank(old.role) {
+			h.excerpt = s.excerpt()
 			*old = h
 		}
 		return
 	}
+	h.excerpt = s.excerpt()
 	if len(s.found.hits) >= mostHits {
 		f := s.finding(h)
 		f.Format = s.format()
@@ -88,6 +91,7 @@ func (s *scanner) nameless(h hit, evidence func() string) {
 	if evidence != nil {
 		h.evidence = evidence()
 	}
+	h.excerpt = s.excerpt()
 	s.found.hits = append(s.found.hits, h)
 }
 
@@ -159,7 +163,7 @@ func (s *scanner) finding(h hit) finding.Finding {
 	if h.description != "" {
 		f.Description = h.description
 	}
-	f.Operator, f.Module, f.Role, f.Evidence = name, module, h.role, source.Evidence(h.evidence)
+	f.Operator, f.Module, f.Role, f.Evidence, f.Excerpt = name, module, h.role, source.Evidence(h.evidence), h.excerpt
 	return f
 }
 

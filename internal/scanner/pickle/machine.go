@@ -129,6 +129,8 @@ func (m *machine) step() {
 	in := m.in
 	op, arg := in.buf[in.pos], in.buf[in.pos+1:]
 	m.at = in.base + int64(in.pos)
+	m.recent.at[m.recent.next%recentOps] = m.at
+	m.recent.next++
 	m.ops++
 	in.pos++
 	switch op {

@@ -38,6 +38,9 @@ type scanner struct {
 	expect     int64 // where a loader finds the next stream, if not here
 	imports    int   // names imported so far, each as often as it was
 
+	recent   recent
+	excerpts int
+
 	joblib  bool // met an array wrapper
 	keras   bool
 	roots   []string // modules of the classes of the results
