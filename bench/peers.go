@@ -139,45 +139,50 @@ func peers(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := ownTime(ctx, dir, honest)
+	if err != nil {
+		return nil, err
+	}
 	found, alarms := []string{fmt.Sprintf("modelgate %d", evil.count(threat.Unscannable))}, []string{fmt.Sprintf("modelgate %d", honest.count(threat.Unscannable))}
 	var missed []string
+	var pace []row
 	for _, tool := range peerTools() {
 		fmt.Fprintf(os.Stderr, "  asking %s\n", tool)
 		flagged, _, err := evil.peer(ctx, python, tool)
 		if err != nil {
 			return nil, err
 		}
-		n := 0
 		for name, yes := range flagged {
-			if !yes {
-				continue
-			}
-			n++
-			if evil.levels[name] == threat.Clean {
+			if yes && evil.levels[name] == threat.Clean {
 				missed = append(missed, evil.names[name])
 			}
 		}
-		found = append(found, fmt.Sprintf("%s %d", tool, n))
-		if flagged, _, err = honest.peer(ctx, python, tool); err != nil {
+		found = append(found, fmt.Sprintf("%s %d", tool, evil.flags(flagged)))
+		flagged, took, err := honest.peer(ctx, python, tool)
+		if err != nil {
 			return nil, err
 		}
-		n = 0
-		for _, yes := range flagged {
-			if yes {
-				n++
-			}
-		}
-		alarms = append(alarms, fmt.Sprintf("%s %d", tool, n))
+		alarms = append(alarms, fmt.Sprintf("%s %d", tool, honest.flags(flagged)))
+		pace = append(pace, paceRow(tool, took, own))
 	}
 	all, good := len(evil.names), len(honest.names)
-	rows := []row{
+	return append([]row{
 		{fmt.Sprintf("evil models found, of %d", all), strings.Join(found, ", "), "all", evil.count(threat.Unscannable) == all},
 		{"evil models that another scanner finds and ours does not", strings.Join(append([]string{fmt.Sprint(len(missed))}, missed...), "; "), "none", len(missed) == 0},
 		{fmt.Sprintf("honest models flagged, of %d", good), strings.Join(alarms, ", "), "under 1 %", honest.count(threat.Unscannable)*100 < good},
 		{"honest models called malicious", fmt.Sprint(honest.count(threat.Malicious)), "none", honest.count(threat.Malicious) == 0},
+	}, pace...), nil
+}
+
+// flags counts the models of the corpus that a scanner flags.
+func (c *corpus) flags(flagged map[string]bool) int {
+	n := 0
+	for name := range c.names {
+		if flagged[name] {
+			n++
+		}
 	}
-	pace, err := peerPace(ctx, python, dir, honest)
-	return append(rows, pace...), err
+	return n
 }
 
 // corpora are all evil models that scantest builds, and the honest ones: files that packages ship and that libraries wrote.
@@ -217,33 +222,29 @@ func corpora(ctx context.Context, dir string) (evil, honest *corpus, err error) 
 	return evil, honest, err
 }
 
-// peerPace compares the CPU time of whole processes on one folder: every honest model, and a large pickle.
-func peerPace(ctx context.Context, python, dir string, honest *corpus) ([]row, error) {
+// ownTime is the CPU time of a whole process of ours over every honest model and a large pickle, which it writes.
+func ownTime(ctx context.Context, dir string, honest *corpus) (time.Duration, error) {
 	if err := writeFile(filepath.Join(honest.dir, "large", "objects.pkl"), objects(16<<20)); err != nil {
-		return nil, err
+		return 0, err
 	}
 	cmd := exec.CommandContext(ctx, "bin/modelgate", "scan", "--model-path", honest.dir, "--report-only", "--silent")
 	cmd.Env = append(os.Environ(), "MODELGATE_DATA_DIR="+filepath.Join(dir, "data"))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("bin/modelgate scan (make build): %w: %s", err, lastLines(out))
+		return 0, fmt.Errorf("bin/modelgate scan (make build): %w: %s", err, lastLines(out))
 	}
-	own := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	var rows []row
-	for _, tool := range peerTools() {
-		_, took, err := honest.peer(ctx, python, tool)
-		if err != nil {
-			return nil, err
-		}
-		times, promised := took.Seconds()/own.Seconds(), map[string]float64{"picklescan": 20, "modelaudit": 100}[tool]
-		claim := "none"
-		if promised > 0 {
-			claim = fmt.Sprintf("at least %.0f times", promised)
-		}
-		rows = append(rows, row{
-			"honest models and a 16 MiB pickle: CPU of " + tool, fmt.Sprintf("%.1f s, %.0f times ours (%.2f s)", took.Seconds(), times, own.Seconds()), claim, times >= promised,
-		})
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
+}
+
+// paceRow compares the CPU times of whole processes on one folder.
+func paceRow(tool string, took, own time.Duration) row {
+	times, promised := took.Seconds()/own.Seconds(), map[string]float64{"picklescan": 20, "modelaudit": 100}[tool]
+	claim := "none"
+	if promised > 0 {
+		claim = fmt.Sprintf("at least %.0f times", promised)
 	}
-	return rows, nil
+	return row{
+		"honest models and a 16 MiB pickle: CPU of " + tool, fmt.Sprintf("%.1f s, %.1f times ours (%.2f s)", took.Seconds(), times, own.Seconds()), claim, times >= promised,
+	}
 }
 
 // objects is a pickle of about size bytes: a list of dicts of small values, as protocol 4 writes them.

@@ -8,7 +8,7 @@ import signal
 import sys
 
 logging.disable(logging.CRITICAL)
-LIMIT = 60  # seconds for one model; what takes longer is not flagged
+LIMIT = 20  # seconds for one model; what takes longer is not flagged
 
 
 def files(folder):
