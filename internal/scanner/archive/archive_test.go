@@ -309,3 +309,21 @@ func TestAPayloadTwelveContainersDeepIsSeen(t *testing.T) {
 		t.Errorf("depth %d, findings %+v", depth, rec.Findings)
 	}
 }
+
+// TestNumbersThatLookLikeAStream holds a format without a magic to a MAT-file of version 4 that begins as its streams do.
+func TestNumbersThatLookLikeAStream(t *testing.T) {
+	numbers := []byte("\x00\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x0b\x00\x00\x00fit_params\x00\x81}'\x02\xe5\x05\xd3AF\xedh\xed+\xc4~?" +
+		"\x00\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x0a\x00\x00\x00xdot_filt\x00\x00\x00\x00\xe0:\x8al=\x00\x00\x00`\"B\xac=")
+	if isLZMA(numbers) {
+		t.Error("numbers are taken for a stream")
+	}
+	zeros := scantest.LZMA(make([]byte, 5000))
+	if !isLZMA(zeros) || !isLZMA(zeros[:len(zeros)-4]) {
+		t.Error("a stream of zeros, whole or cut, is not taken for one")
+	}
+	broken := scantest.LZMA([]byte(strings.Repeat("cposix\nsystem\n", 300)))
+	copy(broken[len(broken)-12:], "\xff\xff\xff\xff\xff\xff")
+	if !isLZMA(broken) {
+		t.Error("a stream that breaks behind something is not taken for one")
+	}
+}

@@ -62,7 +62,27 @@ func isLZMA(h []byte) bool {
 	if size != ^uint64(0) && size >= 1<<38 {
 		return false
 	}
-	return starts(h, inflate.LZMA)
+	return starts(h, inflate.LZMA) && !isChance(h)
+}
+
+// isChance tells whether the head of a file without a magic decodes to something that begins with two zeros and then breaks: numbers do
+// that by chance, and nothing that a loader takes out of such a stream begins so.
+func isChance(head []byte) (chance bool) {
+	defer func() {
+		if recover() != nil {
+			chance = false
+		}
+	}()
+	r, err := inflate.LZMA(source.NewForward(source.Bytes(head), 0, int64(len(head))))
+	if err != nil {
+		return false
+	}
+	begin := make([]byte, 2)
+	if _, err := io.ReadFull(r, begin); err != nil || begin[0] != 0 || begin[1] != 0 {
+		return false
+	}
+	_, err = io.Copy(io.Discard, io.LimitReader(r, 1<<20))
+	return err != nil && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // isZlib wants a header without preset dictionary whose check fits, and data that can be inflated: two bytes are little, and

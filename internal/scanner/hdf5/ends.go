@@ -25,7 +25,7 @@ func (w *walk) before(at int64) error {
 	if len(bytes.Trim(head, "\x00")) == 0 && at <= int64(len(head)) {
 		return nil
 	}
-	prose := blank(head)
+	prose := blank(head) || matlab(head)
 	if !prose {
 		w.find(threat.MGFMT402, 0, "", source.Evidence(string(head[:min(len(head), 16)])),
 			"The %d bytes in front of the HDF5 file are neither text nor zeros, so a loader may take the file for something else.", at)
@@ -43,6 +43,17 @@ func blank(b []byte) bool {
 		b = b[:len(b)-1]
 	}
 	return utf8.Valid(b) && bytes.IndexFunc(b, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' && r != '\f' }) < 0
+}
+
+// matlab tells whether bytes are the header of a MAT-file of version 7.3, which MATLAB puts into the user block: 116 bytes of text, 8 of
+// zeros or blanks, the version and the mark of the order of bytes, then zeros (MAT-File Format, "Level 5 header").
+func matlab(b []byte) bool {
+	const text, versions, end = 116, 124, 128
+	if len(b) < end || !bytes.HasPrefix(b, []byte("MATLAB ")) || !blank(b[:text]) || len(bytes.Trim(b[text:versions], " \x00")) > 0 {
+		return false
+	}
+	mark := string(b[versions:end])
+	return (mark == "\x00\x02IM" || mark == "\x02\x00MI") && len(bytes.Trim(b[end:], "\x00")) == 0
 }
 
 // superblock judges what the superblock says of the file as a whole.

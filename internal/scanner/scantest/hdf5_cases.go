@@ -348,6 +348,12 @@ func h5Structure() []h5 {
 	}
 }
 
+// matlabHeader is what MATLAB puts in front of a file: text, eight bytes of which it says nothing, the version and the order of bytes.
+func matlabHeader(nothing string) []byte {
+	text := "MATLAB 7.0 MAT-file, Platform: GLNX86, Created on: Sat Oct  4 19:01:58 2008 HDF5 schema 0.05 ."
+	return []byte(text + strings.Repeat(" ", 116-len(text)) + nothing + "\x00\x02IM")
+}
+
 // h5Ends have something in front of the file, behind it, or instead of it.
 func h5Ends() []h5 {
 	const second = threat.MGFMT402
@@ -369,6 +375,8 @@ func h5Ends() []h5 {
 		{name: "bytes in the user block", want: second, file: block([]byte("\x01\x02\x03\x04\xff\xfe\xfd"))},
 		{name: "a script in the user block", want: threat.MGEXE100, file: block([]byte("#!/bin/sh\ntrue\n"))},
 		{name: "twin, a text in the user block", file: block([]byte("Weights of a model.\n"))},
+		{name: "a header of MATLAB whose blanks hold bytes", want: second, file: block(matlabHeader("\x01\x02\x03\x04\x05\x06\x07\x08"))},
+		{name: "twin, the header of a MAT-file of version 7.3 in the user block", file: block(matlabHeader("\x00\x00\x00\x00\x00\x00\x00\x00"))},
 		{name: "twin, zeros in the user block", file: block(make([]byte, 2000))},
 		{name: "twin, a text of nine hundred kilobytes in the user block", file: block(bytes.Repeat([]byte("Weights of a model.\n"), 45_000)), path: "model.bin"},
 		{name: "an archive behind the file", want: threat.PKL100, file: behind(BuildZIP(ZIPEntry{Name: "a.pkl", Content: pk4(pkSystem())}))},
