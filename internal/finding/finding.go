@@ -86,8 +86,6 @@ const (
 	Analysed Coverage = "analysed"
 	// Opaque means that regions are left that no host loader interprets (tensors on a device).
 	Opaque Coverage = "opaque"
-	// Recognised means that the format is known and its analysis is not written yet; never clean.
-	Recognised Coverage = "recognised"
 )
 
 // FileReport is what is known of the bytes with one digest. It holds nothing that depends on the file's name or on other

@@ -25,7 +25,7 @@ func Formats() []Format {
 	var rows []Format
 	for _, group := range [][]Format{
 		pickles(), weights(), torchFormats(), kerasRows(), hdf5Rows(), tensorflowRows(), flatbufferRows(), onnxRows(), classicRows(), deviceRows(), bundleRows(), packageRows(),
-		containers(), programs(), texts(), recognisedOnly(),
+		containers(), programs(), texts(),
 	} {
 		rows = append(rows, group...)
 	}

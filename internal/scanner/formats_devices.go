@@ -102,8 +102,13 @@ func deviceRows() []Format {
 			Name: "darknet", Title: "Darknet net", Version: 1, Text: true,
 			Recognised: "section net with a known layer behind it",
 			Threats:    "the same",
-			Limits:     "its weights are recognised, and reported as not yet analysed (MG-FMT-404)",
 			Probe:      textnets.ProbeDarknet, Scan: textnets.ScanDarknet,
+		},
+		{
+			Name: "darknet", Title: "Darknet weights", Version: 1,
+			Recognised: "version 0.1 or 0.2, and the name",
+			Threats:    "none: numbers to the end",
+			Probe:      textnets.ProbeWeights, Scan: textnets.ScanWeights,
 		},
 	}
 }

@@ -1,13 +1,11 @@
 package scanner
 
 import (
-	"bytes"
 	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
 
-	"modelgate/internal/finding"
 	"modelgate/internal/scanner/scantest"
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/threat"
@@ -61,38 +59,5 @@ func TestWhatNothingKnowsIsNotClean(t *testing.T) {
 		if r.Level != threat.Unscannable || len(r.Formats) != 0 || !slices.Equal(ids(r.Findings), []string{"MG-FMT-404"}) {
 			t.Errorf("%s: %v %v", name, r.Formats, r.Findings)
 		}
-	}
-}
-
-func TestRecognisersReadNoMoreThanEnds(t *testing.T) {
-	for _, row := range recognisedOnly() {
-		f := &source.File{Reader: counting{t, row.Name}, Path: "model", Budget: source.NewBudget(source.DefaultLimits(), 1<<40)}
-		if _, err := row.Probe(f); err != nil {
-			t.Errorf("%s: %v", row.Name, err)
-		}
-	}
-}
-
-// counting is a file of a terabyte of which nothing but the first and the last bytes may be read.
-type counting struct {
-	t    *testing.T
-	name string
-}
-
-func (c counting) Size() (int64, error) { return 1 << 40, nil }
-
-func (c counting) ReadAt(p []byte, off int64) (int, error) {
-	if end := off + int64(len(p)); end > source.HeadSize && off < 1<<40-source.TailSize {
-		c.t.Errorf("%s reads %d bytes at %d", c.name, len(p), off)
-	}
-	copy(p, bytes.Repeat([]byte("MZqFpD='"), len(p)/8))
-	return len(p), nil
-}
-
-func TestRecognisedIsSaidInTheReport(t *testing.T) {
-	sample := recogniser{name: "sample", title: "A sample", by: "SAMP at 0", matches: func(h *header) (bool, error) { return h.has(0, "SAMP"), nil }}
-	r := one(t, "SAMP and more", sample.row())
-	if r.Coverage != finding.Recognised || r.Level != threat.Unscannable || !slices.Equal(r.Formats, []string{"sample"}) {
-		t.Errorf("coverage %s, level %s, formats %v", r.Coverage, r.Level, r.Formats)
 	}
 }

@@ -103,9 +103,6 @@ func (p *place) Storage(s source.Storage) {
 	}
 }
 
-// recognisedOnly states that the format is known but not analysed.
-func (p *place) recognisedOnly() { p.scan.coverage = finding.Recognised }
-
 // Member implements source.Sink.
 func (p *place) Member(ctx context.Context, m source.Member) (source.Outcome, error) {
 	if p.scan.spent != nil {
