@@ -52,7 +52,7 @@ func plausibleLine(op byte, arg []byte) bool {
 	case opInt, opLong:
 		_, ok := parseInt(arg, op == opLong, true)
 		return ok
-	case opGet:
+	case opGet, opPut:
 		_, ok := decimal(arg)
 		return ok
 	case opString:

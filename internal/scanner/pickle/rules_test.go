@@ -289,3 +289,15 @@ func TestNamesOfCommonCheckpoints(t *testing.T) {
 		}
 	}
 }
+
+// TestAListOfFilesIsNoPickle: the names of a wheel's files may all begin with opcodes of persistent ids, and then of the memo.
+func TestAListOfFilesIsNoPickle(t *testing.T) {
+	list := []byte(strings.Repeat("PIL/Image.py,sha256=fVya3evEDNu,9419\n", 114) + strings.Repeat("pillow.libs/libz.so,sha256=d8otmsDP1,3260\n", 25))
+	if accepted, err := Probe(scantest.NewFile(list)); accepted || err != nil {
+		t.Errorf("%v %v", accepted, err)
+	}
+	puts := []byte(strings.Repeat("Pid\n", 114) + strings.Repeat("p7\n", 25))
+	if accepted, err := Probe(scantest.NewFile(puts)); !accepted || err != nil {
+		t.Errorf("a pickle of ids: %v %v", accepted, err)
+	}
+}

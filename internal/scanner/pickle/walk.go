@@ -163,7 +163,10 @@ func (w *walk) effect(op byte, arg []byte) {
 	case opStop:
 		w.take(1, 0)
 		w.stopped, w.left = !w.broken, len(bytes.TrimRight(w.head[w.pos:], "\x00 \n\r\t"))
-	case opPut, opBinPut, opLongBinPut, opMemoize, opReadOnlyBuffer:
+	case opPut:
+		w.take(1, 1)
+		w.broken = w.broken || !plausibleLine(op, arg)
+	case opBinPut, opLongBinPut, opMemoize, opReadOnlyBuffer:
 		w.take(1, 1)
 	case opDup:
 		w.take(1, 2)
