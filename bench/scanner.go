@@ -38,7 +38,8 @@ func goBenchmark(ctx context.Context, pattern, pkg string) (map[string]map[strin
 	return results, nil
 }
 
-// remoteVerdicts counts what a verdict on a 2 GiB file costs when its bytes are far away.
+// remoteVerdicts counts what a verdict on a large file costs when its bytes are far away. The metadata of HDF5 are scattered, so what is
+// claimed of it is a part of its bytes.
 func remoteVerdicts(ctx context.Context) ([]row, error) {
 	results, err := goBenchmark(ctx, "^BenchmarkLargeRemoteFile$", "./internal/scanner")
 	if err != nil {
@@ -46,8 +47,15 @@ func remoteVerdicts(ctx context.Context) ([]row, error) {
 	}
 	var rows []row
 	for name, m := range results {
-		what := "verdict over ranges: " + strings.TrimPrefix(name, "BenchmarkLargeRemoteFile/")
-		rows = append(rows, row{what, fmt.Sprintf("%.0f requests, %.0f KiB", m["requests"], m["bytes"]/1024), "under 8 requests and 1 MiB", m["requests"] < 8 && m["bytes"] < 1<<20})
+		file := strings.TrimPrefix(name, "BenchmarkLargeRemoteFile/")
+		part := 100 * m["bytes"] / (m["GiB"] * (1 << 30))
+		claim, holds := "under 8 requests and 1 MiB", m["requests"] < 8 && m["bytes"] < 1<<20
+		if strings.HasSuffix(file, ".h5") {
+			claim, holds = "under 1 % of the bytes", part < 1
+		}
+		rows = append(rows, row{
+			fmt.Sprintf("verdict over ranges: %.0f GiB %s", m["GiB"], file), fmt.Sprintf("%.0f requests, %.0f KiB, %.3f %%", m["requests"], m["bytes"]/1024, part), claim, holds,
+		})
 	}
 	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.what, b.what) })
 	return rows, nil

@@ -2,7 +2,6 @@ package scanner_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 
 	"modelgate/internal/finding"
@@ -56,8 +55,14 @@ func TestALargeRemoteFileCostsFewRequests(t *testing.T) {
 }
 
 func BenchmarkLargeRemoteFile(b *testing.B) {
-	for name, content := range large() {
-		b.Run(fmt.Sprintf("2GiB/%s", name), func(b *testing.B) {
+	files := large()
+	files["model.h5"] = scantest.SparseHDF5(1<<30, 64)
+	for name, content := range files {
+		size, err := content.Size()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
 			var requests, bytes int64
 			for b.Loop() {
 				var err error
@@ -67,6 +72,7 @@ func BenchmarkLargeRemoteFile(b *testing.B) {
 			}
 			b.ReportMetric(float64(requests), "requests")
 			b.ReportMetric(float64(bytes), "bytes")
+			b.ReportMetric(float64(size)/(1<<30), "GiB")
 		})
 	}
 }
