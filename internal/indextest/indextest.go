@@ -29,6 +29,18 @@ type File struct {
 	Extra   map[string]any // further keys of the entry
 	Upload  time.Time
 	Claimed []byte // what hash and size are of, if not of Bytes: an index that lies
+	At      string // where the page says that the file is, with the slash; "" is the stand-in's own host
+}
+
+// FilesURL is where the stand-in keeps its files.
+func (x *Index) FilesURL() string { return x.content.URL + "/files/" }
+
+// at is where the page says that a file is.
+func (f File) at(x *Index) string {
+	if f.At != "" {
+		return f.At
+	}
+	return x.content.URL + "/files/"
 }
 
 // Index is a stand-in index. Its fields may be set before the first request.
@@ -48,6 +60,7 @@ type Index struct {
 	cut      map[string]int           // bytes after which a file is cut, once
 	delay    map[string]time.Duration // before a file or page is answered
 	asked    []string
+	headers  []http.Header // of the requests, in order
 	user     string
 }
 
@@ -76,7 +89,7 @@ func (x *Index) Remove(project string) {
 	delete(x.projects, project)
 }
 
-// Fail answers requests for a page or a file, by its name, with a status; 0 ends that.
+// Fail answers requests for a page or a file, by its name, with a status; 0 ends that, and -1 is 200 with an error for people.
 func (x *Index) Fail(name string, status int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -122,17 +135,36 @@ func (x *Index) Count(name string) int {
 	return n
 }
 
+// Headers are those of all requests for pages and files, in order.
+func (x *Index) Headers() []http.Header {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return append([]http.Header(nil), x.headers...)
+}
+
+// Replace puts other bytes behind the name of a file.
+func (x *Index) Replace(project string, f File) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i, old := range x.projects[project] {
+		if old.Name == f.Name {
+			x.projects[project][i] = f
+		}
+	}
+}
+
 // note counts a request and returns how it is to be answered.
-func (x *Index) note(name string) (status int, delay time.Duration) {
+func (x *Index) note(name string, r *http.Request) (status int, delay time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.asked = append(x.asked, name)
+	x.headers = append(x.headers, r.Header.Clone())
 	return x.status[name], x.delay[name]
 }
 
 func (x *Index) serveAPI(w http.ResponseWriter, r *http.Request) {
 	name := strings.Trim(strings.TrimPrefix(r.URL.Path, "/simple/"), "/")
-	status, delay := x.note(name)
+	status, delay := x.note(name, r)
 	wait(r, delay)
 	x.mu.Lock()
 	files, known := x.projects[name]
@@ -210,7 +242,7 @@ func (x *Index) json(name string, files []File) []byte {
 	var entries []map[string]any
 	versions := map[string]bool{}
 	for _, f := range files {
-		e := map[string]any{"filename": f.Name, "url": x.content.URL + "/files/" + f.Name, "hashes": map[string]string{}, "yanked": false}
+		e := map[string]any{"filename": f.Name, "url": f.at(x) + f.Name, "hashes": map[string]string{}, "yanked": false}
 		if algorithm, sum := f.hash(); algorithm != "" {
 			e["hashes"] = map[string]string{algorithm: sum}
 		}
@@ -252,7 +284,7 @@ func (x *Index) html(files []File) []byte {
 	var b strings.Builder
 	b.WriteString("<!DOCTYPE html><html><head><meta name=\"pypi:repository-version\" content=\"1.0\"></head><body>\n")
 	for _, f := range files {
-		b.WriteString(`<a href="` + x.content.URL + "/files/" + f.Name)
+		b.WriteString(`<a href="` + f.at(x) + f.Name)
 		if algorithm, sum := f.hash(); algorithm != "" {
 			b.WriteString("#" + algorithm + "=" + sum)
 		}
@@ -285,9 +317,14 @@ func (x *Index) find(name string) (File, bool) {
 
 func (x *Index) serveFile(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, "/files/")
-	status, delay := x.note(name)
+	status, delay := x.note(name, r)
 	wait(r, delay)
-	if status != 0 {
+	switch {
+	case status == -1: // an error page that says it's fine
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, "<h1>Please wait</h1>")
+		return
+	case status != 0:
 		http.Error(w, "no", status)
 		return
 	}

@@ -36,6 +36,12 @@ const (
 	// Peers has the scanners that modelgate is measured beside: modelscan 0.8.8, picklescan 1.0.5, fickling 0.1.12, modelaudit 0.2.54.
 	// Only benchmarks need it.
 	Peers = "peers"
+	// Poetry has poetry 2.5.1. Only tests against the real index need it.
+	Poetry = "poetry"
+	// Proxpi has proxpi 1.3.1 and Devpi has devpi-server 6.20.3, the mirrors of package indexes that ours is measured beside. Only
+	// benchmarks need them.
+	Proxpi = "proxpi"
+	Devpi  = "devpi"
 )
 
 // hubModule is the npm module of the Hub's own JavaScript client.
