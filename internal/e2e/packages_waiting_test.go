@@ -12,7 +12,7 @@ import (
 	"modelgate/internal/indextest"
 )
 
-// waits lets an installer wait for the verdict on a good and on an evil wheel, whose bytes come late from the index.
+// waits lets an installer wait for the verdict on a good and on an evil wheel, whose bytes come slowly from the index.
 func waits(t *testing.T, i installer, after time.Duration) {
 	t.Helper()
 	for _, evil := range []bool{false, true} {
@@ -24,7 +24,7 @@ func waits(t *testing.T, i installer, after time.Duration) {
 				wheel = evilWheel("1.0")
 			}
 			index.Add("demo", wheel)
-			index.Delay(wheel.Name, after)
+			index.Drip(wheel.Name, after)
 			text, into, err := i.run(t, g, "demo")
 			_, missing := os.Stat(filepath.Join(into, "demo", "__init__.py"))
 			switch {

@@ -59,6 +59,7 @@ type Index struct {
 	status   map[string]int           // of pages and files, by name, instead of an answer
 	cut      map[string]int           // bytes after which a file is cut, once
 	delay    map[string]time.Duration // before a file or page is answered
+	drip     map[string]time.Duration // over which a file comes, a few bytes a time
 	asked    []string
 	headers  []http.Header // of the requests, in order
 	user     string
@@ -67,7 +68,7 @@ type Index struct {
 // New starts a stand-in on loopback, which ends with the test.
 func New(t testing.TB) *Index {
 	t.Helper()
-	x := &Index{projects: map[string][]File{}, status: map[string]int{}, cut: map[string]int{}, delay: map[string]time.Duration{}}
+	x := &Index{projects: map[string][]File{}, status: map[string]int{}, cut: map[string]int{}, delay: map[string]time.Duration{}, drip: map[string]time.Duration{}}
 	x.api = httptest.NewServer(http.HandlerFunc(x.serveAPI))
 	x.content = httptest.NewServer(http.HandlerFunc(x.serveFile))
 	t.Cleanup(func() { x.api.Close(); x.content.Close() })
@@ -108,6 +109,13 @@ func (x *Index) Delay(name string, d time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.delay[name] = d
+}
+
+// Drip lets a file come slowly: its last byte comes after d.
+func (x *Index) Drip(name string, d time.Duration) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.drip[name] = d
 }
 
 // Want demands a user name and password, "name:password", for pages.
@@ -341,11 +349,29 @@ func (x *Index) serveFile(w http.ResponseWriter, r *http.Request) {
 	x.mu.Lock()
 	after, cut := x.cut[name]
 	delete(x.cut, name)
+	drip := x.drip[name]
 	x.mu.Unlock()
+	if drip > 0 {
+		dripping(w, r, body, drip)
+		return
+	}
 	if cut && after < len(body) {
 		w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 		_, _ = w.Write(body[:after])
 		panic(http.ErrAbortHandler)
 	}
 	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(body)))
+}
+
+// dripping sends a body in pieces, one a second.
+func dripping(w http.ResponseWriter, r *http.Request, body []byte, d time.Duration) {
+	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+	pieces := int(d/time.Second) + 1
+	for n := range pieces {
+		_, _ = w.Write(body[len(body)*n/pieces : len(body)*(n+1)/pieces])
+		_ = http.NewResponseController(w).Flush()
+		if n < pieces-1 {
+			wait(r, time.Second)
+		}
+	}
 }

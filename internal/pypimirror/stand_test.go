@@ -90,6 +90,8 @@ type stand struct {
 	t     testing.TB
 	index *indextest.Index
 	gate  *scriptedGate
+	door  *Door
+	blobs string // the folder
 
 	mu        sync.Mutex
 	downloads []model.Download
@@ -102,7 +104,8 @@ func newStand(t testing.TB, options ...func(*Config, *index.Config)) *stand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blobs, err := blob.Open(blob.Config{Dir: filepath.Join(t.TempDir(), "blobs"), Log: zerolog.Nop()})
+	s.blobs = filepath.Join(t.TempDir(), "blobs")
+	blobs, err := blob.Open(blob.Config{Dir: s.blobs, Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +131,7 @@ func newStand(t testing.TB, options ...func(*Config, *index.Config)) *stand {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.door = door
 	s.Server = httptest.NewServer(door)
 	t.Cleanup(func() {
 		s.Close()
@@ -147,9 +151,18 @@ type answer struct {
 // ask sends a request; headers alternate between names and values. Redirects are answers.
 func (s *stand) ask(method, path string, headers ...string) answer {
 	s.t.Helper()
+	a, err := s.try(method, path, headers...)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return a
+}
+
+// try is ask for a request that may come to nothing, or to a part of an answer.
+func (s *stand) try(method, path string, headers ...string) (answer, error) {
 	req, err := http.NewRequest(method, s.URL+path, nil)
 	if err != nil {
-		s.t.Fatal(err)
+		return answer{}, err
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
@@ -160,14 +173,11 @@ func (s *stand) ask(method, path string, headers ...string) answer {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
+		return answer{}, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	return answer{resp, string(body)}
+	return answer{resp, string(body)}, err
 }
 
 // address is where the page of a project says that a file is.

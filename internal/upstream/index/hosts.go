@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -107,9 +108,21 @@ func (h *hosts) forget(now time.Time) {
 	}
 }
 
-// permitted tells whether an index may keep files at an address at all: not without TLS, unless it has none itself.
+// permitted tells whether an index may keep files at an address at all: not without TLS, unless it has none itself; never at an address
+// of the local link, which is where clouds tell machines their secrets; and on this machine only if the index is here too. What names
+// lead to is looked at when the connection is made.
 func (h *hosts) permitted(u *url.URL) bool {
-	return u.Scheme == "https" || h.site.base.Scheme == "http"
+	if u.Scheme != "https" && h.site.base.Scheme != "http" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return true
+	}
+	ip = ip.Unmap()
+	own, err := netip.ParseAddr(h.site.base.Hostname())
+	here := err == nil && own.Unmap().IsLoopback() || h.site.base.Hostname() == "localhost"
+	return ip.IsGlobalUnicast() || ip.IsLoopback() && here
 }
 
 // Hosts are the origins from which an index's files come, such as "https://files.example.test".
