@@ -69,6 +69,11 @@ type Request struct {
 	// version is judged too. nil leaves references to other repositories unjudged.
 	Other func(ctx context.Context, repo string) (model.Version, Origin, error)
 
+	// Uploaded is when the version was published, zero if that is not known: groups judge young packages apart. UploadedOf tells it of the
+	// revisions that [Gate.Blocked] finds; nil knows of none.
+	Uploaded   time.Time
+	UploadedOf func(revision string) time.Time
+
 	chain []model.Version // versions whose scans wait for this one
 }
 
@@ -83,6 +88,8 @@ type FailedRule struct {
 	Name       string          `json:"name"`
 	State      model.RuleState `json:"state"`
 	Violations int             `json:"violations"`
+	// Advisory is the identifier of the advisory for which it failed, "" if it is not about one.
+	Advisory string `json:"advisory,omitempty"`
 }
 
 // Verdict is what a door acts on.
@@ -107,14 +114,14 @@ type Config struct {
 	Cache  *verdictcache.Cache
 	Engine *scanner.Engine
 
-	Timeout      time.Duration // of one scan
-	MaxFiles     int           // a larger version is judged file by file
-	Workers      int           // files of one version scanned at once
-	EnforceFile  bool          // refuse only the files that fail
+	Timeout     time.Duration // of one scan
+	MaxFiles    int           // a larger version is judged file by file
+	Workers     int           // files of one version scanned at once
+	EnforceFile bool          // refuse only the files that fail
 	// PackageFacts names the state of what is known of packages besides their bytes, such as advisories: a verdict on a package holds
 	// only for the facts that it was made with. nil: there are none.
 	PackageFacts func() string
-	OnErrorAllow bool          // serve what could not be judged
+	OnErrorAllow bool // serve what could not be judged
 	// Log is told of what nobody else is told: scans that ended as ERROR, quarantines. It may be nil.
 	Log func(message string, scan uuid.UUID, err error)
 }
@@ -288,7 +295,18 @@ func (g *Gate) Blocked(ctx context.Context, req Request) ([]store.BlockedScan, e
 	if err != nil {
 		return nil, err
 	}
-	return g.store.BlockedRevisions(ctx, g.verdictKey(req, group))
+	blocked, err := g.store.BlockedRevisions(ctx, g.verdictKey(req, group))
+	if err != nil || group.coolDown == 0 || req.UploadedOf == nil {
+		return blocked, err
+	}
+	now := time.Now()
+	young, err := g.store.BlockedRevisions(ctx, g.verdictKey(req, group.young()))
+	for _, s := range young {
+		if group.isYoung(req.UploadedOf(s.Revision), now) { // what has come of age is judged anew
+			blocked = append(blocked, s)
+		}
+	}
+	return blocked, err
 }
 
 // ScanOutcome tells which version a scan was of and how it ended.

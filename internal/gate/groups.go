@@ -17,8 +17,33 @@ import (
 // ruledGroup is a group with the fingerprint of its rules.
 type ruledGroup struct {
 	model.Group
-	rules  string
-	suffix string // of cache keys: group, rules and scanner
+	rules   string
+	suffix  string // of cache keys: group, rules and scanner
+	scanner string
+	// coolDown is the age at which the group takes packages for old enough; 0 if it does not ask.
+	coolDown time.Duration
+}
+
+// withRules is the group with another name for its rules.
+func (g ruledGroup) withRules(rules string) ruledGroup {
+	g.rules, g.suffix = rules, "|"+g.UUID.String()+"|"+rules+"|"+g.scanner
+	return g
+}
+
+// young is the group as it judges packages that are too young for it: such a verdict ends with their youth.
+func (g ruledGroup) young() ruledGroup { return g.withRules(g.rules + "+young") }
+
+// isYoung tells whether something that was published at a time is too young for the group.
+func (g ruledGroup) isYoung(uploaded, now time.Time) bool {
+	return g.coolDown > 0 && !uploaded.IsZero() && now.Sub(uploaded) < g.coolDown
+}
+
+// at is the group as it judges what was published at a time.
+func (g ruledGroup) at(uploaded time.Time) ruledGroup {
+	if g.isYoung(uploaded, time.Now()) {
+		return g.young()
+	}
+	return g
 }
 
 // groups keeps groups in memory for a moment: every request needs one, edits are rare and are to be seen at once.
@@ -67,7 +92,7 @@ func (gs *groups) find(ctx context.Context, req Request) (ruledGroup, error) {
 	g, ok := gs.known[key]
 	gs.mu.Unlock()
 	if ok {
-		return g, nil
+		return g.at(req.Uploaded), nil
 	}
 	group, err := gs.read(ctx, req)
 	switch {
@@ -80,15 +105,15 @@ func (gs *groups) find(ctx context.Context, req Request) (ruledGroup, error) {
 	case group.Source != src:
 		return ruledGroup{}, fmt.Errorf("%s is for models of %s, this one is of %s: %w", named(req), group.Source, src, ErrWrongSource)
 	}
-	g = ruledGroup{Group: group, rules: policy.Fingerprint(group)}
+	rules := policy.Fingerprint(group)
 	if facts := gs.facts(); src == model.PyPI && facts != "" {
-		g.rules += "+" + facts
+		rules += "+" + facts
 	}
-	g.suffix = "|" + group.UUID.String() + "|" + g.rules + "|" + gs.scanner
+	g = ruledGroup{Group: group, scanner: gs.scanner, coolDown: policy.CoolDown(group)}.withRules(rules)
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	gs.known[key] = g
-	return g, nil
+	return g.at(req.Uploaded), nil
 }
 
 func (gs *groups) read(ctx context.Context, req Request) (model.Group, error) {

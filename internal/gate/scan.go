@@ -156,7 +156,7 @@ func (s *scanning) facts(ctx context.Context) ([]model.File, model.Metadata, err
 		return nil, model.Metadata{}, err
 	}
 	known.Files, known.Metadata = files, meta
-	complete := !meta.LicenseUnknown && (meta.Verified != nil || s.req.Version.Organization() == "")
+	complete := meta.Package == nil && !meta.LicenseUnknown && (meta.Verified != nil || s.req.Version.Organization() == "")
 	if text, err := json.Marshal(known); err == nil && complete && len(files) <= s.gate.maxFiles {
 		if err := s.gate.store.Remember(ctx, key, text); err != nil {
 			return nil, model.Metadata{}, fmt.Errorf("remember the files of %s: %w", s.req.Version, err)

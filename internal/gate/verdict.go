@@ -68,7 +68,7 @@ func recordOf(s model.Scan) record {
 			}
 			continue
 		}
-		r.Failed = append(r.Failed, FailedRule{Name: e.RuleName, State: e.State, Violations: len(e.Violations)})
+		r.Failed = append(r.Failed, FailedRule{Name: e.RuleName, State: e.State, Violations: len(e.Violations), Advisory: e.AdvisoryID()})
 		if e.State == model.Blocking {
 			r.addFiles(e)
 		}

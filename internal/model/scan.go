@@ -89,19 +89,50 @@ type Package struct {
 	Version  string `json:"version"` // of the release, in its normal form; "" if the file's name tells none
 	Filename string `json:"filename"`
 	Upstream string `json:"upstream"` // name of the index
-	// Uploaded is zero if the index does not tell.
-	Uploaded     time.Time `json:"uploaded,omitzero"`
-	Yanked       bool      `json:"yanked,omitempty"`
-	YankedReason string    `json:"yanked_reason,omitempty"`
-	Status       string    `json:"status,omitempty"` // of the project, "" if it has none
+	// Uploaded is zero if the index does not tell. AsOf is when all this was known to be so.
+	Uploaded time.Time `json:"uploaded,omitzero"`
+	AsOf     time.Time `json:"as_of,omitzero"`
+	// Since is when the first file of the project that is still listed was uploaded, zero if that is not known.
+	Since time.Time `json:"since,omitzero"`
+	// FormerDigest is the SHA-256 that a file of this name had when it was seen first, if it is another one now.
+	FormerDigest string `json:"former_digest,omitempty"`
+	Yanked       bool   `json:"yanked,omitempty"`
+	YankedReason string `json:"yanked_reason,omitempty"`
+	Status       string `json:"status,omitempty"` // of the project, "" if it has none
+	// Licenses are what the metadata of the package declare: an expression, or a licence and classifiers.
+	Licenses []string `json:"licenses,omitempty"`
+	// LicenseUnknown is set when the metadata could not be read.
+	LicenseUnknown bool `json:"license_unknown,omitempty"`
+	// Origin is who the index says has published the file.
+	Origin Provenance `json:"origin,omitzero"`
 	// Advisories are records that say something bad of this release, the most serious first.
 	Advisories []Advisory `json:"advisories,omitempty"`
+}
+
+// Provenance is what the attestations say that an index serves of a file (PEP 740). Nobody has verified their signatures here: that
+// is what the index says it has done.
+type Provenance struct {
+	// Served tells whether the index has attestations of the file; Unknown that this could not be learned.
+	Served  bool `json:"served,omitempty"`
+	Unknown bool `json:"unknown,omitempty"`
+	// Publishers are the identities that published the file, as "kind repository workflow", in the order of the document.
+	Publishers []string `json:"publishers,omitempty"`
 }
 
 // Advisory is a record of a known bad release.
 type Advisory struct {
 	ID        string `json:"id"`        // "MAL-2026-2144"
 	Malicious bool   `json:"malicious"` // it is malware, not flawed
+}
+
+// IsAdvisoryID tells whether a text is the identifier of an advisory and nothing else: such may stand in a header.
+func IsAdvisoryID(s string) bool {
+	kind, rest, ok := strings.Cut(s, "-")
+	if !ok || kind == "" || rest == "" || len(s) > 80 {
+		return false
+	}
+	return strings.Trim(kind, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" &&
+		strings.Trim(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 // RuleInstance is a rule inside a group.
@@ -262,6 +293,16 @@ type RuleCounts struct {
 	Failed int `json:"failed"`
 	Passed int `json:"passed"`
 	Total  int `json:"total"`
+}
+
+// AdvisoryID is the identifier of the advisory for which a rule over metadata failed, "" if there is none.
+func (e Evaluation) AdvisoryID() string {
+	for _, v := range e.Violations {
+		if v.Path() == "" && IsAdvisoryID(v.Evidence) {
+			return v.Evidence
+		}
+	}
+	return ""
 }
 
 // Summary counts the evaluations of a scan by result; without evaluations it is what Counts says.

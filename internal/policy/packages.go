@@ -78,72 +78,25 @@ const (
 	digestDenied    = "Digest Is Denied"
 	releaseYanked   = "Release Is Yanked"
 	projectStatus   = "Project Status"
+	coolDown        = "Release Is Old Enough"
+	packageLicense  = "Package License Is Approved"
+	lookAlike       = "Name Is No Look-Alike"
+	provenance      = "Provenance Is As Expected"
+	contentChanged  = "Content Is Unchanged"
 
 	keyIgnoredAdvisories = "ignored_advisories"
 	keyDeniedPackages    = "denied_packages"
 	keyDeniedDigests     = "denied_digests"
 	keyBadStatus         = "statuses"
+	keyMinimumAge        = "minimum_age_hours"
+	keyMissingTime       = "missing_upload_time"
+	keyExcepted          = "excepted_packages"
+	keyAllowedLicenses   = "allowed_licenses"
+	keyDeniedLicenses    = "denied_licenses"
+	keyMissingLicense    = "missing_license"
+	keyNeedProvenance    = "provenance_required"
+	keyPublishers        = "expected_publishers"
 )
-
-// packageMetadataRules judge what is known of a release besides its bytes.
-func packageMetadataRules(index []model.Source) []Rule {
-	ignored := Field{
-		Key: keyIgnoredAdvisories, Name: "Ignored Advisories", Display: List, Default: []string{},
-		Description: "Identifiers of advisories that do not count, such as MAL-2026-1",
-	}
-	return []Rule{
-		{
-			UUID: ruleUUID(0x30), Name: knownMalicious, Type: Metadata, Sources: index, Default: model.Blocking,
-			Description: "Releases that an advisory calls malicious must not be used",
-			Remediation: "Use another release, or another package",
-			Steps:       []string{"Do not install this release", "If it was installed, treat the machine as compromised", "Read the advisory"},
-			Fields:      []Field{ignored},
-		},
-		{
-			UUID: ruleUUID(0x31), Name: packageDenied, Type: Metadata, Sources: index, Default: model.Blocking,
-			Description: "Packages on the deny list must not be used, whatever other rules say",
-			Remediation: "Use another package",
-			Steps:       []string{"Choose another package", "Ask the security team if the entry is outdated"},
-			Fields: []Field{{
-				Key: keyDeniedPackages, Name: "Denied Packages", Display: List, Default: []string{},
-				Description: "Names, names with a version (name==1.0), or beginnings of names (name*)",
-			}},
-		},
-		{
-			UUID: ruleUUID(0x32), Name: digestDenied, Type: Metadata, Sources: index, Default: model.Blocking,
-			Description: "Distribution files whose digest is on the deny list must not be used",
-			Remediation: "Use another release",
-			Steps:       []string{"Choose another release", "Ask the security team if the entry is outdated"},
-			Fields: []Field{{
-				Key: keyDeniedDigests, Name: "Denied Digests", Display: List, Default: []string{},
-				Description: "SHA-256 of distribution files, in hexadecimal",
-			}},
-		},
-		{
-			UUID: ruleUUID(0x33), Name: knownVulnerable, Type: Metadata, Sources: index, Default: model.Disabled,
-			Description: "Releases with a known vulnerability should not be used",
-			Remediation: "Use a release in which the flaw is fixed",
-			Steps:       []string{"Take a release that the advisory calls fixed", "Read the advisory"},
-			Fields:      []Field{ignored},
-		},
-		{
-			UUID: ruleUUID(0x34), Name: releaseYanked, Type: Metadata, Sources: index, Default: model.Blocking,
-			Description: "Releases that their authors have yanked should not be used",
-			Remediation: "Use a release that is not yanked",
-			Steps:       []string{"Take the next release", "Read why its author yanked it"},
-		},
-		{
-			UUID: ruleUUID(0x35), Name: projectStatus, Type: Metadata, Sources: index, Default: model.Blocking,
-			Description: "Projects should not be in a state that their index warns of",
-			Remediation: "Use another project",
-			Steps:       []string{"Look up why the index has put the project into this state", "Choose another project"},
-			Fields: []Field{{
-				Key: keyBadStatus, Name: "States", Display: List, Default: []string{"quarantined"},
-				Description: "States of projects that fail, such as quarantined, archived, deprecated",
-			}},
-		},
-	}
-}
 
 // judgePackage evaluates one of these rules.
 func (v *verdict) judgePackage(s subject) {
@@ -156,6 +109,7 @@ func (v *verdict) judgePackage(s subject) {
 		for _, a := range p.Advisories {
 			if a.Malicious == (v.rule.Name == knownMalicious) && !slices.Contains(v.values(keyIgnoredAdvisories), a.ID) {
 				v.fail("%s %s: %s", p.Project, p.Version, a.ID)
+				v.violations[len(v.violations)-1].Evidence = a.ID
 			}
 		}
 	case packageDenied:
@@ -183,6 +137,18 @@ func (v *verdict) judgePackage(s subject) {
 				return
 			}
 		}
+	case coolDown:
+		v.judgeAge(p)
+	case packageLicense:
+		v.judgePackageLicense(p)
+	case lookAlike:
+		v.judgeName(p, s.meta.Private)
+	case provenance:
+		v.judgeProvenance(p)
+	case contentChanged:
+		if p.FormerDigest != "" {
+			v.fail("%s had the digest %s when it was seen first, and has another one now", p.Filename, p.FormerDigest)
+		}
 	}
 }
 
@@ -205,9 +171,16 @@ func packageFits(entry string, p *model.Package) bool {
 	return err == nil && errIs == nil && want.Equal(is)
 }
 
+// listed are the rules of packages that need no more than what an index lists.
+var listed = map[string]bool{
+	knownMalicious: true, knownVulnerable: true, packageDenied: true, digestDenied: true, releaseYanked: true, projectStatus: true,
+	coolDown: true, lookAlike: true,
+}
+
 // warning are the rules of packages that only warn when balanced. Those that block are about what was measured to stop no honest
 // package, or about what was not scanned: a heuristic that stops honest work is switched off.
 var warning = map[string]bool{
 	string(threat.InstallCode): true, string(threat.SuspiciousCode): true, string(threat.NativeInPure): true,
-	releaseYanked: true, projectStatus: true, string(threat.RecordMatches): true, string(threat.NamesMatch): true, string(threat.ArchiveHygiene): true,
+	releaseYanked: true, projectStatus: true, coolDown: true, packageLicense: true, lookAlike: true, provenance: true, contentChanged: true,
+	string(threat.RecordMatches): true, string(threat.NamesMatch): true, string(threat.ArchiveHygiene): true,
 }

@@ -63,6 +63,23 @@ func Evaluate(g model.Group, rep finding.Report, meta model.Metadata) Judgement 
 	return j
 }
 
+// EvaluateListed judges a package by what its index lists, without its bytes: only the BLOCKING rules that need no more are evaluated. What such
+// a rule blocks stays blocked whatever the bytes are; what none blocks is not judged yet.
+func EvaluateListed(g model.Group, version model.Version, meta model.Metadata) Judgement {
+	var j Judgement
+	for _, r := range table {
+		instance, ok := enabled(g, r)
+		if !ok || !listed[r.Name] || instance.State != model.Blocking {
+			continue
+		}
+		v := verdict{rule: r, instance: instance}
+		v.judgeMetadata(subject{version: version, meta: meta})
+		j.Evaluations = append(j.Evaluations, v.evaluation())
+	}
+	j.Outcome, j.Reason = model.Decide(j.Evaluations)
+	return j
+}
+
 // Blocks says whether a judgement refuses one file of a version whose files are refused one by one: a BLOCKING rule found a
 // violation in the file, or failed without naming a file, or could not be evaluated.
 func (j Judgement) Blocks(path string) bool { return Blocks(j.Evaluations, path) }

@@ -164,8 +164,8 @@ func TestPresetsAndSourcesDecideWhatIsEvaluated(t *testing.T) {
 		{"the Hub, balanced, informs on governance", Balanced, model.HuggingFace, "ABBAAABBBBB"},
 		{"the Hub, strict, blocks on everything", Strict, model.HuggingFace, "BBBBBBBBBBB"},
 		{"a bucket has seven rules, location off", Balanced, model.S3, "DABBBBB"},
-		{"a package is a zip, so its format is not asked", Strict, model.PyPI, "DDBBBBBBBBBBBBBBBBBDBB"},
-		{"a package, balanced, is blocked by what was measured and warned of by the rest", Balanced, model.PyPI, "DDBBBBBBBBAAAAAABBBDAA"},
+		{"a package is a zip, so its format is not asked", Strict, model.PyPI, "DDBBBBBBBBBBBBBBBBBDBBBBBBB"},
+		{"a package, balanced, is blocked by what was measured and warned of by the rest", Balanced, model.PyPI, "DDBBBBBBBBAAAAAABBBDAAAAAAA"},
 	} {
 		if got := states(c.preset, c.source); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)

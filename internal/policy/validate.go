@@ -98,15 +98,17 @@ func validInstance(r Rule, instance model.RuleInstance) error {
 
 // Shapes of entries. The Hub's names are of letters, digits, ".", "_" and "-".
 var (
-	licensePattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.+_-]*$`)
-	orgPattern      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-	modelPattern    = regexp.MustCompile(`^((models|datasets|spaces|kernels)/)?([A-Za-z0-9][A-Za-z0-9._-]*/)?[A-Za-z0-9._-]+$`)
-	schemePattern   = regexp.MustCompile(`^[a-z][a-z0-9+-]*$`)
-	packagePattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(\*|==[A-Za-z0-9.!+_-]+)?$`)
-	digestPattern   = regexp.MustCompile(`^(sha256:)?[0-9A-Fa-f]{64}$`)
-	advisoryPattern = regexp.MustCompile(`^[A-Z]+-[0-9A-Za-z-]+$`)
-	statusPattern   = regexp.MustCompile(`^[a-z][a-z-]*$`)
-	uriPattern      = regexp.MustCompile(`^[a-z][a-z0-9+-]*://[^\s/]+(/\S*)?$`)
+	licensePattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.+_-]*$`)
+	orgPattern       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	modelPattern     = regexp.MustCompile(`^((models|datasets|spaces|kernels)/)?([A-Za-z0-9][A-Za-z0-9._-]*/)?[A-Za-z0-9._-]+$`)
+	schemePattern    = regexp.MustCompile(`^[a-z][a-z0-9+-]*$`)
+	packagePattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(\*|==[A-Za-z0-9.!+_-]+)?$`)
+	digestPattern    = regexp.MustCompile(`^(sha256:)?[0-9A-Fa-f]{64}$`)
+	advisoryPattern  = regexp.MustCompile(`^[A-Z]+-[0-9A-Za-z-]+$`)
+	statusPattern    = regexp.MustCompile(`^[a-z][a-z-]*$`)
+	publisherPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*=\S+$`)
+	hoursPattern     = regexp.MustCompile(`^[0-9]{1,5}$`)
+	uriPattern       = regexp.MustCompile(`^[a-z][a-z0-9+-]*://[^\s/]+(/\S*)?$`)
 )
 
 func validEntry(f Field, v string) error {
@@ -144,6 +146,14 @@ func validEntry(f Field, v string) error {
 		fits, expected = digestPattern.MatchString(v), "a SHA-256 in hexadecimal"
 	case keyIgnoredAdvisories:
 		fits, expected = advisoryPattern.MatchString(v), "the identifier of an advisory such as MAL-2026-1"
+	case keyExcepted, keyNeedProvenance:
+		fits, expected = packagePattern.MatchString(v), "name, name==version or name*"
+	case keyPublishers:
+		fits, expected = publisherPattern.MatchString(v), "name=publisher"
+	case keyMinimumAge:
+		fits, expected = hoursPattern.MatchString(v), "a number of hours"
+	case keyMissingTime, keyMissingLicense:
+		fits, expected = v == "fail" || v == "pass", "fail or pass"
 	case keyBadStatus:
 		fits, expected = statusPattern.MatchString(v), "a state such as quarantined"
 	}

@@ -53,31 +53,22 @@ func (d *Door) serveBeside(x *exchange) error {
 
 // refuseKnown refuses what belongs to a file, or to a release, that is known to be blocked. It starts nothing.
 func (d *Door) refuseKnown(x *exchange, e index.Entry) error {
-	blocked, err := d.blocked(x)
+	blocked, err := d.blocked(x, e.Page)
 	if err != nil || len(blocked) == 0 {
 		return err
 	}
 	var s store.BlockedScan
 	for _, b := range blocked {
-		if b.Revision == e.SHA256().Hex() {
+		if b.Revision == e.ID() {
 			s = b
 		}
 	}
 	if s.Revision == "" && e.Page != nil && !d.EnforceFile {
-		for _, sister := range e.Page.Files {
-			if releaseOf(sister) != releaseOf(e.File) {
-				continue
-			}
-			for _, b := range blocked {
-				if b.Revision == sister.SHA256().Hex() {
-					s = b
-				}
-			}
-		}
+		s, _, _ = blockedRelease(e.Page, e.File, blocked)
 	}
 	if s.Revision == "" {
 		return nil
 	}
 	x.scan, x.outcome = s.Scan, model.Blocked
-	return refusal{scan: s.Scan, outcome: model.Blocked, name: e.Filename, failed: []string{s.Rule}}
+	return refusal{scan: s.Scan, outcome: model.Blocked, name: e.Filename, failed: []string{s.Rule}, advisory: s.Advisory}
 }

@@ -16,8 +16,9 @@ import (
 // Door answers for package indexes.
 type Door struct {
 	Config
-	metrics  metrics
-	rendered *rendered
+	metrics   metrics
+	rendered  *rendered
+	announced *announced
 
 	base   context.Context // of work that outlives its request; ends with Close
 	cancel context.CancelFunc

@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"modelgate/internal/indextest"
+	"modelgate/internal/model"
 	"modelgate/internal/upstream/index"
 )
 
@@ -403,5 +405,45 @@ func TestDownloadsAreRecorded(t *testing.T) {
 	if len(s.downloads) != 2 || s.downloads[0].Outcome != "ALLOWED" || s.downloads[1].Outcome != "BLOCKED" || s.downloads[0].Scan == uuid.Nil ||
 		s.downloads[0].Path != good.Name || s.downloads[0].Client != "pip/26.3" || s.downloads[0].Bytes != int64(len(good.Bytes)) {
 		t.Errorf("%+v", s.downloads)
+	}
+}
+
+func TestWhatThePageTellsYanksAtOnce(t *testing.T) {
+	var known atomic.Bool
+	s := newStand(t, func(_ *Config, ix *index.Config) {
+		ix.Advisories = func(project, version string) []model.Advisory {
+			if project == "demo" && version == "2.0" && known.Load() {
+				return []model.Advisory{{ID: "MAL-2026-2144", Malicious: true}}
+			}
+			return nil
+		}
+	})
+	good, bad, sister := indextest.Wheel("demo", "1.0", nil), indextest.Wheel("demo", "2.0", nil), indextest.Sdist("demo", "2.0", nil)
+	s.index.Add("demo", good, bad, sister)
+	before := s.ask("GET", "/pypi/simple/demo/", "Accept", string(formJSON))
+	if strings.Contains(before.body, "modelgate scan") {
+		t.Error("something is yanked before anybody knows")
+	}
+	known.Store(true)
+	s.gate.rules("other")
+	after := s.ask("GET", "/pypi/simple/demo/", "Accept", string(formJSON))
+	scan := s.gate.scans["2"].String()
+	reason := "modelgate scan " + scan + " blocked: known malicious MAL-2026-2144"
+	if strings.Count(after.body, reason) != 2 || after.Header.Get("Etag") == before.Header.Get("Etag") {
+		t.Errorf("page:\n%s", after.body)
+	}
+	for _, f := range []indextest.File{bad, sister} {
+		path := s.address("demo", f.Name)
+		for _, path := range []string{path, path + ".metadata"} {
+			if a := s.ask("GET", path); a.Status != "403 "+reason || !strings.Contains(a.body, "MAL-2026-2144") {
+				t.Errorf("%s: %s %s", path, a.Status, a.body)
+			}
+		}
+		if s.index.Count(f.Name) != 0 {
+			t.Errorf("%s was fetched", f.Name)
+		}
+	}
+	if a := s.ask("GET", s.address("demo", good.Name)); a.StatusCode != http.StatusOK {
+		t.Errorf("the good release: %s", a.Status)
 	}
 }

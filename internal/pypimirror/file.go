@@ -11,7 +11,6 @@ import (
 	"modelgate/internal/gate"
 	"modelgate/internal/model"
 	"modelgate/internal/reply"
-	"modelgate/internal/store"
 	"modelgate/internal/upstream/index"
 )
 
@@ -89,7 +88,7 @@ func (d *Door) during(x *exchange, do func(ctx context.Context) error) error {
 func (d *Door) deliver(x *exchange, e index.Entry, f model.File) error {
 	req := gate.Request{
 		Version: x.version, Group: x.group, Path: f.Path, Digest: f.Digest, Origin: d.Origin(e, f), Owner: x.who(),
-		ScanOrigin: model.OriginGateway, RequestedRevision: e.Parsed.Version.String(), ModelURI: "pypi://" + e.Project,
+		ScanOrigin: model.OriginGateway, RequestedRevision: e.Parsed.Version.String(), ModelURI: "pypi://" + e.Project, Uploaded: e.Uploaded,
 	}
 	err := d.judge(x, req, e)
 	defer func() { d.record(x, f) }()
@@ -148,7 +147,7 @@ func (d *Door) judge(x *exchange, req gate.Request, e index.Entry) error {
 	}
 	x.scan, x.outcome = v.Scan, v.Outcome
 	if v.Outcome != model.Allowed {
-		return refusal{scan: v.Scan, outcome: v.Outcome, name: e.Filename, failed: blocking(v.Failed)}
+		return refusal{scan: v.Scan, outcome: v.Outcome, name: e.Filename, failed: blocking(v.Failed), advisory: advisoryOf(v.Failed)}
 	}
 	if v.Warning != "" {
 		x.out.Header().Set("X-Modelgate-Warning", reply.Line(v.Warning, 300))
@@ -161,23 +160,20 @@ func (d *Door) judgeRelease(x *exchange, req gate.Request, e index.Entry) error 
 	if e.Page == nil || !e.Known {
 		return nil
 	}
-	blocked, err := d.blocked(x)
-	if err != nil || len(blocked) == 0 {
+	blocked, err := d.blocked(x, e.Page)
+	if err != nil {
 		return err
 	}
-	by := map[string]store.BlockedScan{}
-	for _, s := range blocked {
-		by[s.Revision] = s
+	s, sister, bad := blockedRelease(e.Page, e.File, blocked)
+	if !bad || s.Revision == req.Version.Revision { // its own verdict says more
+		return nil
 	}
-	for _, sister := range e.Page.Files {
-		s, bad := by[sister.SHA256().Hex()]
-		if !bad || sister.SHA256() == "" || releaseOf(sister) != releaseOf(e.File) || s.Revision == req.Version.Revision {
-			continue
-		}
-		x.scan, x.outcome = s.Scan, model.Blocked
-		return refusal{scan: s.Scan, outcome: model.Blocked, name: e.Filename, failed: []string{s.Rule}, sister: sister.Filename}
+	x.scan, x.outcome = s.Scan, model.Blocked
+	r := refusal{scan: s.Scan, outcome: model.Blocked, name: e.Filename, failed: []string{s.Rule}, advisory: s.Advisory}
+	if sister.Filename != e.Filename {
+		r.sister = sister.Filename
 	}
-	return nil
+	return r
 }
 
 // blocking are the names of the blocking rules that failed.
@@ -189,6 +185,16 @@ func blocking(failed []gate.FailedRule) []string {
 		}
 	}
 	return out
+}
+
+// advisoryOf is the identifier of the advisory for which the first blocking rule failed, "" if it is not about one.
+func advisoryOf(failed []gate.FailedRule) string {
+	for _, f := range failed {
+		if f.State == model.Blocking {
+			return f.Advisory
+		}
+	}
+	return ""
 }
 
 // send gives the bytes, or the range of them that was asked for.

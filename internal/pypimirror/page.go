@@ -10,12 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"modelgate/internal/gate"
-	"modelgate/internal/model"
-	"modelgate/internal/reply"
 	"modelgate/internal/store"
 	"modelgate/internal/upstream/index"
 )
@@ -52,7 +48,7 @@ func (d *Door) servePage(x *exchange) error {
 	if err != nil {
 		return fmt.Errorf("page of %s: %w", x.project, err)
 	}
-	blocked, err := d.blocked(x)
+	blocked, err := d.blocked(x, p)
 	if err != nil {
 		return err
 	}
@@ -61,16 +57,6 @@ func (d *Door) servePage(x *exchange) error {
 		return err
 	}
 	return d.sendPage(x, f, v)
-}
-
-// blocked are the files of a project that are known to be blocked under the request's group.
-func (d *Door) blocked(x *exchange) ([]store.BlockedScan, error) {
-	req := gate.Request{Version: model.Version{Source: model.PyPI, Name: x.project}, Group: x.group}
-	list, err := d.Gate.Blocked(x.Context(), req)
-	if err != nil {
-		return nil, fmt.Errorf("look for blocked files of %s: %w", x.project, err)
-	}
-	return list, nil
 }
 
 // sendPage sends a page, compressed if the client takes that, or nothing if it has it already.
@@ -199,43 +185,6 @@ func blockedKey(blocked []store.BlockedScan) string {
 		b.WriteString(s.Revision + s.Scan.String())
 	}
 	return b.String()
-}
-
-// releaseOf names the release that a file belongs to: equal versions are one, however they are spelled. A file whose name tells no
-// version is a release of its own.
-func releaseOf(f index.File) string {
-	if f.Known {
-		return f.Parsed.Version.Key()
-	}
-	return "file " + f.Filename
-}
-
-// yankedReleases tells for each release of which a file is blocked why all of it is yanked.
-func yankedReleases(p *index.Page, blocked []store.BlockedScan) map[string]string {
-	if len(blocked) == 0 {
-		return nil
-	}
-	by := map[string]store.BlockedScan{}
-	for _, s := range blocked {
-		by[s.Revision] = s
-	}
-	out := map[string]string{}
-	for _, f := range p.Files {
-		if s, ok := by[f.SHA256().Hex()]; ok && f.SHA256() != "" {
-			if release := releaseOf(f); out[release] == "" {
-				out[release] = phrase(s.Scan, s.Rule)
-			}
-		}
-	}
-	return out
-}
-
-// phrase is how a blocked file is told in a status line and in the reason of a yanked release: no byte of it comes from the package.
-func phrase(scan uuid.UUID, rule string) string {
-	if rule == "" {
-		rule = "policy"
-	}
-	return reply.Line("modelgate scan "+scan.String()+" blocked: "+rule, maxPhrase)
 }
 
 // maxPhrase is how long a reason phrase may be.

@@ -7,7 +7,7 @@
 // never redirects to another host, and no verdict is ever a 5xx.
 //
 // Read it in the order of a request: pypimirror.go (what is needed), address.go (what is asked for), door.go (who answers), negotiate.go
-// and page.go (pages), file.go, hold.go and beside.go (files and what stands beside them), refusal.go (every error).
+// and page.go (pages), release.go (what blocks a release), file.go, hold.go and beside.go (files and what stands beside them), refusal.go (every error).
 package pypimirror
 
 import (
@@ -31,6 +31,8 @@ import (
 type Index interface {
 	// Project returns the page of a project.
 	Project(ctx context.Context, name string) (*index.Page, error)
+	// Listed tells what is known of each file of a page besides its bytes.
+	Listed(p *index.Page) []model.Metadata
 	Files
 }
 
@@ -50,6 +52,10 @@ type Gate interface {
 	Check(ctx context.Context, req gate.Request) (*gate.Ticket, error)
 	// Blocked finds the revisions of a project that are known to be blocked.
 	Blocked(ctx context.Context, req gate.Request) ([]store.BlockedScan, error)
+	// Announce judges what a page lists by what is known of it without its bytes; Blocked finds what that blocks.
+	Announce(ctx context.Context, req gate.Request, list []gate.Announced) error
+	// Rules names the rules that a request is judged by, with all else that a verdict on a listed file depends on.
+	Rules(ctx context.Context, req gate.Request) (string, error)
 	// Quarantine blocks a version whose bytes were not those that were announced or scanned.
 	Quarantine(ctx context.Context, req gate.Request, reason string) error
 }
@@ -107,8 +113,12 @@ func New(cfg Config) (*Door, error) {
 	if err != nil {
 		return nil, err
 	}
+	judged, err := newAnnounced()
+	if err != nil {
+		return nil, err
+	}
 	base, cancel := context.WithCancel(context.Background())
-	return &Door{Config: cfg, metrics: m, rendered: rendered, base: base, cancel: cancel}, nil
+	return &Door{Config: cfg, metrics: m, rendered: rendered, announced: judged, base: base, cancel: cancel}, nil
 }
 
 // Handles tells whether a request is for this door.

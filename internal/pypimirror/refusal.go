@@ -26,7 +26,9 @@ type refusal struct {
 	outcome model.Outcome
 	name    string   // of the file
 	failed  []string // names of the blocking rules that failed
-	sister  string   // the file of the same release that failed, if it's another one
+	// advisory is the identifier of that for which the first of them failed, if it is about one.
+	advisory string
+	sister   string // the file of the same release that failed, if it's another one
 }
 
 func (r refusal) Error() string { return r.name + " is refused: " + r.phrase() }
@@ -37,9 +39,9 @@ func (r refusal) phrase() string {
 	case r.outcome == model.Pending:
 		return reply.Line("modelgate scan "+r.scan.String()+" pending: try again later", maxPhrase)
 	case r.outcome == model.Blocked && len(r.failed) > 0:
-		return phrase(r.scan, r.failed[0])
+		return phrase(r.scan, r.failed[0], r.advisory)
 	case r.outcome == model.Blocked:
-		return phrase(r.scan, "")
+		return phrase(r.scan, "", "")
 	default:
 		return reply.Line("modelgate scan "+r.scan.String()+" error: not scanned", maxPhrase)
 	}
@@ -77,6 +79,10 @@ func (d *Door) fail(x *exchange, err error) {
 		d.refuse(x, refused)
 		return
 	}
+	if errors.Is(err, index.ErrClaimed) {
+		d.refuseClaimed(x)
+		return
+	}
 	f := own(err)
 	x.out.Header().Set("X-Error-Message", reply.Line("modelgate: "+f.message, 300))
 	d.write(x, f.status, "", problem{Type: "about:blank", Title: http.StatusText(f.status), Status: f.status, Detail: "modelgate: " + f.message})
@@ -91,8 +97,6 @@ func own(err error) failure {
 		return f
 	case errors.Is(err, gate.ErrNoGroup), errors.Is(err, gate.ErrWrongSource):
 		return failure{http.StatusNotFound, err.Error()}
-	case errors.Is(err, index.ErrClaimed):
-		return failure{http.StatusForbidden, "this name belongs to another index than the one that the address names"}
 	case errors.Is(err, index.ErrNotFound):
 		return failure{http.StatusNotFound, "no index has this"}
 	case errors.Is(err, blob.ErrMismatch):
@@ -126,9 +130,14 @@ func (d *Door) refuse(x *exchange, r refusal) {
 			p.Title = "blocked by modelgate: " + r.failed[0]
 			p.Type = d.address(x) + "/ui/rules/" + policy.Slug(r.failed[0])
 		}
-		p.Detail = fmt.Sprintf("%s is refused: it failed %s; scan %s %s", r.name, rules(r.failed), id, link)
+		why := rules(r.failed)
+		if r.advisory != "" {
+			p.Title += " " + r.advisory
+			why += " (" + r.advisory + ")"
+		}
+		p.Detail = fmt.Sprintf("%s is refused: it failed %s; scan %s %s", r.name, why, id, link)
 		if r.sister != "" {
-			p.Detail = fmt.Sprintf("%s is refused: %s of the same release failed %s; scan %s %s", r.name, r.sister, rules(r.failed), id, link)
+			p.Detail = fmt.Sprintf("%s is refused: %s of the same release failed %s; scan %s %s", r.name, r.sister, why, id, link)
 		}
 	case model.Pending:
 		p.Title = "modelgate is still scanning"
@@ -138,6 +147,17 @@ func (d *Door) refuse(x *exchange, r refusal) {
 		p.Detail = fmt.Sprintf("%s could not be scanned, so it is not served; scan %s %s", r.name, id, link)
 	}
 	d.write(x, http.StatusForbidden, text, p)
+}
+
+// refuseClaimed answers for a file of another index than the one that its name belongs to. Nothing was scanned, so there is no scan to name.
+func (d *Door) refuseClaimed(x *exchange) {
+	const text = "modelgate blocked: name claim"
+	x.out.Header().Set("X-Error-Message", text)
+	x.out.Header().Set("X-Error-Code", "ModelgateBlocked")
+	d.write(x, http.StatusForbidden, text, problem{
+		Type: "about:blank", Title: "blocked by modelgate: name claim", Status: http.StatusForbidden,
+		Detail: "modelgate: this name belongs to another index than the one that the address names",
+	})
 }
 
 // rules joins the names of rules, at most three.

@@ -37,6 +37,7 @@ type scriptedGate struct {
 	known       []store.BlockedScan
 	checks      int
 	quarantines []string
+	ruled       string
 }
 
 func (g *scriptedGate) Check(_ context.Context, req gate.Request) (*gate.Ticket, error) {
@@ -50,6 +51,12 @@ func (g *scriptedGate) Check(_ context.Context, req gate.Request) (*gate.Ticket,
 	if rule := g.blocked[req.Path]; rule != "" {
 		v.Outcome, v.Failed = model.Blocked, []gate.FailedRule{{Name: rule, State: model.Blocking, Violations: 1}}
 		g.remember(store.BlockedScan{Revision: req.Version.Revision, Scan: v.Scan, Rule: rule})
+	}
+	for _, s := range g.known {
+		if s.Revision == req.Version.Revision && s.Advisory != "" {
+			v.Scan, v.Outcome = s.Scan, model.Blocked
+			v.Failed = []gate.FailedRule{{Name: s.Rule, State: model.Blocking, Violations: 1, Advisory: s.Advisory}}
+		}
 	}
 	if g.errored[req.Path] {
 		v.Outcome = model.Errored
@@ -75,6 +82,32 @@ func (g *scriptedGate) Blocked(context.Context, gate.Request) ([]store.BlockedSc
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return append([]store.BlockedScan(nil), g.known...), nil
+}
+
+func (g *scriptedGate) Announce(_ context.Context, _ gate.Request, list []gate.Announced) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, a := range list {
+		p := a.Metadata.Package
+		if len(p.Advisories) > 0 && g.scans[a.Release] == uuid.Nil {
+			g.scans[a.Release] = uuid.New()
+			g.remember(store.BlockedScan{Revision: a.Revision, Scan: g.scans[a.Release], Rule: "Known Malicious Package", Advisory: p.Advisories[0].ID})
+		}
+	}
+	return nil
+}
+
+func (g *scriptedGate) Rules(context.Context, gate.Request) (string, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ruled, nil
+}
+
+// rules makes the gate judge by other rules from now on.
+func (g *scriptedGate) rules(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ruled = name
 }
 
 func (g *scriptedGate) Quarantine(_ context.Context, req gate.Request, _ string) error {

@@ -2,10 +2,13 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
+
+	"modelgate/internal/model"
 )
 
 // BlockedScan is a scan that ended as BLOCKED, of one revision of a model.
@@ -13,6 +16,7 @@ type BlockedScan struct {
 	Revision string
 	Scan     uuid.UUID
 	Rule     string // name of the first blocking rule that failed
+	Advisory string // identifier of the advisory for which it failed, "" if it is not about one
 }
 
 // mostBlocked bounds how many blocked revisions of one model are told.
@@ -25,7 +29,11 @@ func (s *Store) BlockedRevisions(ctx context.Context, k VerdictKey) ([]BlockedSc
 	from := k.Version.Key()
 	rows, err := s.reader.QueryContext(ctx, `SELECT s.version_key, s.uuid, coalesce((
 			SELECT t.name FROM evaluations e JOIN rule_texts t ON t.id = e.text_id
-			WHERE e.scan_id = s.id AND e.result = 'FAILED' AND e.state = 'BLOCKING' ORDER BY e.pos LIMIT 1), '')
+			WHERE e.scan_id = s.id AND e.result = 'FAILED' AND e.state = 'BLOCKING' ORDER BY e.pos LIMIT 1), ''),
+			coalesce((SELECT v.body FROM violations v WHERE v.path = '' AND v.evaluation_id = (
+				SELECT e.id FROM evaluations e
+				WHERE e.scan_id = s.id AND e.result = 'FAILED' AND e.state = 'BLOCKING' ORDER BY e.pos LIMIT 1)
+			ORDER BY v.pos LIMIT 1), '')
 		FROM scans s
 		WHERE s.version_key > ? AND s.version_key < ? AND s.group_uuid = ? AND s.group_rules = ? AND s.scanner_version = ?
 			AND s.partial = 0 AND s.outcome = 'BLOCKED'
@@ -39,10 +47,14 @@ func (s *Store) BlockedRevisions(ctx context.Context, k VerdictKey) ([]BlockedSc
 	defer func() { _ = rows.Close() }()
 	var out []BlockedScan
 	for rows.Next() {
-		var key string
+		var key, first string
 		var b BlockedScan
-		if err := rows.Scan(&key, &b.Scan, &b.Rule); err != nil {
+		if err := rows.Scan(&key, &b.Scan, &b.Rule, &first); err != nil {
 			return nil, fmt.Errorf("find blocked revisions of %s: %w", k.Version.Name, err)
+		}
+		var v model.Violation
+		if json.Unmarshal([]byte(first), &v) == nil && model.IsAdvisoryID(v.Evidence) {
+			b.Advisory = v.Evidence
 		}
 		b.Revision = strings.TrimPrefix(key, from)
 		out = append(out, b)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"modelgate/internal/blob"
 	"modelgate/internal/model"
+	"modelgate/internal/model/dist"
 	"modelgate/internal/scanner/source"
 )
 
@@ -27,16 +29,68 @@ func (o *Origin) Version() model.Version {
 func (o *Origin) Files(context.Context) ([]model.File, error) { return []model.File{o.File}, nil }
 
 // Metadata tells what rules need to know besides the bytes.
-func (o *Origin) Metadata(context.Context) (model.Metadata, error) {
+func (o *Origin) Metadata(ctx context.Context) (model.Metadata, error) {
 	e := o.Entry
-	var known []model.Advisory
-	if find := o.Index.cfg.Advisories; find != nil {
-		known = find(e.Project, e.Parsed.Version.String())
+	meta := o.Index.metadata(e.Upstream, e.Project, e.File, e.status())
+	meta.Package.Advisories = o.Index.advisories(e.Project, e.File)
+	if e.Page != nil {
+		meta.Package.Since = e.Page.since()
 	}
-	return model.Metadata{URI: "pypi://" + e.Project, LicenseUnknown: true, Private: o.Index.Private(e.Upstream), Package: &model.Package{
-		Project: e.Project, Version: e.Parsed.Version.String(), Filename: e.Filename, Upstream: e.Upstream, Uploaded: e.Uploaded,
-		Yanked: e.Yanked, YankedReason: clip(e.YankedReason, 300), Status: e.status(), Advisories: known,
-	}}, nil
+	meta.Package.FormerDigest = o.Index.files.former(ctx, e, o.File.Digest)
+	meta.Package.Origin = o.Index.attested(ctx, e)
+	text, err := o.coreMetadata(ctx)
+	meta.Package.LicenseUnknown = err != nil
+	meta.Package.Licenses = dist.ParseMetadata(text).Licenses()
+	return meta, nil
+}
+
+// Listed tells of each file of a page what is known of it besides its bytes.
+func (x *Index) Listed(p *Page) []model.Metadata {
+	out := make([]model.Metadata, len(p.Files))
+	known := map[string][]model.Advisory{}
+	since := p.since()
+	for i, f := range p.Files {
+		out[i] = x.metadata(p.Upstream, p.Project, f, p.Status)
+		out[i].Package.Since = since
+		version := f.Parsed.Version.String()
+		found, ok := known[version]
+		if !ok {
+			found = x.advisories(p.Project, f)
+			known[version] = found
+		}
+		out[i].Package.Advisories = found
+	}
+	return out
+}
+
+// metadata is what an entry of a page tells.
+func (x *Index) metadata(upstreamName, project string, f File, status string) model.Metadata {
+	return model.Metadata{URI: "pypi://" + project, LicenseUnknown: true, Private: x.Private(upstreamName), Package: &model.Package{
+		Project: project, Version: f.Parsed.Version.String(), Filename: f.Filename, Upstream: upstreamName, Uploaded: f.Uploaded, AsOf: time.Now(),
+		Yanked: f.Yanked, YankedReason: clip(f.YankedReason, 300), Status: status,
+	}}
+}
+
+// since is when the first file of a page was uploaded; zero if that of any is not told.
+func (p *Page) since() time.Time {
+	var first time.Time
+	for _, f := range p.Files {
+		if f.Uploaded.IsZero() {
+			return time.Time{}
+		}
+		if first.IsZero() || f.Uploaded.Before(first) {
+			first = f.Uploaded
+		}
+	}
+	return first
+}
+
+// advisories are what is known against the release that a file belongs to.
+func (x *Index) advisories(project string, f File) []model.Advisory {
+	if x.cfg.Advisories == nil {
+		return nil
+	}
+	return x.cfg.Advisories(project, f.Parsed.Version.String())
 }
 
 // status is that of the project, if the page tells.

@@ -1,0 +1,129 @@
+package policy
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"modelgate/internal/model"
+)
+
+// judgeOne evaluates one rule of packages alone, BLOCKING, with some of its fields set.
+func judgeOne(t *testing.T, rule string, values map[string][]string, p *model.Package, private bool) model.Evaluation {
+	t.Helper()
+	r, err := FindRule(rule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := NewGroup(Balanced, uuid.New(), "g", "", model.PyPI, map[uuid.UUID]Setting{r.UUID: {State: model.Blocking, Values: values}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	instance, ok := enabled(g, r)
+	if !ok {
+		t.Fatalf("%s is not enabled", rule)
+	}
+	v := verdict{rule: r, instance: instance}
+	v.judgeMetadata(subject{version: model.Version{Source: model.PyPI, Name: p.Project, Revision: "ab"}, meta: model.Metadata{Package: p, Private: private}})
+	return v.evaluation()
+}
+
+func TestFactsOfPackages(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	hours := func(n int) time.Time { return now.Add(-time.Duration(n) * time.Hour) }
+	for _, row := range []struct {
+		what    string
+		rule    string
+		values  map[string][]string
+		p       model.Package
+		private bool
+		want    model.RuleResult
+	}{
+		{"a file of yesterday is too young", coolDown, nil, model.Package{Upstream: "up", Uploaded: hours(24)}, false, model.Failed},
+		{"one of three days is not", coolDown, nil, model.Package{Upstream: "up", Uploaded: hours(72)}, false, model.Passed},
+		{"an excepted project may be young", coolDown, map[string][]string{keyExcepted: {"dem*"}}, model.Package{Upstream: "up", Uploaded: hours(1)}, false, model.Passed},
+		{"a missing time fails", coolDown, nil, model.Package{Upstream: "up"}, false, model.Failed},
+		{"unless it may be missing", coolDown, map[string][]string{keyMissingTime: {"pass"}}, model.Package{Upstream: "up"}, false, model.Passed},
+		{"a local file has no upload time to ask for", coolDown, nil, model.Package{}, false, model.RuleError},
+		{"any licence is good while none is denied", packageLicense, nil, model.Package{Licenses: []string{"MIT"}}, false, model.Passed},
+		{"no licence is not", packageLicense, nil, model.Package{}, false, model.Failed},
+		{"a denied one is not", packageLicense, map[string][]string{keyDeniedLicenses: {"agpl-3.0-only"}}, model.Package{Licenses: []string{"AGPL-3.0-only"}}, false, model.Failed},
+		{"unless there is a choice", packageLicense, map[string][]string{keyDeniedLicenses: {"AGPL-3.0-only"}}, model.Package{Licenses: []string{"AGPL-3.0-only OR MIT"}}, false, model.Passed},
+		{"all of a conjunction must be allowed", packageLicense, map[string][]string{keyAllowedLicenses: {"MIT"}}, model.Package{Licenses: []string{"MIT AND Apache-2.0"}}, false, model.Failed},
+		{"parentheses group", packageLicense, map[string][]string{keyAllowedLicenses: {"MIT", "BSD-3-Clause"}}, model.Package{Licenses: []string{"MIT AND (Apache-2.0 OR BSD-3-Clause)"}}, false, model.Passed},
+		{"an exception does not change a licence", packageLicense, map[string][]string{keyAllowedLicenses: {"GPL-2.0-only"}}, model.Package{Licenses: []string{"GPL-2.0-only WITH Classpath-exception-2.0"}}, false, model.Passed},
+		{"metadata that could not be read are a doubt", packageLicense, nil, model.Package{LicenseUnknown: true}, false, model.RuleError},
+		{"a swap of two letters", lookAlike, nil, model.Package{Project: "reqeusts"}, false, model.Failed},
+		{"a digit for a letter", lookAlike, nil, model.Package{Project: "c0lorama"}, false, model.Failed},
+		{"py before it", lookAlike, nil, model.Package{Project: "python-requests"}, false, model.Failed},
+		{"parts in another order", lookAlike, nil, model.Package{Project: "learn-scikit"}, false, model.Failed},
+		{"the popular name itself", lookAlike, nil, model.Package{Project: "requests"}, false, model.Passed},
+		{"a name of its own", lookAlike, nil, model.Package{Project: "modelgate-example"}, false, model.Passed},
+		{"one letter off, of a private index", lookAlike, nil, model.Package{Project: "requestz"}, true, model.Passed},
+		{"one letter off, and old", lookAlike, nil, model.Package{Project: "requestz", Since: now.AddDate(-3, 0, 0)}, false, model.Passed},
+		{"one letter off, and excepted", lookAlike, map[string][]string{keyExcepted: {"requestz"}}, model.Package{Project: "requestz"}, false, model.Passed},
+		{"nobody asks for attestations", provenance, nil, model.Package{}, false, model.Passed},
+		{"they are required", provenance, map[string][]string{keyNeedProvenance: {"demo"}}, model.Package{}, false, model.Failed},
+		{"they are there", provenance, map[string][]string{keyNeedProvenance: {"demo"}}, model.Package{Origin: model.Provenance{Served: true}}, false, model.Passed},
+		{"of another publisher", provenance, map[string][]string{keyPublishers: {"demo=acme/demo"}}, model.Package{Origin: model.Provenance{Served: true, Publishers: []string{"GitHub evil/demo release.yml"}}}, false, model.Failed},
+		{"of the expected one", provenance, map[string][]string{keyPublishers: {"demo=acme/demo"}}, model.Package{Origin: model.Provenance{Served: true, Publishers: []string{"GitHub acme/demo release.yml"}}}, false, model.Passed},
+		{"a file that changed", contentChanged, nil, model.Package{FormerDigest: "00"}, false, model.Failed},
+		{"one that did not", contentChanged, nil, model.Package{}, false, model.Passed},
+	} {
+		p := row.p
+		p.AsOf = now
+		if p.Project == "" {
+			p.Project = "demo"
+		}
+		if got := judgeOne(t, row.rule, row.values, &p, row.private); got.Result != row.want {
+			t.Errorf("%s: %s, want %s: %v %s", row.what, got.Result, row.want, got.Violations, got.Reason)
+		}
+	}
+}
+
+func TestAnAdvisoryIsNamed(t *testing.T) {
+	p := &model.Package{Project: "demo", Version: "1.0", Advisories: []model.Advisory{{ID: "MAL-2026-2144", Malicious: true}, {ID: "GHSA-a-b-c"}}}
+	if got := judgeOne(t, knownMalicious, nil, p, false).AdvisoryID(); got != "MAL-2026-2144" {
+		t.Errorf("known malicious: %q", got)
+	}
+	if e := judgeOne(t, knownMalicious, map[string][]string{keyIgnoredAdvisories: {"MAL-2026-2144"}}, p, false); e.Result != model.Passed || e.AdvisoryID() != "" {
+		t.Errorf("an ignored advisory: %s %q", e.Result, e.AdvisoryID())
+	}
+	for id, want := range map[string]bool{"MAL-2026-1": true, "PYSEC-2021-9": true, "mal-1": false, "MAL": false, "MAL-": false, "MAL-1\r\nX: y": false, "MAL-1 2": false} {
+		if model.IsAdvisoryID(id) != want {
+			t.Errorf("%q: %v", id, !want)
+		}
+	}
+}
+
+func TestWhatAListTells(t *testing.T) {
+	g := DefaultGroup(Balanced, model.PyPI)
+	v := model.Version{Source: model.PyPI, Name: "demo", Revision: "ab"}
+	bad := model.Metadata{Package: &model.Package{Project: "demo", Version: "1.0", Advisories: []model.Advisory{{ID: "MAL-2026-1", Malicious: true}}}}
+	if j := EvaluateListed(g, v, bad); j.Outcome != model.Blocked {
+		t.Errorf("an advisory: %s", j.Outcome)
+	}
+	young := model.Metadata{Package: &model.Package{Project: "reqeusts", Upstream: "up", Uploaded: time.Now(), AsOf: time.Now(), Yanked: true}}
+	if j := EvaluateListed(g, v, young); j.Outcome != model.Allowed {
+		t.Errorf("what is only warned of: %s %v", j.Outcome, j.Evaluations)
+	}
+	if CoolDown(g) != 48*time.Hour {
+		t.Errorf("cool-down: %s", CoolDown(g))
+	}
+}
+
+func FuzzLicenseExpressions(f *testing.F) {
+	for _, s := range []string{"MIT", "(A OR B) AND C", "((", "))", "A OR ", " OR ", "A AND (B", "()", "A WITH B"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if len(s) > 200 {
+			return
+		}
+		v := verdict{}
+		if v.licensed(s) != true {
+			t.Errorf("%q is not approved where nothing is denied", s)
+		}
+	})
+}
