@@ -2,7 +2,7 @@
 // are shared: read ratios and CPU seconds, not times. It needs bin/modelgate (make build) and installs what else it
 // needs.
 //
-//	go run ./bench [-only warm,small,cold,remote,pickle,peers]
+//	go run ./bench [-only warm,small,cold,remote,pickle,peers,herd,pages,wheel,installs]
 package main
 
 import (
@@ -36,6 +36,10 @@ func benchmarks() []benchmark {
 		{"remote", remoteVerdicts},
 		{"pickle", picklePace},
 		{"peers", peers},
+		{"herd", packageHerd},
+		{"pages", packagePages},
+		{"wheel", packageWarm},
+		{"installs", packageInstalls},
 	}
 }
 
