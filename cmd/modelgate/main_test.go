@@ -6,12 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"modelgate/internal/indextest"
 	"modelgate/internal/scanner/scantest"
 )
 
@@ -29,7 +31,7 @@ func TestTranscripts(t *testing.T) {
 			env.Setenv("PORT", port)
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"evil": writeEvil, "waitfor": waitFor, "stop": stop},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"evil": writeEvil, "package": writePackage, "waitfor": waitFor, "stop": stop},
 	})
 }
 
@@ -59,6 +61,20 @@ func writeEvil(ts *testscript.TestScript, _ bool, args []string) {
 	file := ts.MkAbs(args[1])
 	ts.Check(os.MkdirAll(filepath.Dir(file), 0o755))
 	ts.Check(os.WriteFile(file, all[i].Bytes, 0o600))
+}
+
+// writePackage writes a wheel or an sdist with one more file in it: package <project> <version> <file> <member> <content>.
+func writePackage(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 5 {
+		ts.Fatalf("usage: package project version file member content")
+	}
+	build := indextest.Wheel
+	if strings.HasSuffix(args[2], ".tar.gz") {
+		build = indextest.Sdist
+	}
+	file := ts.MkAbs(args[2])
+	ts.Check(os.MkdirAll(filepath.Dir(file), 0o755))
+	ts.Check(os.WriteFile(file, build(args[0], args[1], map[string]string{args[3]: args[4] + "\n"}).Bytes, 0o600))
 }
 
 // waitFor waits until an address answers 200: waitfor <url>.

@@ -121,10 +121,67 @@ func (c *scanCommand) dryRun(ctx context.Context, t terminal) error {
 
 // scan makes the scan, tells the outcome and turns it into an exit code.
 func (c *scanCommand) scan(ctx context.Context, cl *client, g *globals, t terminal, labels []model.Label) error {
+	if c.ModelURI == "" {
+		if done, err := c.scanPackages(ctx, cl, g, t, labels); done || err != nil {
+			return err
+		}
+	}
 	id, err := c.submit(ctx, cl, g, t, labels)
 	if err != nil {
 		return err
 	}
+	return c.tell(ctx, cl, g, t, id)
+}
+
+// scanPackages scans the Python packages at the path, each as a model of its own. done is false if there are none. The worst outcome
+// decides.
+func (c *scanCommand) scanPackages(ctx context.Context, cl *client, g *globals, t terminal, labels []model.Label) (done bool, err error) {
+	find := func(string, string) []model.Advisory { return nil }
+	if cl.alone != nil {
+		find = cl.alone.bad.find
+	}
+	list, err := localPackages(ctx, c.ModelPath, find)
+	if err != nil || len(list) == 0 {
+		return false, err
+	}
+	if cl.alone == nil {
+		return false, errors.New("Python packages are scanned without a server: leave out --base-url")
+	}
+	worst := exitCode(0)
+	for _, p := range list {
+		order := gate.Order{
+			Request: gate.Request{
+				Version: p.version, Origin: p, Owner: "cli", ScanOrigin: model.OriginSDK, ModelURI: p.meta.URI,
+				RequestedRevision: p.meta.Package.Version, Whole: true,
+			},
+			ModelName: p.version.Name, ModelAuthor: c.ModelAuthor, ModelVersion: p.meta.Package.Version, Labels: labels, Progress: progress(g, t),
+		}
+		if c.ModelName != "" {
+			order.ModelName = c.ModelName
+		}
+		id, err := c.order(ctx, cl.alone, order)
+		if err != nil {
+			return true, err
+		}
+		err = c.tell(ctx, cl, g, t, id)
+		var code exitCode
+		switch {
+		case errors.As(err, &code):
+			if worst != exitBlocked {
+				worst = code
+			}
+		case err != nil:
+			return true, err
+		}
+	}
+	if worst != 0 {
+		return true, worst
+	}
+	return true, nil
+}
+
+// tell waits for the outcome of a scan, shows it, and turns it into an exit code.
+func (c *scanCommand) tell(ctx context.Context, cl *client, g *globals, t terminal, id uuid.UUID) error {
 	if cl.alone == nil && !g.Silent {
 		fmt.Fprintf(t.err, "scan %s\n", id)
 	}
@@ -197,6 +254,11 @@ func (c *scanCommand) scanAlone(ctx context.Context, a *app, labels []model.Labe
 		ModelName: name, ModelAuthor: c.ModelAuthor, ModelVersion: c.ModelVersion,
 		Labels: labels, Progress: show,
 	}
+	return c.order(ctx, a, order)
+}
+
+// order makes a scan here and waits for it.
+func (c *scanCommand) order(ctx context.Context, a *app, order gate.Order) (uuid.UUID, error) {
 	if c.SecurityGroupUUID != "" {
 		order.GroupUUID = uuid.MustParse(c.SecurityGroupUUID)
 	}

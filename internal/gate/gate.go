@@ -58,6 +58,8 @@ type Request struct {
 	Path string
 	// Digest is that of the bytes that are about to be served, if it is known: a verdict is one on the bytes that were judged.
 	Digest model.Digest
+	// Whole makes the version be judged as a whole, however many files it has: they are at hand.
+	Whole bool
 	// ByFile makes the version be judged file by file: datasets and spaces.
 	ByFile            bool
 	Origin            Origin

@@ -115,7 +115,7 @@ func (s *scanning) judgeVersion(ctx context.Context) (large bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if len(files) > s.gate.maxFiles && s.selected == nil && s.req.Version.Source != model.Local {
+	if len(files) > s.gate.maxFiles && s.selected == nil && s.req.Version.Source != model.Local && !s.req.Whole {
 		s.scan.Partial, s.scan.Outcome = true, model.Allowed
 		if err := s.gate.store.PutScan(ctx, &s.scan); err != nil {
 			return false, err

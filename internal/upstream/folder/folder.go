@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"time"
 
@@ -48,6 +50,17 @@ func Open(ctx context.Context, root string) (*Folder, error) {
 		return nil, err
 	}
 	sort.Slice(f.files, func(i, j int) bool { return f.files[i].Path < f.files[j].Path })
+	return f, nil
+}
+
+// Select is a folder of chosen files: their paths within the version, and their names on disk.
+func Select(ctx context.Context, root string, chosen map[string]string) (*Folder, error) {
+	f := &Folder{root: root, disk: map[string]string{}, mtime: map[string]time.Time{}}
+	for _, inside := range slices.Sorted(maps.Keys(chosen)) {
+		if err := f.add(ctx, inside, chosen[inside]); err != nil {
+			return nil, err
+		}
+	}
 	return f, nil
 }
 
