@@ -24,7 +24,7 @@ import (
 func Formats() []Format {
 	var rows []Format
 	for _, group := range [][]Format{
-		pickles(), weights(), torchFormats(), kerasRows(), hdf5Rows(), tensorflowRows(), flatbufferRows(), onnxRows(), classicRows(), deviceRows(), bundleRows(), packageRows(),
+		pickles(), weights(), torchFormats(), kerasRows(), hdf5Rows(), tensorflowRows(), flatbufferRows(), onnxRows(), classicRows(), mobileRows(), deviceRows(), netRows(), bundleRows(), packageRows(),
 		containers(), programs(), texts(),
 	} {
 		rows = append(rows, group...)

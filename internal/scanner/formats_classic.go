@@ -63,6 +63,12 @@ func classicRows() []Format {
 			Threats:    "keys that stand twice, what breaks the grammar",
 			Probe:      lightgbm.ProbeJSON, Scan: lightgbm.ScanJSON,
 		},
+	}
+}
+
+// mobileRows are the rows of Core ML, PaddlePaddle and what is left of the classic libraries.
+func mobileRows() []Format {
+	return []Format{
 		{
 			Name: "coreml", Title: "Core ML model", Version: 1,
 			Recognised: "protobuf: specification version, description and a model type",

@@ -58,6 +58,12 @@ func deviceRows() []Format {
 			Threats:    "that it is there",
 			Probe:      torch7.ProbeLua, Scan: torch7.ScanLua,
 		},
+	}
+}
+
+// netRows are the rows of CNTK, Caffe and of nets that are described as text.
+func netRows() []Format {
+	return []Format{
 		{
 			Name: "cntk", Title: "CNTK model, version 1", Version: 1,
 			Recognised: "BCN in UTF-16 at 0",

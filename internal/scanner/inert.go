@@ -33,10 +33,15 @@ func (p *place) inert(f *source.File) error {
 		if err != nil {
 			return p.fault(err)
 		}
-		if !plain {
-			p.unknown(head)
+		coded, err := isMessage(f)
+		if err != nil {
+			return p.fault(err)
+		}
+		if coded || !plain {
+			p.unknown(head, coded)
 			return nil
 		}
+		p.disguised(h)
 	}
 	p.outcome.Formats = []string{NotModel}
 	if p.outermost {
@@ -46,8 +51,12 @@ func (p *place) inert(f *source.File) error {
 }
 
 // unknown states that nothing is known of the bytes.
-func (p *place) unknown(head []byte) {
+func (p *place) unknown(head []byte, coded bool) {
 	f := finding.New(threat.MGFMT404, 0, "The bytes are of no format that is known, so nothing can be said of them.")
+	if coded {
+		f.Operator = messageOperator
+		f.Description = "The bytes are a protobuf message of no model that is known. Loaders pass over fields that they do not know, so that it may be one all the same."
+	}
 	f.Role, f.Evidence = finding.RoleStructure, source.Evidence(fmt.Sprintf("% x", head[:min(len(head), 16)]))
 	p.Find(f)
 }

@@ -204,7 +204,7 @@ func (v *version) clearRaw(r *finding.NamedReport) {
 		r.Report.Formats, r.Report.Coverage = []string{format}, finding.Opaque
 		return
 	}
-	if format == "" || len(r.Report.Formats) > 0 || len(r.Report.Findings) != 1 || r.Report.Findings[0].Threat != threat.MGFMT404 {
+	if format == "" || len(r.Report.Formats) > 0 || len(r.Report.Findings) != 1 || r.Report.Findings[0].Threat != threat.MGFMT404 || r.Report.Findings[0].Operator != "" {
 		return
 	}
 	r.Report.Findings, r.Report.Level = nil, threat.Clean

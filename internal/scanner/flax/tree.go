@@ -171,7 +171,7 @@ func (t *tree) leaf(key string, v msgpack.Value) error {
 		if err != nil {
 			return err
 		}
-		if v.Size > 8 && mayBeBytes(text) {
+		if v.Size > minInside && mayBeBytes(text) {
 			return t.inside(key, v, t.in.Content(v))
 		}
 	default:
@@ -187,6 +187,9 @@ func mayBeBytes(text string) bool {
 	}
 	return !utf8.ValidString(text) || text == "" || strings.IndexByte("c(", text[0]) >= 0 && strings.Contains(text, "\n")
 }
+
+// minInside is the size up to which bytes are too short to be a format that does anything.
+const minInside = 8
 
 // inside scans bytes that stand where a loader takes a leaf. A pickle that does nothing is still one that somebody unpickles.
 func (t *tree) inside(key string, v msgpack.Value, content source.Reader) error {
@@ -217,6 +220,9 @@ func (t *tree) extension(key string, v msgpack.Value) error {
 		}
 	}
 	t.malformed(v.At, "Extension %d is none of Flax's.", v.Type)
+	if v.Size <= minInside {
+		return nil
+	}
 	return t.inside(key, v, t.in.Content(v))
 }
 

@@ -2,7 +2,8 @@ package onnx
 
 // model is what is kept of a file.
 type model struct {
-	at int64
+	at      int64
+	version int64 // of the format
 	// sets are the versions of the operator sets that the model imports, by domain.
 	sets      map[string]int64
 	graph     *graph

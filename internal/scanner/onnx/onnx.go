@@ -60,6 +60,9 @@ func unlessMalformed(err error) error {
 // errStop ends a walk that has seen enough.
 var errStop = errors.New("stop")
 
+// firstWithSets is the version of the format from which on models import sets of operators.
+const firstWithSets = 3
+
 // maxProbed is how many fields of a message a probe looks at.
 const maxProbed = 64
 
@@ -92,9 +95,10 @@ func (p *probe) field(f wire.Field) error {
 		p.none = p.none || !p.sets
 	case 2, 3, 4, 6, 14, 20, 25, 26:
 		p.none = p.none || !f.IsBytes()
-	default:
-		p.none = p.none || p.fields == 1 // what stands behind a model is judged with it
-		return errStop
+	default: // a field that readers pass over; what stands behind a model is judged with it
+		if p.graph || p.sets {
+			return errStop
+		}
 	}
 	if p.none || p.version && p.graph || p.fields >= maxProbed {
 		return errStop
@@ -150,6 +154,9 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 		return err
 	}
 	err = r.model(whole)
+	if err == nil && r.m.graph != nil && len(r.m.sets) == 0 && r.m.version >= firstWithSets {
+		r.malformed(whole.Size, "", "The model imports no set of operators, without which no loader takes it.")
+	}
 	return r.finish(err)
 }
 

@@ -46,6 +46,9 @@ func (r *reader) model(whole wire.Message) error {
 		switch f.Num {
 		case 1, 2, 3, 4, 5, 6:
 			o.field(f)
+			if f.Num == 1 {
+				r.m.version = f.Int()
+			}
 			return nil
 		case 7:
 			o.field(f)

@@ -36,21 +36,24 @@ const (
 
 // Probe accepts documents whose root is net with a version or with layers.
 func Probe(f *source.File) (bool, error) {
-	head, err := f.Head()
-	if err != nil || xmltokens.Root(xmltokens.Beginning(head)) != "net" {
+	root, err := xmltokens.RootOf(f)
+	if err != nil || root != "net" {
 		return false, err
 	}
-	in, err := xmltokens.New(&source.File{Reader: source.Bytes(head)})
+	in, err := xmltokens.New(f)
 	if err != nil {
 		return false, err
 	}
-	for range maxProbed {
+	for probed := 0; probed < maxProbed; {
 		t, err := in.Next()
 		if err != nil {
 			return false, unlessOver(err)
 		}
 		if t.Kind == xmltokens.Start && (t.Name == "layers" || t.Name == "net" && t.Attr("version") != "") {
 			return true, nil
+		}
+		if t.Kind == xmltokens.Start {
+			probed++
 		}
 	}
 	return false, nil

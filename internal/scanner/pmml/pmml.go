@@ -23,11 +23,8 @@ const maxFound = 50
 
 // Probe accepts documents whose root is PMML.
 func Probe(f *source.File) (bool, error) {
-	head, err := f.Head()
-	if err != nil {
-		return false, err
-	}
-	return local(xmltokens.Root(xmltokens.Beginning(head))) == "PMML", nil
+	root, err := xmltokens.RootOf(f)
+	return local(root) == "PMML", err
 }
 
 // Scan reads the document once.

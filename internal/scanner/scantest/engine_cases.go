@@ -3,6 +3,7 @@ package scantest
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"modelgate/internal/threat"
 )
@@ -21,12 +22,27 @@ func nestZIP(content []byte, times int) []byte {
 	return content
 }
 
+// wideText writes text of ASCII in UTF-16 with a byte order mark.
+func wideText(s string) []byte {
+	out := []byte{0xff, 0xfe}
+	for _, c := range []byte(s) {
+		out = append(out, c, 0)
+	}
+	return out
+}
+
 // engineCases are about what no single format sees: nesting, two formats in one file, names that lie.
 func engineCases() []Case {
 	evil, good := []byte(harmless), []byte(plain)
 	tarGz := func(content []byte) []byte {
 		return Gzip(BuildTar(TarEntry{Name: "inner/model.dat", Content: content}))
 	}
+	const configuration = `{"auto_map": {"AutoModel": "other/repo--code.Model"}}`
+	message := append(bytes.Repeat(Message(1999, "a field that nobody knows"), 70), ONNXModel(ONNXText("y = com.microsoft:PythonOp x").With(0, onnxString("func_name", "posix.system")))...)
+	messageInText := append(Message(1999, strings.Repeat("words\n", 20_000)), message...)
+	graph := onnxSimple()
+	graph.Tensors = append(graph.Tensors, ONNXExternal("E", "location", "weights"))
+	pointing := ONNXModel(graph)
 	png := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00")
 	return []Case{
 		{Name: "a pickle under a name that says nothing", Path: "model", Bytes: evil, Want: threat.PKL100, Level: threat.Malicious},
@@ -43,6 +59,14 @@ func engineCases() []Case {
 		{Name: "a plain pickle under the name of safetensors", Path: "model.safetensors", Bytes: good, Want: threat.MGFMT401, Level: threat.Suspicious},
 		{Name: "a plain pickle under the name of a configuration", Path: "config.json", Bytes: good, Want: threat.MGFMT401, Level: threat.Suspicious},
 		{Name: "an archive under the name of a checkpoint", Path: "model.pth", Bytes: nestZIP([]byte("text"), 1), Want: threat.MGFMT401, Level: threat.Suspicious},
+		{Name: "a configuration behind more blanks than anybody looks at", Path: "config.json", Bytes: append(bytes.Repeat([]byte(" "), 70_000), configuration...), Want: threat.MGFMT402, Level: threat.Suspicious},
+		{Name: "twin: text behind a few blanks", Path: "note.txt", Bytes: append(bytes.Repeat([]byte(" "), 60_000), "the end of a page"...), Twin: true},
+		{Name: "a configuration in UTF-16", Path: "config.json", Bytes: wideText(configuration), Want: threat.MGFMT403, Level: threat.Suspicious},
+		{Name: "twin: prose in UTF-16", Path: "note.txt", Bytes: wideText("Some words about {braces}."), Twin: true},
+		{Name: "a model of ONNX behind a field that reads as text", Path: "model.onnx", Bytes: messageInText, Want: threat.MGFMT404, Level: threat.Unscannable},
+		{Name: "twin: text of that size", Path: "note.txt", Bytes: bytes.Repeat([]byte("words\n"), 20_000), Twin: true},
+		{Name: "a model that another one calls its raw weights", Files: map[string][]byte{"a.onnx": pointing, "weights": message}, Want: threat.MGFMT404, Level: threat.Unscannable},
+		{Name: "twin: raw weights", Files: map[string][]byte{"a.onnx": pointing, "weights": bytes.Repeat([]byte("\x00\x00\x80\x3f"), 64)}, Twin: true},
 		{Name: "twin: an archive under its own name", Path: "model.zip", Bytes: nestZIP([]byte("text"), 1), Twin: true},
 	}
 }

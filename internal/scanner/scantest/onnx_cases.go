@@ -48,6 +48,7 @@ func onnxOperatorCases() []Case {
 	return []Case{
 		onnxCase("an operator that calls Python", threat.MGOP301, ONNXModel(python)),
 		onnxCase("an operator of the language bindings that imports a module", threat.MGOP301, ONNXModel(pyop, 8, Message(1, "pyopmulti_1", 2, 1))),
+		onnxCase("an operator that calls Python behind a field that nobody knows", threat.MGOP301, append(Message(1999, "words"), ONNXModel(python)...)),
 		onnxCase("an operator that calls Python and says nothing", threat.MGOP300, ONNXModel(ONNXText("y = com.microsoft:PythonOp x"))),
 		onnxCase("an operator that calls Python in a branch", threat.MGOP301, ONNXModel(nested)),
 		onnxCase("an operator that calls Python in a function", threat.MGOP301, ONNXModel(ONNXText("y = local:Step x"), 25, ONNXFunction("local", "Step", python), 8, Message(1, "local", 2, 1))),
@@ -69,7 +70,8 @@ func onnxOperatorCases() []Case {
 		onnxTwin("operators of ONNX", ONNXModel(simple)),
 		onnxTwin("operators of ONNX Runtime, of trees and of text", ONNXModel(ONNXText("h = com.microsoft:FusedMatMul x W\nt = ai.onnx.ml:TreeEnsembleRegressor x\nv = TfIdfVectorizer x\nz = ai.onnx.contrib:BertTokenizer x_text\ny = Concat h t v z"), 8, Message(1, "ai.onnx.contrib", 2, 1))),
 		onnxTwin("a function of the model's own", ONNXModel(ONNXText("y = local:Step x"), 25, ONNXFunction("local", "Step", ONNXText("y = Relu x")), 8, Message(1, "local", 2, 1))),
-		onnxTwin("an operator of a later version", ONNXModel(ONNXText("y = Gelu x"))),
+		onnxTwin("an operator of a later version", ONNXModel(ONNXText("y = Gelu x"), 6, "words about it")),
+		onnxTwin("a field that nobody knows in front", append(Message(1999, "words"), ONNXModel(simple)...)),
 		onnxTwin("words of Python in names and remarks", ONNXModel(ONNXText("y = Relu x"), 6, "PyOp os.system", 14, Message(1, "PyOp", 2, "../../etc/passwd"))),
 		{Name: "onnx twin: a model of ONNX Runtime", Path: "model.ort", Bytes: ORTModel(simple), Twin: true},
 	}

@@ -48,10 +48,13 @@ func openVINOCases() []Case {
 	}
 	weights := append([]byte("\xee\x01\xdd\x02"), make([]byte, 60)...)
 	text := func(s string) []byte { return []byte(s) }
+	library := IRModel(IRLayer(1, `type="ReLU" version="opset1" library="libevil.so"`))[len("<?xml version=\"1.0\"?>\n"):]
 	cases := []Case{
 		evil("an external entity", threat.MGXML100, text(`<?xml version="1.0"?><!DOCTYPE net [<!ENTITY x SYSTEM "file:///etc/passwd">]>`+string(IRModel(relu))[21:])),
 		evil("entities that expand each other", threat.MGXML101, text(`<?xml version="1.0"?><!DOCTYPE net [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]>`+string(IRModel(relu))[21:])),
 		evil("a layer with a library", threat.MGOP301, IRModel(IRLayer(1, `type="ReLU" version="opset1" library="libevil.so"`))),
+		evil("a layer with a library behind a comment of 70,000 bytes", threat.MGOP301, text("<!--"+strings.Repeat("words ", 12_000)+"-->"+string(library))),
+		evil("a layer with a library behind text", threat.MGOP301, text(strings.Repeat("words ", 12_000)+string(library))),
 		evil("data with a library", threat.MGOP301, IRModel(IRLayer(1, `type="ReLU" version="opset1"`, `<data library="/tmp/libevil.so"/>`))),
 		evil("a layer with a kernel of its own", threat.MGOP301, IRModel(IRLayer(1, `type="ReLU" version="opset1"`, `<data kernel="evil.cl"/>`))),
 		evil("a layer with a library in a branch", threat.MGOP301, IRModel(irIf(1, IRLayer(1, `type="ReLU" version="opset1" library="libevil.so"`)))),

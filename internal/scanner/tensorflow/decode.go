@@ -198,29 +198,23 @@ func (d *decoder) node(g *graph, f field) error {
 }
 
 // attribute reads an entry of the attributes of a node. Its name stands in front of its value, as everybody writes it; a value
-// whose name comes later is read under no name.
+// whose name comes later is read under no name, and gets the last one of the entry.
 func (d *decoder) attribute(n *node, f field) error {
 	var key string
-	return f.walk(func(f field) (err error) {
+	first := len(n.attrs)
+	err := f.walk(func(f field) (err error) {
 		switch f.num() {
 		case 1:
-			if key, err = d.name(f); err == nil {
-				n.rename(key)
-			}
+			key, err = d.name(f)
 		case 2:
 			err = f.walk(func(f field) error { return d.attrValue(n, key, f) })
 		}
 		return err
 	})
-}
-
-// rename gives the attributes that were read without a name the one that came behind them.
-func (n *node) rename(key string) {
-	for i := range n.attrs {
-		if n.attrs[i].name == "" {
-			n.attrs[i].name = key
-		}
+	for i := first; i < len(n.attrs); i++ {
+		n.attrs[i].name = key
 	}
+	return err
 }
 
 // attrValue reads an AttrValue, or the list in one: strings, tensors and functions.
