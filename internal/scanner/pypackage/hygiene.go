@@ -8,14 +8,19 @@ import (
 
 // hygiene turns what is said of a package's own archive into what the rules of packages judge: odd and unread are two things. What leads
 // outside of the archive stays what it is. Members are not touched.
-type hygiene struct{ source.Sink }
+type hygiene struct {
+	source.Sink
+	tar bool // a tar archive that is malformed was not read to its end, but for devices, which have no content
+}
 
 // Find implements source.Sink.
 func (h hygiene) Find(f finding.Finding) {
 	id := f.Threat
 	switch f.Threat {
 	case threat.MGFMT400, threat.MGFMT402, threat.MGFMT403:
-		id = threat.MGPKG108
+		if id = threat.MGPKG108; h.tar && f.Threat == threat.MGFMT400 && f.Severity != threat.High {
+			id = threat.MGPKG400
+		}
 	case threat.MGFMT404, threat.MGFMT405, threat.MGFMT406:
 		id = threat.MGPKG400
 	default:

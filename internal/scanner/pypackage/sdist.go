@@ -3,7 +3,9 @@ package pypackage
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"modelgate/internal/finding"
@@ -26,9 +28,10 @@ func ProbeSdist(f *source.File) (bool, error) {
 func ScanSdist(ctx context.Context, f *source.File, s source.Sink) error {
 	s.Format("sdist")
 	tops := map[string]bool{}
+	members, texts := &memberNames{s: s, byKey: map[string]string{}}, &texts{s: s}
 	var info []byte
 	infoName := ""
-	err := tarview.Scan(ctx, f, hygiene{s}, func(e *tarview.Entry, bytes source.Reader) error {
+	err := tarview.Scan(ctx, f, hygiene{Sink: s, tar: true}, func(e *tarview.Entry, bytes source.Reader) error {
 		name := path.Clean(e.Name)
 		top, rest, _ := strings.Cut(name, "/")
 		if len(tops) < 16 {
@@ -43,12 +46,26 @@ func ScanSdist(ctx context.Context, f *source.File, s source.Sink) error {
 				return err
 			}
 		}
+		members.add(e.Name, e.At)
+		if path.Clean(e.Header) != name && max(len(e.Header), len(e.Name)) < headerName && isASCII(e.Name) {
+			f := found(threat.MGPKG108, "", e.At, e.Header+" -> "+e.Name, "An extension gives the entry another name than its header, which older readers take.")
+			s.Find(f)
+		}
+		if rest == "pyproject.toml" {
+			if err := backend(e.Name, e.Size, bytes, s); err != nil {
+				return err
+			}
+		}
+		if !texts.take(e.Name, e.Size) {
+			return nil
+		}
 		_, err := s.Member(ctx, source.Member{Name: e.Name, Bytes: bytes, Family: source.FamilyPackage})
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	compiled(slices.Sorted(maps.Values(members.byKey)), s)
 	delete(tops, ".")
 	delete(tops, "pax_global_header")
 	if len(tops) > 1 {

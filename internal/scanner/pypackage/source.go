@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"path"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -35,7 +36,11 @@ func ScanSource(ctx context.Context, f *source.File, s source.Sink) error {
 		return err
 	}
 	if size > maxText {
-		s.Find(found(threat.MGPKG104, "", maxText, "", fmt.Sprintf("The text has %d bytes, of which the first %d were read.", size, maxText)))
+		id := threat.MGPKG104
+		if placeOf(f.Path) == placePath { // each of its lines may be one that is executed
+			id = threat.MGPKG400
+		}
+		s.Find(found(id, "", maxText, "", fmt.Sprintf("The text has %d bytes, of which the first %d were read.", size, maxText)))
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -44,7 +49,19 @@ func ScanSource(ctx context.Context, f *source.File, s source.Sink) error {
 		pathConfig(f.Path, text, s)
 	}
 	signs(f.Path, text, s)
+	coding(text, s)
+	startup(f.Path, s)
+	if err := behaviour(ctx, f, string(text), s); err != nil {
+		return err
+	}
 	return ctx.Err()
+}
+
+// startup finds the modules that the interpreter imports at every start, where it looks for them.
+func startup(name string, s source.Sink) {
+	if placeOf(name) == placeStartup && atSiteTop(name) {
+		s.Find(found(threat.MGPKG104, "", 0, name, fmt.Sprintf("The interpreter imports %s at every start.", source.Evidence(path.Base(name)))))
+	}
 }
 
 func readText(f *source.File, size int64) ([]byte, error) {
@@ -55,35 +72,6 @@ func readText(f *source.File, size int64) ([]byte, error) {
 	}
 	return text, nil
 }
-
-// pathConfig finds lines of a .pth file that the interpreter executes: those that begin with import and a blank (Python, module site).
-func pathConfig(name string, text []byte, s source.Sink) {
-	at := 0
-	for line := range bytes.Lines(text) {
-		start := at
-		at += len(line)
-		code := strings.TrimRight(string(line), " \t\r\n")
-		code = strings.TrimPrefix(code, "\ufeff")
-		if !strings.HasPrefix(code, "import ") && !strings.HasPrefix(code, "import\t") || knownPathLine(code) {
-			continue
-		}
-		s.Find(found(threat.MGPKG100, "", int64(start), code, fmt.Sprintf("A line of %s is executed at every start of the interpreter.", source.Evidence(name))))
-	}
-}
-
-// knownPathLine tells whether a line is one that well-known tools write: the hook of setuptools, and namespace packages of its old
-// versions, whose text is the same but for names.
-func knownPathLine(code string) bool {
-	return code == setuptoolsLine || namespaceLine.MatchString(code)
-}
-
-const setuptoolsLine = `import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('_distutils_hack').add_shim();`
-
-var namespaceLine = regexp.MustCompile(`^import sys, types, os;has_mfs = sys\.version_info > \(3, 5\);p = os\.path\.join\(sys\._getframe\(1\)\.f_locals\['sitedir'\], \*\('[A-Za-z0-9_]+',(?: ?'[A-Za-z0-9_]+',?)*\)\);` +
-	`importlib = has_mfs and __import__\('importlib\.util'\);has_mfs and __import__\('importlib\.machinery'\);` +
-	`m = has_mfs and sys\.modules\.setdefault\('[A-Za-z0-9_.]+', importlib\.util\.module_from_spec\(importlib\.machinery\.PathFinder\.find_spec\('[A-Za-z0-9_.]+', \[os\.path\.dirname\(p\)\]\)\)\);` +
-	`m = m or sys\.modules\.setdefault\('[A-Za-z0-9_.]+', types\.ModuleType\('[A-Za-z0-9_.]+'\)\);mp = \(m or \[\]\) and m\.__dict__\.setdefault\('__path__',\[\]\);\(p not in mp\) and mp\.append\(p\)` +
-	`(?:;m and setattr\(sys\.modules\['[A-Za-z0-9_.]+'\], '[A-Za-z0-9_]+', m\))?$`)
 
 // sign is an expression that malicious packages match and honest ones hardly ever.
 type sign struct {

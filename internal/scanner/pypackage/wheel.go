@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -76,17 +77,26 @@ func ScanWheel(ctx context.Context, f *source.File, s source.Sink) error {
 	if err := w.names(); err != nil {
 		return err
 	}
+	if err := w.commands(); err != nil {
+		return err
+	}
+	compiled(slices.Sorted(maps.Keys(w.members)), s)
 	return w.record(ctx)
 }
 
 // native hands every member to the engine, as the archive's own scan would, and notes programs where there should be none.
 func (w *wheel) native(ctx context.Context, f *source.File) error {
+	texts := &texts{s: w.s}
 	done := map[*zipview.Entry]bool{}
 	for _, e := range w.view.Entries {
 		if e.IsDir() {
 			continue
 		}
-		outcome, err := w.view.Member(ctx, f, hygiene{w.s}, e, source.FamilyPackage)
+		if !texts.take(e.Name(), e.Size()) {
+			done[e] = true
+			continue
+		}
+		outcome, err := w.view.Member(ctx, f, hygiene{Sink: w.s}, e, source.FamilyPackage)
 		if err != nil {
 			return err
 		}
@@ -95,7 +105,7 @@ func (w *wheel) native(ctx context.Context, f *source.File) error {
 			w.s.Find(found(threat.MGPKG105, e.Name(), 0, e.Name(), "The wheel says that it has no code for a certain machine, and carries a program or library."))
 		}
 	}
-	return zipview.Scan(ctx, f, hygiene{w.s}, zipview.Plan{Done: func(e *zipview.Entry) bool { return done[e] }})
+	return zipview.Scan(ctx, f, hygiene{Sink: w.s}, zipview.Plan{Done: func(e *zipview.Entry) bool { return done[e] }})
 }
 
 // names compares the file's name with the folder of the metadata and with what they say.
@@ -182,8 +192,8 @@ func (w *wheel) record(ctx context.Context) error {
 			return err
 		}
 	}
-	for name, e := range w.members {
-		if !listed[name] && !e.IsDir() && !exempt(name, w.info) {
+	for _, name := range slices.Sorted(maps.Keys(w.members)) {
+		if !listed[name] && !w.members[name].IsDir() && !exempt(name, w.info) {
 			say(name, "RECORD does not list this file.")
 		}
 	}
