@@ -145,7 +145,7 @@ func (c *scanCommand) scanPackages(ctx context.Context, cl *client, g *globals, 
 		return false, err
 	}
 	if cl.alone == nil {
-		return false, errors.New("Python packages are scanned without a server: leave out --base-url")
+		return false, errors.New("packages of Python are scanned without a server: leave out --base-url")
 	}
 	worst := exitCode(0)
 	for _, p := range list {

@@ -52,11 +52,7 @@ func (d *Door) servePage(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	v, err := d.rendered.get(p, f, x.group, blocked)
-	if err != nil {
-		return err
-	}
-	return d.sendPage(x, f, v)
+	return d.sendPage(x, f, d.rendered.get(p, f, x.group, blocked))
 }
 
 // sendPage sends a page, compressed if the client takes that, or nothing if it has it already.
@@ -151,13 +147,13 @@ func newRendered() (*rendered, error) {
 	return &rendered{cache: cache}, nil
 }
 
-func (c *rendered) get(p *index.Page, f form, group string, blocked []store.BlockedScan) (*variant, error) {
+func (c *rendered) get(p *index.Page, f form, group string, blocked []store.BlockedScan) *variant {
 	key := renderKey{page: p, form: f, group: group, blocked: blockedKey(blocked)}
 	if f == formText {
 		key.form = formHTML
 	}
 	if v, ok := c.cache.Get(key); ok {
-		return v, nil
+		return v
 	}
 	why := yankedReleases(p, blocked)
 	rewrite := func(i int) index.Rewrite {
@@ -176,7 +172,7 @@ func (c *rendered) get(p *index.Page, f form, group string, blocked []store.Bloc
 	}
 	v := newVariant(text)
 	c.cache.Add(key, v)
-	return v, nil
+	return v
 }
 
 func blockedKey(blocked []store.BlockedScan) string {

@@ -3,6 +3,7 @@ package dist
 import (
 	"archive/tar"
 	"archive/zip"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -122,7 +123,7 @@ func zipMetadata(r io.ReaderAt, size int64, is func(string) bool) ([]byte, error
 		if err != nil {
 			return nil, fmt.Errorf("read metadata: %w", err)
 		}
-		text, err := io.ReadAll(io.LimitReader(m, maxMetadata))
+		text, err := readText(m)
 		if err = errors.Join(err, m.Close()); err != nil {
 			return nil, fmt.Errorf("read metadata: %w", err)
 		}
@@ -143,7 +144,7 @@ func tarMetadata(r io.Reader) ([]byte, error) {
 			return nil, fmt.Errorf("%w: %w", errNoMetadata, err)
 		}
 		if h.Typeflag == tar.TypeReg && isPackageInfo(h.Name) {
-			text, err := io.ReadAll(io.LimitReader(t, maxMetadata))
+			text, err := readText(t)
 			if err != nil {
 				return nil, fmt.Errorf("read metadata: %w", err)
 			}
@@ -151,4 +152,11 @@ func tarMetadata(r io.Reader) ([]byte, error) {
 		}
 	}
 	return nil, errNoMetadata
+}
+
+// readText reads a member to its end, or as far as metadata go.
+func readText(r io.Reader) ([]byte, error) {
+	var b bytes.Buffer
+	_, err := io.Copy(&b, io.LimitReader(r, maxMetadata))
+	return b.Bytes(), err
 }
