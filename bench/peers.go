@@ -28,8 +28,13 @@ import (
 //go:embed peers.py
 var peersProgram string
 
-// peerTools are the scanners that ours is measured beside.
-func peerTools() []string { return []string{"modelscan", "picklescan", "fickling", "modelaudit"} }
+// peerTools are the scanners that ours is measured beside. BENCH_PEERS chooses some of them: the last one takes half an hour.
+func peerTools() []string {
+	if chosen := os.Getenv("BENCH_PEERS"); chosen != "" {
+		return strings.Split(chosen, ",")
+	}
+	return []string{"modelscan", "picklescan", "fickling", "modelaudit"}
+}
 
 // corpus is a set of models on disk, each a folder of its own, and what ours says of them.
 type corpus struct {
@@ -139,7 +144,7 @@ func peers(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, err := ownTime(ctx, dir, honest)
+	races, err := newRaces(ctx, dir, honest)
 	if err != nil {
 		return nil, err
 	}
@@ -158,12 +163,17 @@ func peers(ctx context.Context) ([]row, error) {
 			}
 		}
 		found = append(found, fmt.Sprintf("%s %d", tool, evil.flags(flagged)))
-		flagged, took, err := honest.peer(ctx, python, tool)
-		if err != nil {
+		if flagged, _, err = honest.peer(ctx, python, tool); err != nil {
 			return nil, err
 		}
 		alarms = append(alarms, fmt.Sprintf("%s %d", tool, honest.flags(flagged)))
-		pace = append(pace, paceRow(tool, took, own))
+		for _, r := range races {
+			_, took, err := r.folder.peer(ctx, python, tool)
+			if err != nil {
+				return nil, err
+			}
+			pace = append(pace, r.row(tool, took))
+		}
 	}
 	all, good := len(evil.names), len(honest.names)
 	return append([]row{
@@ -185,7 +195,8 @@ func (c *corpus) flags(flagged map[string]bool) int {
 	return n
 }
 
-// corpora are all evil models that scantest builds, and the honest ones: files that packages ship and that libraries wrote.
+// corpora are all evil models that scantest builds, and the honest ones: what packages ship, each of which counts as one, and what the
+// formats' own libraries wrote.
 func corpora(ctx context.Context, dir string) (evil, honest *corpus, err error) {
 	bad := map[string]map[string][]byte{}
 	for _, c := range scantest.All() {
@@ -201,49 +212,77 @@ func corpora(ctx context.Context, dir string) (evil, honest *corpus, err error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, p := range packages {
-		for path, content := range p.Files {
-			good[p.Package+" "+path] = map[string][]byte{path: content}
-		}
-	}
-	const written = "internal/scanner/testdata/real"
-	err = filepath.WalkDir(written, func(name string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || filepath.Base(name) == "MANIFEST" {
-			return err
-		}
-		content, err := os.ReadFile(name)
-		good[name] = map[string][]byte{filepath.Base(name): content}
-		return err
-	})
+	fixtures, err := scantest.Fixtures("internal/scanner/testdata/real")
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, m := range append(packages, fixtures...) {
+		good[m.Package] = m.Files
 	}
 	honest, err = newCorpus(ctx, filepath.Join(dir, "honest"), good)
 	return evil, honest, err
 }
 
-// ownTime is the CPU time of a whole process of ours over every honest model and a large pickle, which it writes.
-func ownTime(ctx context.Context, dir string, honest *corpus) (time.Duration, error) {
-	if err := writeFile(filepath.Join(honest.dir, "large", "objects.pkl"), objects(16<<20)); err != nil {
-		return 0, err
+// race is a folder that every scanner reads, and the CPU time of a whole process of ours over it.
+type race struct {
+	what    string
+	folder  *corpus
+	own     time.Duration
+	promise map[string]float64 // times ours, by tool
+}
+
+// newRaces makes two: the pickles, checkpoints and arrays of the honest models, hundreds of small files that cost each scanner little, and
+// one pickle of 64 MiB.
+func newRaces(ctx context.Context, dir string, honest *corpus) ([]race, error) {
+	small := map[string]map[string][]byte{}
+	err := filepath.WalkDir(honest.dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		switch filepath.Ext(name) {
+		case ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".npy", ".npz":
+			content, err := os.ReadFile(name)
+			small[name] = map[string][]byte{filepath.Base(name): content}
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "bin/modelgate", "scan", "--model-path", honest.dir, "--report-only", "--silent")
-	cmd.Env = append(os.Environ(), "MODELGATE_DATA_DIR="+filepath.Join(dir, "data"))
+	races := []race{
+		{what: fmt.Sprintf("%d honest pickles, checkpoints and arrays", len(small)), promise: map[string]float64{"modelaudit": 100}},
+		{what: "a pickle of 64 MiB", promise: map[string]float64{"picklescan": 20}},
+	}
+	for i, models := range []map[string]map[string][]byte{small, {"a large pickle": {"objects.pkl": objects(64 << 20)}}} {
+		if races[i].folder, err = newCorpus(ctx, filepath.Join(dir, fmt.Sprintf("race%d", i)), models); err != nil {
+			return nil, err
+		}
+		if races[i].own, err = ownTime(ctx, filepath.Join(dir, fmt.Sprintf("data%d", i)), races[i].folder); err != nil {
+			return nil, err
+		}
+	}
+	return races, nil
+}
+
+// ownTime is the CPU time of a whole process of ours over a folder, with its record in data.
+func ownTime(ctx context.Context, data string, c *corpus) (time.Duration, error) {
+	cmd := exec.CommandContext(ctx, "bin/modelgate", "scan", "--model-path", c.dir, "--report-only", "--silent")
+	cmd.Env = append(os.Environ(), "MODELGATE_DATA_DIR="+data)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("bin/modelgate scan (make build): %w: %s", err, lastLines(out))
 	}
 	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
 }
 
-// paceRow compares the CPU times of whole processes on one folder.
-func paceRow(tool string, took, own time.Duration) row {
-	times, promised := took.Seconds()/own.Seconds(), map[string]float64{"picklescan": 20, "modelaudit": 100}[tool]
-	claim := "none"
-	if promised > 0 {
-		claim = fmt.Sprintf("at least %.0f times", promised)
+// row compares the CPU times of whole processes.
+func (r race) row(tool string, took time.Duration) row {
+	times, claim := took.Seconds()/r.own.Seconds(), "none"
+	if p := r.promise[tool]; p > 0 {
+		claim = fmt.Sprintf("at least %.0f times", p)
 	}
 	return row{
-		"honest models and a 16 MiB pickle: CPU of " + tool, fmt.Sprintf("%.1f s, %.1f times ours (%.2f s)", took.Seconds(), times, own.Seconds()), claim, times >= promised,
+		r.what + ": CPU of " + tool, fmt.Sprintf("%.1f s, %.1f times ours (%.2f s)", took.Seconds(), times, r.own.Seconds()), claim, times >= r.promise[tool],
 	}
 }
 
