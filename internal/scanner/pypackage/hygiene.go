@@ -1,6 +1,8 @@
 package pypackage
 
 import (
+	"context"
+
 	"modelgate/internal/finding"
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/threat"
@@ -10,7 +12,8 @@ import (
 // outside of the archive stays what it is. Members are not touched.
 type hygiene struct {
 	source.Sink
-	tar bool // a tar archive that is malformed was not read to its end, but for devices, which have no content
+	own map[string]bool // packages and modules at the top of the wheel
+	tar bool            // a tar archive that is malformed was not read to its end, but for devices, which have no content
 }
 
 // Find implements source.Sink.
@@ -30,4 +33,12 @@ func (h hygiene) Find(f finding.Finding) {
 	row := threat.Get(id)
 	f.Threat, f.Level, f.Severity = id, row.Level, row.Severity
 	h.Sink.Find(f)
+}
+
+// Member implements source.Sink: it says which modules are the package's own, so that a pickle of its classes is taken for what it is.
+func (h hygiene) Member(ctx context.Context, m source.Member) (source.Outcome, error) {
+	if len(h.own) > 0 {
+		m.Own = func(module string) bool { return h.own[module] }
+	}
+	return h.Sink.Member(ctx, m)
 }

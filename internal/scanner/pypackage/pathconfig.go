@@ -83,10 +83,13 @@ func pathLine(text string) (n, next int) {
 // knownPathLine tells whether a line is one that well-known tools write: the hook of setuptools, and namespace packages of its old
 // versions, whose text is the same but for names.
 func knownPathLine(code string) bool {
-	return code == setuptoolsLine || namespaceLine.MatchString(code)
+	return code == setuptoolsLine || code == coverageLine || namespaceLine.MatchString(code)
 }
 
 const setuptoolsLine = `import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('_distutils_hack').add_shim();`
+
+// coverageLine is the hook of coverage (a1_coverage.pth of 7.17), by which programs that a test starts are measured too.
+const coverageLine = `import sys; exec('import os\n\nif os.getenv("COVERAGE_PROCESS_START") or os.getenv("COVERAGE_PROCESS_CONFIG"):\n try:\n  import coverage\n except:\n  pass\n else:\n  coverage.process_startup(slug="pth")')`
 
 // namespaceLine is what setuptools wrote into *-nspkg.pth: four texts, of which the
 // first is that of version 28 and before, the second of 30, the fourth of 31 (setuptools/namespaces.py and

@@ -29,6 +29,8 @@ func packageCodeCases(one func(string, indextest.File, threat.ID, threat.Level) 
 	module := func(text string) indextest.File { return wheel("demo/other.py", text) }
 	litellm := "import os, subprocess, sys; subprocess.Popen([sys.executable, '-c', \"print('" + strings.Repeat("A", 34_628-90) + "')\"])\n"
 	return []Case{
+		one("twin: a pickle of a class that the package brings", wheel("demo/__init__.py", "class A: pass\n", "demo/a.pkl", "\x80\x02cdemo\nA\n)\x81."), "", threat.Clean),
+		one("package: a pickle of a class that nobody knows", wheel("demo/__init__.py", "class A: pass\n", "demo/a.pkl", "\x80\x02cother\nA\n)\x81."), threat.PKL101, threat.Suspicious),
 		one("package: litellm 1.82.8, a .pth file that starts the interpreter again", pth("litellm_init.pth", litellm), threat.MGPKG100, threat.Malicious),
 		one("package: litellm 1.82.7, a payload in a module that nothing runs by itself",
 			wheel("demo/proxy/proxy_server.py", "import base64\nb64 = '"+base64.StdEncoding.EncodeToString([]byte(run))+"'\ndef f():\n    exec(base64.b64decode(b64))\n"), threat.MGPKG102, threat.Suspicious),
