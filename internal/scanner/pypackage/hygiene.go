@@ -18,7 +18,7 @@ type hygiene struct {
 
 // Find implements source.Sink.
 func (h hygiene) Find(f finding.Finding) {
-	id := f.Threat
+	var id threat.ID
 	switch f.Threat {
 	case threat.MGFMT400, threat.MGFMT402, threat.MGFMT403:
 		if id = threat.MGPKG108; h.tar && f.Threat == threat.MGFMT400 && f.Severity != threat.High {
