@@ -178,3 +178,36 @@ func TestAPrivateNameNeverResolvesPublicly(t *testing.T) {
 		})
 	}
 }
+
+func TestAnAdvisoryBlocksARelease(t *testing.T) {
+	folder := t.TempDir()
+	g, index := packageGate(t, "MODELGATE_PYPI_OSV_PATHS="+folder, "MODELGATE_PYPI_OSV_RELOAD=100ms")
+	index.Add("demo", goodWheel("1.0"), goodWheel("2.0"))
+	pip := installers()[0]
+	if text, _, err := pip.run(t, g, "demo==2.0"); err != nil {
+		t.Fatalf("before anybody knows: %v\n%s", err, text)
+	}
+	record := `{"id":"MAL-2026-77","affected":[{"package":{"ecosystem":"PyPI","name":"Demo"},"versions":["2.0"]}]}`
+	if err := os.WriteFile(filepath.Join(folder, "MAL-2026-77.json"), []byte(record), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var text string
+	for range 20 { // records and groups are looked at again from time to time
+		var err error
+		if text, _, err = pip.run(t, g, "demo==2.0"); err != nil {
+			break
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	m := scanInText.FindStringSubmatch(text)
+	if m == nil || !strings.Contains(text, "known malicious MAL-2026-77") {
+		t.Fatalf("after the advisory:\n%s", text)
+	}
+	if out := modelgate(t, g, "get-scan", m[1], "--output", "text"); !strings.Contains(out, "MAL-2026-77") {
+		t.Errorf("get-scan:\n%s", out)
+	}
+	text, into, err := pip.run(t, g, "demo")
+	if b, _ := os.ReadFile(filepath.Join(into, "demo", "__init__.py")); err != nil || !strings.Contains(string(b), "1.0") {
+		t.Errorf("an install that does not insist: %v\n%s", err, text)
+	}
+}

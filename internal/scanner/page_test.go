@@ -1,6 +1,7 @@
 package scanner_test
 
 import (
+	_ "embed"
 	"fmt"
 	"os"
 	"strings"
@@ -27,7 +28,25 @@ func page() string {
 	for _, f := range scanner.Formats() {
 		fmt.Fprintf(&rows, "| `%s` | %s | %s | %s | %s |\n", f.Name, f.Title, f.Recognised, f.Threats, f.Limits)
 	}
-	return strings.ReplaceAll(pageHead+"| machine name | format | recognised by | looked for | limits |\n|---|---|---|---|---|\n"+rows.String(), "  ", " ")
+	return strings.ReplaceAll(pageHead+"| machine name | format | recognised by | looked for | limits |\n|---|---|---|---|---|\n"+rows.String(), "  ", " ") + fuzzing()
+}
+
+// fuzzFigures are those of the longest run of tools/fuzz.sh that is on record.
+//
+//go:embed testdata/fuzz.tsv
+var fuzzFigures string
+
+// fuzzing is the part of the page about fuzzing.
+func fuzzing() string {
+	var b strings.Builder
+	b.WriteString("\n## Fuzzing\n\nEvery parser has a fuzz target, seeded with the evil files of the tests. `make fuzz` runs all of them; `make test` runs their seeds. The longest\n" +
+		"run on record, on two shared cores:\n\n| target | seconds | executions | inputs kept |\n|---|---|---|---|\n")
+	for line := range strings.Lines(fuzzFigures) {
+		if columns := strings.Split(strings.TrimSpace(line), "\t"); len(columns) == 4 {
+			fmt.Fprintf(&b, "| %s |\n", strings.Join(columns, " | "))
+		}
+	}
+	return b.String()
 }
 
 func TestPageOfFormats(t *testing.T) {

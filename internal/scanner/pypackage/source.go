@@ -76,7 +76,9 @@ func readText(f *source.File, size int64) ([]byte, error) {
 // sign is an expression that malicious packages match and honest ones hardly ever.
 type sign struct {
 	what string
-	expr *regexp.Regexp
+	// needs are words in lower case of which every match holds one: looking for words is much cheaper than matching.
+	needs []string
+	expr  *regexp.Regexp
 	// anywhere and early are the threats that it raises in code that nothing runs by itself, and where installing or importing runs it.
 	anywhere, early threat.ID
 }
@@ -100,71 +102,106 @@ func (s sign) threat(where place) threat.ID {
 var allSigns = []sign{
 	{
 		"something that is decoded or downloaded on the same line is executed",
+		[]string{"exec(", "eval("},
 		regexp.MustCompile(`(?:exec|eval)\(.{0,300}?(?:b64decode|b32decode|a85decode|b85decode|b16decode|base64|decompress|Fernet|fromhex|unhexlify|marshal\.loads|codecs\.decode|urlopen|urlretrieve|requests\.(?:get|post)|httpx\.(?:get|post))`),
 		threat.MGPKG102, threat.MGPKG101,
 	},
 	{
 		"an address that malicious packages call back",
+		[]string{"discord", "api.telegram.org", "webhook.site", "ngrok", "pipedream.net", "burpcollaborator", "oastify", "interact.sh", "requestbin", "transfer.sh", "pastebin.com"},
 		regexp.MustCompile(`(?i)(?:discord(?:app)?\.com/api/webhooks/|api\.telegram\.org/bot|webhook\.site/|ngrok\.io|ngrok-free\.app|pipedream\.net|burpcollaborator\.net|oastify\.com|interact\.sh|requestbin\.|transfer\.sh/|pastebin\.com/raw/)`),
 		threat.MGPKG104, threat.MGPKG104,
 	},
 	{
 		"a program that is started without its window, or by encoded commands",
+		[]string{"powershell", "start-process", "create_no_window", "-executionpolicy"},
 		regexp.MustCompile(`(?i)(?:powershell(?:\.exe)?["']?[\s,"'-]{1,40}.{0,120}?-(?:e|enc|encodedcommand|w|windowstyle)\b|Start-Process\b|CREATE_NO_WINDOW\s*[|)]|-ExecutionPolicy\s+Bypass)`),
 		threat.MGPKG104, threat.MGPKG103,
 	},
 	{
 		"the address of a program that is downloaded",
+		[]string{".exe", ".ps1", ".bat", ".scr", ".msi", ".vbs", ".apk"},
 		regexp.MustCompile(`(?i)https?://[^\s"'<>]{1,200}\.(?:exe|ps1|bat|scr|msi|vbs|apk)\b`),
 		threat.MGPKG104, threat.MGPKG103,
 	},
 	{
 		"files in which secrets are kept",
+		[]string{".ssh/id_", ".aws/credentials", "local state", "login data", "wallet.dat", "metadata.google", "169.254.169.254"},
 		regexp.MustCompile(`(?i)(?:\.ssh/id_(?:rsa|ed25519)|\.aws/credentials|Local State["'].{0,80}(?:Chrome|User Data)|Login Data\b.{0,80}(?:Chrome|User Data)|wallet\.dat|metadata\.google\.internal|169\.254\.169\.254)`),
 		threat.MGPKG104, threat.MGPKG103,
 	},
 	{
 		"a place that is run at every login",
+		[]string{"currentversion", "start menu", "/etc/cron.d", "crontab", ".config/autostart", "launchagents"},
 		regexp.MustCompile(`(?i)(?:CurrentVersion\\{1,4}Run\b|Start Menu\\{1,4}Programs\\{1,4}Startup|/etc/cron\.d/|crontab\s+-|\.config/autostart/|Library/LaunchAgents/)`),
 		threat.MGPKG104, threat.MGPKG103,
 	},
 	{
 		"a shell that is given to somebody else",
+		[]string{"/dev/tcp", "bash -i", "nc -e", "ncat -e", "pty.spawn", "curl", "wget"},
 		regexp.MustCompile(`(?:/dev/tcp/\d|bash -i\b.{0,40}>&|nc(?:at)? -e\b|pty\.spawn\(["']/bin|(?:curl|wget)\s[^|\n]{1,200}\|\s*(?:ba|z)?sh\b)`),
 		threat.MGPKG104, threat.MGPKG103,
 	},
 	{
 		"steps of the build that are replaced",
+		[]string{"cmdclass"},
 		regexp.MustCompile(`\bcmdclass\s*=`),
 		"", threat.MGPKG103,
 	},
 }
 
-// signs reads a text line by line.
+// signs reads a text for every sign whose words are in it.
 func signs(name string, text []byte, s source.Sink) {
-	where := placeOf(name)
-	counts := make([]int, len(allSigns))
-	at, number := 0, 0
+	where, low := placeOf(name), asciiLower(text)
+	for _, sign := range allSigns {
+		if id := sign.threat(where); id != "" && hasAny(low, sign.needs) {
+			sign.find(id, text, low, s)
+		}
+	}
+	hidden(text, s)
+}
+
+// find reads a text line by line; low is the text in lower case.
+func (g sign) find(id threat.ID, text, low []byte, s source.Sink) {
+	at, number, count := 0, 0, 0
 	for line := range bytes.Lines(text) {
 		start := at
 		at += len(line)
 		number++
-		for i, sign := range allSigns {
-			id := sign.threat(where)
-			if id == "" || counts[i] >= mostOf {
-				continue
-			}
-			m := sign.expr.FindIndex(line)
-			if m == nil || comment(line, m[0]) {
-				continue
-			}
-			counts[i]++
-			f := found(id, "", int64(start+m[0]), string(line[m[0]:m[1]]), fmt.Sprintf("Line %d has %s.", number, sign.what))
-			f.Excerpt = []string{fmt.Sprintf("%d: %s", number, strings.TrimSpace(string(line)))}
-			s.Find(f)
+		if !hasAny(low[start:at], g.needs) {
+			continue
+		}
+		m := g.expr.FindIndex(line)
+		if m == nil || comment(line, m[0]) {
+			continue
+		}
+		f := found(id, "", int64(start+m[0]), string(line[m[0]:m[1]]), fmt.Sprintf("Line %d has %s.", number, g.what))
+		f.Excerpt = []string{fmt.Sprintf("%d: %s", number, strings.TrimSpace(string(line)))}
+		s.Find(f)
+		if count++; count >= mostOf {
+			return
 		}
 	}
-	hidden(text, s)
+}
+
+func hasAny(text []byte, words []string) bool {
+	for _, w := range words {
+		if bytes.Contains(text, []byte(w)) {
+			return true
+		}
+	}
+	return false
+}
+
+// asciiLower lowers A to Z, so that offsets stay what they are.
+func asciiLower(text []byte) []byte {
+	low := bytes.Clone(text)
+	for i, c := range low {
+		if 'A' <= c && c <= 'Z' {
+			low[i] = c + 'a' - 'A'
+		}
+	}
+	return low
 }
 
 // comment tells whether a place in a line is behind a comment's mark: prose. A mark in a string before it is taken for one only if no
