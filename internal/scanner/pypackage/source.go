@@ -84,17 +84,17 @@ type sign struct {
 }
 
 // threat is what the sign means at a place. What is not about installing is judged at import as anywhere, unless it may block.
-func (s sign) threat(where place) threat.ID {
+func (g sign) threat(where place) threat.ID {
 	switch where {
 	case placeSetup, placePath, placeStartup:
-		return s.early
+		return g.early
 	case placeImport:
-		if s.early == threat.MGPKG101 {
-			return s.early
+		if g.early == threat.MGPKG101 {
+			return g.early
 		}
-		return s.anywhere
+		return g.anywhere
 	default:
-		return s.anywhere
+		return g.anywhere
 	}
 }
 
