@@ -31,8 +31,16 @@ const (
 	mostKeys = 64 // of a head without arrays, from which on it is taken for one of these files
 )
 
-// Probe accepts a map or list that covers the file, or that leads to arrays or bytes by string keys as far as the head shows it.
+// Probe accepts a map or list that covers the file, or that leads to arrays or bytes by string keys as far as the head shows it. MessagePack has
+// no magic and nearly any bytes begin one of its values: in a package, where data of all kinds lies, only what leads to arrays counts.
 func Probe(f *source.File) (bool, error) {
+	var p probe
+	ok, err := p.recognise(f)
+	return ok && (f.Family != source.FamilyPackage || p.arrays > 0), err
+}
+
+// recognise reads values until it is sure.
+func (p *probe) recognise(f *source.File) (bool, error) {
 	head, err := f.Head()
 	if err != nil || len(head) == 0 || !isRoot(head[0]) {
 		return false, err
@@ -48,7 +56,6 @@ func Probe(f *source.File) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	p := probe{}
 	for {
 		v, err := r.Next()
 		if err != nil { // what leads to arrays before it breaks is still meant to be one of these files
