@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"modelgate/internal/model"
+	"modelgate/internal/reply"
 	"modelgate/internal/upstream/hub"
 )
 
@@ -28,7 +29,7 @@ type Door struct {
 type exchange struct {
 	*http.Request
 	address
-	out   *response
+	out   *reply.Writer
 	token hub.Token
 	id    string // of the request
 
@@ -48,7 +49,7 @@ func (d *Door) Handles(r *http.Request) bool {
 // ServeHTTP answers a request.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	out := &response{ResponseWriter: w}
+	out := &reply.Writer{ResponseWriter: w}
 	x := &exchange{Request: r, out: out, token: tokenOf(r), id: d.ids.next()}
 	var err error
 	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut

@@ -48,7 +48,7 @@ func (m metrics) observe(x *exchange, took time.Duration) {
 	if name == "" {
 		name = "invalid"
 	}
-	m.requests.WithLabelValues(name, strconv.Itoa(x.out.status)).Inc()
-	m.bytes.Add(float64(x.out.bytes))
+	m.requests.WithLabelValues(name, strconv.Itoa(x.out.Status)).Inc()
+	m.bytes.Add(float64(x.out.Bytes))
 	m.seconds.WithLabelValues(name).Observe(took.Seconds())
 }

@@ -14,6 +14,7 @@ import (
 	"modelgate/internal/blob"
 	"modelgate/internal/gate"
 	"modelgate/internal/model"
+	"modelgate/internal/reply"
 	"modelgate/internal/upstream"
 	"modelgate/internal/upstream/hub"
 )
@@ -54,9 +55,9 @@ const retryAfter = "30"
 // cut, so that nobody takes a part for the whole.
 func (d *Door) fail(x *exchange, err error) {
 	gone := errors.Is(err, context.Canceled) && x.Context().Err() != nil
-	if x.out.begun() || gone {
-		if gone && !x.out.begun() {
-			x.out.status = 499
+	if x.out.Begun() || gone {
+		if gone && !x.out.Begun() {
+			x.out.Status = 499
 		}
 		panic(http.ErrAbortHandler)
 	}
@@ -222,5 +223,6 @@ func (d *Door) write(x *exchange, status int, reason string, v any) {
 	}
 	h.Set("Cache-Control", "no-store")
 	h["X-Content-Type-Options"] = noSniff
-	sendRefusal(x, status, ascii(reason, headerText), text)
+	drained := x.route == routeLFS // whose body is read before it is judged
+	reply.Refuse(x.out, x.Request, drained, status, ascii(reason, headerText), text)
 }

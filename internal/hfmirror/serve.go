@@ -262,6 +262,6 @@ func (d *Door) record(x *exchange, p place) {
 	}
 	d.Record(model.Download{
 		Time: time.Now(), Version: x.version, Path: x.path, Digest: p.info.Digest, Scan: x.scan, Outcome: outcome,
-		Client: clip(x.UserAgent(), 200), Who: d.who(x), Bytes: x.out.bytes, Door: "hub",
+		Client: clip(x.UserAgent(), 200), Who: d.who(x), Bytes: x.out.Bytes, Door: "hub",
 	})
 }

@@ -182,5 +182,5 @@ func (d *Door) write(x *exchange, status int, reason string, p problem) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	reply.Refuse(x.out, x.Request, status, reason, text)
+	reply.Refuse(x.out, x.Request, false, status, reason, text)
 }

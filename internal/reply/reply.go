@@ -63,11 +63,12 @@ const writeWithin = 30 * time.Second
 
 // Refuse sends a short answer whose header is set. On HTTP/1.1 the reason goes into the status line too, where requests, urllib, wget, pip
 // and others show it. net/http has no way to set one, so the connection is taken over for it and closed after the answer. Where that
-// can't be done (HTTP/2, or a body that was not read), the answer goes out without. The reason must be the result of [Line].
-func Refuse(w *Writer, r *http.Request, status int, reason string, body []byte) {
+// can't be done (HTTP/2, or a request of which something may be left to read, unless it is drained), the answer goes out without. The
+// reason must be printable ASCII, as [Line] makes it.
+func Refuse(w *Writer, r *http.Request, drained bool, status int, reason string, body []byte) {
 	h := w.Header()
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	if reason != "" && r.ProtoMajor == 1 && r.ContentLength == 0 && takeOver(w, r, status, reason, body) {
+	if reason != "" && r.ProtoMajor == 1 && (drained || r.ContentLength == 0) && takeOver(w, r, status, reason, body) {
 		return
 	}
 	w.WriteHeader(status)
