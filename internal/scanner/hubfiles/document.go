@@ -4,19 +4,15 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strconv"
-	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/jsontree"
 )
 
-// Bounds of a document: nesting, bytes of a string that is kept, and nodes that are kept.
+// Bounds of a document: nesting, and nodes that are kept.
 const (
-	maxDepth  = 500
-	maxString = 8 << 20
-	maxNodes  = 1 << 20
+	maxDepth = 500
+	maxNodes = 1 << 20
 )
 
 // node is a value of a document, as far as it is kept: strings, lists and objects. Numbers and the like have no node.
@@ -69,9 +65,9 @@ func (n *node) str(key string) string {
 	return ""
 }
 
-// reader parses a document from front to back by RFC 8259, and as Python does: NaN and Infinity are values.
+// reader parses a document from front to back.
 type reader struct {
-	in    *source.Forward
+	lex   *jsontree.Lexer
 	depth int
 	nodes int
 	cells bool // the cells of a notebook are being read
@@ -80,74 +76,43 @@ type reader struct {
 
 // document reads one value and the white space around it.
 func (r *reader) document() (*node, error) {
-	if string(r.in.Peek(3)) == "\xef\xbb\xbf" {
-		r.in.Skip(3)
-	}
 	n, err := r.value(false)
 	if err != nil {
 		return n, err
 	}
 	r.whole = true
-	c, err := r.peek()
+	c, err := r.lex.Next()
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return n, nil
 	}
 	if err != nil {
 		return n, err
 	}
-	return n, source.Malformedf(r.in.Offset(), "%q follows the document", c)
-}
-
-// peek returns the next byte that is no white space, without taking it.
-func (r *reader) peek() (byte, error) {
-	for {
-		b := r.in.Peek(1)
-		if len(b) == 0 {
-			if err := r.in.Fault(); err != nil {
-				return 0, err
-			}
-			return 0, io.ErrUnexpectedEOF
-		}
-		if c := b[0]; c != ' ' && c != '\t' && c != '\n' && c != '\r' {
-			return c, nil
-		}
-		r.in.Skip(1)
-	}
-}
-
-// take goes past the next byte that is no white space, which must be c.
-func (r *reader) take(c byte) error {
-	b, err := r.peek()
-	if err != nil {
-		return err
-	}
-	if b != c {
-		return source.Malformedf(r.in.Offset(), "%q instead of %q", b, c)
-	}
-	r.in.Skip(1)
-	return nil
+	return n, source.Malformedf(r.lex.Offset(), "%q follows the document", c)
 }
 
 // value reads a value. With keep, all strings in it are kept.
 func (r *reader) value(keep bool) (*node, error) {
-	c, err := r.peek()
+	c, err := r.lex.Next()
 	if err != nil {
 		return nil, err
 	}
-	at := r.in.Offset()
+	at := r.lex.Offset()
 	switch c {
 	case '{', '[':
 		if r.depth++; r.depth > maxDepth {
 			return nil, source.Malformedf(at, "nested more than %d deep", maxDepth)
 		}
 		defer func() { r.depth-- }()
-		r.in.Skip(1)
+		if err := r.lex.Take(c); err != nil {
+			return nil, err
+		}
 		if c == '{' {
 			return r.object(at, keep)
 		}
 		return r.list(at, keep)
 	case '"':
-		text, err := r.str(keep)
+		text, err := r.lex.Text(keep)
 		if err != nil || !keep {
 			return nil, err
 		}
@@ -167,29 +132,11 @@ func (r *reader) kept(n *node) (*node, error) {
 
 // scalar reads a number or a literal.
 func (r *reader) scalar(at int64, keep bool) (*node, error) {
-	var word []byte
-	for len(word) < 512 {
-		b := r.in.Peek(1)
-		if len(b) == 0 || strings.IndexByte(" \t\r\n,]}:\"[{", b[0]) >= 0 {
-			break
-		}
-		word = append(word, b[0])
-		r.in.Skip(1)
+	word, err := r.lex.Scalar()
+	if err != nil || word != "true" || !keep {
+		return nil, err
 	}
-	switch s := string(word); s {
-	case "true":
-		if keep {
-			return r.kept(&node{at: at, isTrue: true})
-		}
-		return nil, nil
-	case "false", "null", "NaN", "Infinity", "-Infinity":
-		return nil, nil
-	default:
-		if s == "" || s[0] != '-' && (s[0] < '0' || s[0] > '9') || strings.Trim(s, "0123456789+-.eE") != "" {
-			return nil, source.Malformedf(at, "a value that is none")
-		}
-		return nil, nil
-	}
+	return r.kept(&node{at: at, isTrue: true})
 }
 
 func (r *reader) list(at int64, keep bool) (*node, error) {
@@ -197,22 +144,24 @@ func (r *reader) list(at int64, keep bool) (*node, error) {
 	// Of the lists in the outermost object short ones of strings are kept: the components of a pipeline.
 	short, texts := r.depth == 2 && !keep, 0
 	for first := true; ; first = false {
-		c, err := r.peek()
+		c, err := r.lex.Next()
 		if err != nil {
 			return out, err
 		}
 		if c == ']' {
-			r.in.Skip(1)
+			if err := r.lex.Take(c); err != nil {
+				return out, err
+			}
 			break
 		}
 		if !first {
-			if err := r.take(','); err != nil {
+			if err := r.lex.Take(','); err != nil {
 				return out, err
 			}
 		}
 		inner := keep
 		if short {
-			if c, err = r.peek(); err != nil {
+			if c, err = r.lex.Next(); err != nil {
 				return out, err
 			}
 			if c == '"' {
@@ -243,24 +192,26 @@ const mostComponents = 2
 func (r *reader) object(at int64, keep bool) (*node, error) {
 	out := &node{at: at}
 	for first := true; ; first = false {
-		c, err := r.peek()
+		c, err := r.lex.Next()
 		if err != nil {
 			return out, err
 		}
 		if c == '}' {
-			r.in.Skip(1)
+			if err := r.lex.Take(c); err != nil {
+				return out, err
+			}
 			break
 		}
 		if !first {
-			if err := r.take(','); err != nil {
+			if err := r.lex.Take(','); err != nil {
 				return out, err
 			}
-			if c, err = r.peek(); err != nil {
+			if c, err = r.lex.Next(); err != nil {
 				return out, err
 			}
 		}
 		if c != '"' {
-			return out, source.Malformedf(r.in.Offset(), "%q instead of a key", c)
+			return out, source.Malformedf(r.lex.Offset(), "%q instead of a key", c)
 		}
 		if err := r.member(out, keep); err != nil {
 			return out, err
@@ -274,10 +225,10 @@ func (r *reader) object(at int64, keep bool) (*node, error) {
 
 // member reads a key and its value, and keeps it if something in it matters.
 func (r *reader) member(out *node, keep bool) error {
-	at := r.in.Offset()
-	key, err := r.str(true)
+	at := r.lex.Offset()
+	key, err := r.lex.Text(true)
 	if err == nil {
-		err = r.take(':')
+		err = r.lex.Take(':')
 	}
 	if err != nil {
 		return err
@@ -298,66 +249,4 @@ func (r *reader) member(out *node, keep bool) error {
 		out.members = append(out.members, m)
 	}
 	return err
-}
-
-// str reads a string; what is not to be kept is not put together. Lone surrogates become the replacement character.
-func (r *reader) str(keep bool) (string, error) {
-	start := r.in.Offset()
-	r.in.Skip(1)
-	var b []byte
-	var high rune
-	for {
-		c, err := r.in.ReadByte()
-		if err != nil {
-			if fault := r.in.Fault(); fault != nil {
-				return "", fault
-			}
-			return "", io.ErrUnexpectedEOF
-		}
-		if c == '"' {
-			break
-		}
-		if c < ' ' {
-			return "", source.Malformedf(r.in.Offset()-1, "a control character in a string")
-		}
-		if c != '\\' {
-			if high = 0; keep {
-				b = append(b, c)
-			}
-		} else if b, high, err = r.escape(b, high); err != nil {
-			return "", err
-		}
-		if len(b) > maxString {
-			return "", source.Malformedf(start, "a string of more than %d bytes", maxString)
-		}
-	}
-	if !keep {
-		return "", nil
-	}
-	return string(b), nil
-}
-
-// escape decodes the escape behind a backslash and appends it; high is the first half of a pair that was just read.
-func (r *reader) escape(b []byte, high rune) ([]byte, rune, error) {
-	c, err := r.in.ReadByte()
-	if err != nil {
-		return b, 0, io.ErrUnexpectedEOF
-	}
-	if i := strings.IndexByte(`"\/bfnrt`, c); i >= 0 {
-		return append(b, "\"\\/\b\f\n\r\t"[i]), 0, nil
-	}
-	digits := r.in.Peek(4)
-	v, err := strconv.ParseUint(string(digits), 16, 16)
-	if c != 'u' || len(digits) < 4 || err != nil {
-		return b, 0, source.Malformedf(r.in.Offset()-2, "an escape that is none")
-	}
-	r.in.Skip(4)
-	code := rune(v)
-	if pair := utf16.DecodeRune(high, code); high != 0 && pair != utf8.RuneError {
-		return utf8.AppendRune(b[:max(0, len(b)-3)], pair), 0, nil
-	}
-	if utf16.IsSurrogate(code) {
-		return utf8.AppendRune(b, utf8.RuneError), code, nil
-	}
-	return utf8.AppendRune(b, code), 0, nil
 }

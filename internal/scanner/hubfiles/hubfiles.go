@@ -24,6 +24,7 @@ import (
 
 	"modelgate/internal/finding"
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/jsontree"
 	"modelgate/internal/threat"
 )
 
@@ -44,7 +45,7 @@ func Probe(f *source.File) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	r := &reader{in: source.NewForward(source.Bytes(head), 0, int64(len(head)))}
+	r := &reader{lex: jsontree.NewLexer(source.NewForward(source.Bytes(head), 0, int64(len(head))))}
 	_, err = r.document()
 	switch {
 	case err == nil:
@@ -87,7 +88,7 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	if size > maxSize {
 		return fmt.Errorf("a document of %d bytes: %w", size, source.ErrBudget)
 	}
-	r := &reader{in: source.NewForward(f, 0, size)}
+	r := &reader{lex: jsontree.NewLexer(source.NewForward(f, 0, size))}
 	doc, readErr := r.document()
 	if doc != nil {
 		j := judge{ctx: ctx, sink: s}

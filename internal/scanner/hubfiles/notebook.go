@@ -17,6 +17,9 @@ import (
 // uses. Of IPython's own syntax, lines that begin with ! are commands for a shell; magics (%) are taken for what they hold or
 // left out.
 
+// maxCode bounds the code of a notebook, in bytes.
+const maxCode = 8 << 20
+
 // notebook hands the code of a notebook on, if the document is one.
 func (j *judge) notebook(doc *node) error {
 	cells := doc.get("cells")
@@ -35,12 +38,12 @@ func (j *judge) notebook(doc *node) error {
 		text := src.text
 		for _, part := range src.items {
 			text += part.text
-			if len(text) > maxString {
+			if len(text) > maxCode {
 				break
 			}
 		}
-		if code.Len()+len(text) > maxString {
-			return source.Malformedf(src.at, "more than %d bytes of code", maxString)
+		if code.Len()+len(text) > maxCode {
+			return source.Malformedf(src.at, "more than %d bytes of code", maxCode)
 		}
 		j.cell(&code, text, src.at)
 	}
