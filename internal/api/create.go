@@ -173,13 +173,22 @@ func hubRepo(uri string) (hub.Repo, error) {
 			kind, path = k, rest
 		}
 	}
-	if !repoIDPattern.MatchString(path) || strings.Contains(path, "..") || strings.Contains(path, "--") {
+	if !isRepoID(path) || strings.Contains(path, "..") || strings.Contains(path, "--") {
 		return hub.Repo{}, fmt.Errorf("does not name a repository: %q", path)
 	}
 	return hub.Repo{Kind: kind, ID: path}, nil
 }
 
-var repoIDPattern = regexp.MustCompile(`^[\w.-]{1,96}(/[\w.-]{1,96})?$`)
+// isRepoID tells whether a text is name or org/name, of at most 96 characters each.
+func isRepoID(id string) bool {
+	if !repoIDPattern.MatchString(id) {
+		return false
+	}
+	org, name, _ := strings.Cut(id, "/")
+	return len(org) <= 96 && len(name) <= 96
+}
+
+var repoIDPattern = regexp.MustCompile(`^[\w.-]+(/[\w.-]+)?$`)
 
 // validate looks at the fields of a body, each by itself.
 func (b *ScanCreate) validate() error {

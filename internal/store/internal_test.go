@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,6 +175,22 @@ func BenchmarkGrow(b *testing.B) {
 		}
 		if _, err := s.Grow(b.Context(), &part); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestLabelsQueryBoundsKeysAndValues(t *testing.T) {
+	for query, good := range map[string]bool{
+		strings.Repeat("k", 128) + ":" + strings.Repeat("v", 256): true,
+		strings.Repeat("k", 129) + ":v":                           false,
+		"k:" + strings.Repeat("v", 257):                           false,
+		"k:*":                                                     true,
+		"k:v*":                                                    false,
+		":v":                                                      false,
+	} {
+		_, _, err := parseLabelsQuery(query)
+		if (err == nil) != good {
+			t.Errorf("%.10q of %d characters: %v", query, len(query), err)
 		}
 	}
 }

@@ -15,10 +15,13 @@ func (e *QueryError) Error() string { return "labels query: " + e.Reason }
 const (
 	maxLabelsQuery = 4096 // bytes
 	maxLabelTerms  = 100
+	maxLabelKey    = 128
+	maxLabelValue  = 256
 )
 
-// labelTerm is `key:value` or `key:*`, of the characters that labels are made of.
-var labelTerm = regexp.MustCompile(`^([a-zA-Z0-9_-]{1,128}):([a-zA-Z0-9_-]{1,256}|\*)$`)
+// labelTerm is `key:value` or `key:*`, of the characters that labels are made of. Their lengths are compared apart: a repetition
+// with a bound is a large automaton.
+var labelTerm = regexp.MustCompile(`^([a-zA-Z0-9_-]+):([a-zA-Z0-9_-]+|\*)$`)
 
 // labelsQuery is a query for labels while it is read:
 //
@@ -96,7 +99,7 @@ func (q *labelsQuery) item(inside bool) (string, error) {
 	token := q.tokens[0]
 	q.tokens = q.tokens[1:]
 	parts := labelTerm.FindStringSubmatch(token)
-	if parts == nil {
+	if parts == nil || len(parts[1]) > maxLabelKey || len(parts[2]) > maxLabelValue {
 		return "", &QueryError{fmt.Sprintf("%q is not key:value or key:*", token)}
 	}
 	if q.terms++; q.terms > maxLabelTerms {

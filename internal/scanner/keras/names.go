@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"modelgate/internal/scanner/source/registry"
@@ -76,7 +77,7 @@ func isNamed(name string) bool {
 	if objects.Has(name) || settled[name] {
 		return true
 	}
-	return objects.Has(camel(name)) || lowered[strings.ToLower(strings.ReplaceAll(name, "_", ""))]
+	return objects.Has(camel(name)) || lowered()[strings.ToLower(strings.ReplaceAll(name, "_", ""))]
 }
 
 // settled are strings that stand for themselves where a function could be named.
@@ -84,7 +85,7 @@ var settled = words(`auto none sum mean sum_over_batch_size lower_and_strip_punc
 	mean_with_sample_weight cosine tf adamw`)
 
 // lowered are the names of classes without regard to case, as old versions look up optimizers: rmsprop, adam, sgd.
-var lowered = func() map[string]bool {
+var lowered = sync.OnceValue(func() map[string]bool {
 	out := map[string]bool{}
 	for _, kind := range []string{"optimizer", "regularizer", "constraint", "initializer", "loss", "metric"} {
 		for _, name := range ofKind(kind) {
@@ -92,15 +93,14 @@ var lowered = func() map[string]bool {
 		}
 	}
 	return out
-}()
+})
 
 // ofKind lists the classes of a kind.
 func ofKind(kind string) []string {
 	var out []string
-	for line := range strings.Lines(objectsText) {
-		columns := strings.Split(strings.TrimSpace(line), "\t")
-		if len(columns) > 1 && slices.Contains(strings.Fields(columns[1]), kind) && columns[0][0] != '#' {
-			out = append(out, columns[0])
+	for _, name := range objects.Names() {
+		if columns, _ := objects.Lookup(name); len(columns) > 0 && slices.Contains(strings.Fields(columns[0]), kind) {
+			out = append(out, name)
 		}
 	}
 	return out

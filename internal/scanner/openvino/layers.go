@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"modelgate/internal/finding"
 	"modelgate/internal/scanner/source"
@@ -22,18 +23,15 @@ var operatorsText string
 var operators = registry.Parse(operatorsText)
 
 // folded are the types of layers in lower case, which OpenVINO takes for the same.
-var folded = func() map[string][]string {
+var folded = sync.OnceValue(func() map[string][]string {
 	out := map[string][]string{}
-	for line := range strings.Lines(operatorsText) {
-		if name, _, ok := strings.Cut(line, "\t"); ok {
-			if sets, known := operators.Lookup(name); known {
-				key := strings.ToLower(name) // of two spellings the sets of both
-				out[key] = append(out[key], strings.Fields(strings.Join(sets, " "))...)
-			}
-		}
+	for _, name := range operators.Names() {
+		sets, _ := operators.Lookup(name)
+		key := strings.ToLower(name) // of two spellings the sets of both
+		out[key] = append(out[key], strings.Fields(strings.Join(sets, " "))...)
 	}
 	return out
-}()
+})
 
 // begin judges a layer.
 func (m *model) begin(t xmltokens.Token) error {
@@ -72,7 +70,7 @@ func (m *model) judge(l *layer, kind, version string) {
 	if kind == "" {
 		return
 	}
-	sets, known := folded[strings.ToLower(kind)]
+	sets, known := folded()[strings.ToLower(kind)]
 	switch {
 	case !known || !knownSet(version):
 		m.miss(l, kind, version)
@@ -90,13 +88,13 @@ func knownSet(version string) bool {
 		return true
 	}
 	n, err := strconv.Atoi(strings.TrimPrefix(version, "opset"))
-	return err == nil && strings.HasPrefix(version, "opset") && n >= 1 && n <= newestSet
+	return err == nil && strings.HasPrefix(version, "opset") && n >= 1 && n <= newestSet()
 }
 
 // newestSet is the newest operation set that the table knows of.
-var newestSet = func() int {
+var newestSet = sync.OnceValue(func() int {
 	newest := 0
-	for _, sets := range folded {
+	for _, sets := range folded() {
 		for _, s := range sets {
 			if n, err := strconv.Atoi(strings.TrimPrefix(s, "opset")); err == nil {
 				newest = max(newest, n)
@@ -104,7 +102,7 @@ var newestSet = func() int {
 		}
 	}
 	return newest
-}()
+})
 
 // miss notes a type of layers that OpenVINO does not have.
 func (m *model) miss(l *layer, kind, version string) {

@@ -2,47 +2,69 @@ package pickle
 
 import (
 	_ "embed" // names/libraries.tsv
+	"sort"
 	"strings"
 )
 
+// librariesText is the table of classes: lines of module, role, library with versions, and names, sorted by module. A class is known by
+// the module that defines it in some version, and by no other. The text is searched as it stands, since most of its megabyte is of no
+// interest to a process.
+//
 //go:embed names/libraries.tsv
 var librariesText string
-
-// libraryRow is a row of names/libraries.tsv: names of one module that are used in the same way, as they stand in the table.
-type libraryRow struct {
-	roles roles
-	names string // between blanks, with one at either end
-}
 
 // libraryRoles are the roles of the table, but for "cython".
 var libraryRoles = map[string]roles{
 	"class": roleClass, "made": roleCreated, "container": roleClass | roleFill | roleCall, "enum": roleCreated | roleMember,
 }
 
-// libraryClasses are the rows by module. A class is known by the module that defines it in some version, and by no other.
-var libraryClasses = func() map[string][]libraryRow {
-	t := map[string][]libraryRow{}
-	for line := range strings.Lines(librariesText) {
-		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(fields) != 4 || line[0] == '#' {
-			continue
-		}
-		t[fields[0]] = append(t[fields[0]], libraryRow{libraryRoles[fields[1]], " " + fields[3] + " "})
-	}
-	return t
-}()
-
 // libraryClass looks up a class in its module, and the functions by which Cython makes the classes of extension modules.
 func libraryClass(module, name string) (verdict, bool) {
-	for _, row := range libraryClasses[module] {
+	if module == "" || module[0] == '#' || strings.ContainsAny(module+name, " \t\n") {
+		return verdict{}, false
+	}
+	for rest := linesFrom(librariesText, module+"\t"); strings.HasPrefix(rest, module+"\t"); {
+		var line string
+		line, rest, _ = strings.Cut(rest, "\n")
+		columns := strings.SplitN(line, "\t", 4)
+		if len(columns) != 4 {
+			continue
+		}
+		role, names := columns[1], columns[3]
 		switch {
-		case row.names == " * ":
+		case role == "cython":
 			if strings.HasPrefix(name, "__pyx_unpickle_") || name == "newObj" {
 				return verdict{grade: conditional, roles: roleMakes, check: checkClassFirst}, true
 			}
-		case !strings.Contains(name, " ") && strings.Contains(row.names, " "+name+" "):
-			return verdict{roles: row.roles}, true
+		case hasWord(names, name):
+			return verdict{roles: libraryRoles[role]}, true
 		}
 	}
 	return verdict{}, false
+}
+
+// hasWord tells whether a word is among those of a text.
+func hasWord(text, word string) bool {
+	for w := range strings.FieldsSeq(text) {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
+
+// linesFrom returns the lines of a sorted text from the first on that does not come before a prefix.
+func linesFrom(text, prefix string) string {
+	from := func(i int) string { // the first line that begins at i or behind
+		if i == 0 {
+			return text
+		}
+		_, rest, _ := strings.Cut(text[i-1:], "\n")
+		return rest
+	}
+	at := sort.Search(len(text), func(i int) bool {
+		line := from(i)
+		return line == "" || line >= prefix
+	})
+	return from(at)
 }

@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/threat"
@@ -83,7 +84,7 @@ func pathLine(text string) (n, next int) {
 // knownPathLine tells whether a line is one that well-known tools write: the hook of setuptools, and namespace packages of its old
 // versions, whose text is the same but for names.
 func knownPathLine(code string) bool {
-	return code == setuptoolsLine || code == coverageLine || namespaceLine.MatchString(code)
+	return code == setuptoolsLine || code == coverageLine || namespaceLine().MatchString(code)
 }
 
 const setuptoolsLine = `import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('_distutils_hack').add_shim();`
@@ -94,7 +95,7 @@ const coverageLine = `import sys; exec('import os\n\nif os.getenv("COVERAGE_PROC
 // namespaceLine is what setuptools wrote into *-nspkg.pth: four texts, of which the
 // first is that of version 28 and before, the second of 30, the fourth of 31 (setuptools/namespaces.py and
 // setuptools/command/install_egg_info.py, 18.0 to 40.0). $pth is a tuple of names, $pkg a dotted name.
-var namespaceLine = func() *regexp.Regexp {
+var namespaceLine = sync.OnceValue(func() *regexp.Regexp {
 	const (
 		begin = `import sys, types, os;`
 		dir   = `p = os.path.join(sys._getframe(1).f_locals['sitedir'], *$pth);`
@@ -117,4 +118,4 @@ var namespaceLine = func() *regexp.Regexp {
 		shapes[i] = quoted.Replace(regexp.QuoteMeta(shape))
 	}
 	return regexp.MustCompile(`^(?:` + strings.Join(shapes, "|") + `)(?:` + quoted.Replace(regexp.QuoteMeta(own)) + `)?$`)
-}()
+})

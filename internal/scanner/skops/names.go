@@ -3,6 +3,7 @@ package skops
 import (
 	_ "embed" // names.txt
 	"strings"
+	"sync"
 
 	"modelgate/internal/scanner/source/pynames"
 	"modelgate/internal/scanner/source/registry"
@@ -25,15 +26,15 @@ const (
 )
 
 // sklearnClasses are the names of scikit-learn's classes without their modules: releases move them between private modules.
-var sklearnClasses = func() map[string]bool {
+var sklearnClasses = sync.OnceValue(func() map[string]bool {
 	set := map[string]bool{}
-	for _, name := range strings.Fields(namesText) {
+	for _, name := range known.Names() {
 		if rest, ok := strings.CutPrefix(name, "sklearn."); ok && kindOf(name) == kindClass {
 			set[rest[strings.LastIndexByte(rest, '.')+1:]] = true
 		}
 	}
 	return set
-}()
+})
 
 // others are classes beside those of the table that do nothing but store what they are made of, in the releases that were
 // read: the standard library, LightGBM 4.7, XGBoost 3.2, CatBoost 1.2, imbalanced-learn 0.14, quantile-forest 1.4, pandas 3.1.
@@ -94,7 +95,7 @@ func gradeOf(module, name string) (grade, string) {
 	if pynames.FamilyOf(full) != pynames.None && !indirect(full) || dunder(full) {
 		return dangerous, ""
 	}
-	if strings.HasPrefix(module, "sklearn.") && sklearnClasses[name] && !strings.Contains(module, "externals") {
+	if strings.HasPrefix(module, "sklearn.") && sklearnClasses()[name] && !strings.Contains(module, "externals") {
 		return harmless, kindClass
 	}
 	return unknown, ""

@@ -13,27 +13,37 @@ package registry
 import (
 	"slices"
 	"strings"
+	"sync"
 )
 
-// Table is a table of names. It is immutable.
+// Table is a table of names. It is immutable, and read at its first use: a process that needs none of its names does not pay for it.
 type Table struct {
+	read func() *content
+}
+
+// content is what the text of a table says.
+type content struct {
 	names []string   // sorted
 	rest  [][]string // columns behind each name
 	notes []string
 }
 
-// Parse reads a table. The order of the lines does not matter; of a name that stands twice the first line counts.
+// Parse returns the table that a text holds. The order of the lines does not matter; of a name that stands twice the first line counts.
 func Parse(text string) Table {
+	return Table{sync.OnceValue(func() *content { return parse(text) })}
+}
+
+func parse(text string) *content {
 	type row struct {
 		name string
 		rest []string
 	}
 	var rows []row
-	var t Table
+	var c content
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
 		if note, ok := strings.CutPrefix(line, "#"); ok {
-			t.notes = append(t.notes, strings.TrimSpace(note))
+			c.notes = append(c.notes, strings.TrimSpace(note))
 			continue
 		}
 		if line == "" {
@@ -47,18 +57,19 @@ func Parse(text string) Table {
 		if i > 0 && rows[i-1].name == r.name {
 			continue
 		}
-		t.names, t.rest = append(t.names, r.name), append(t.rest, r.rest)
+		c.names, c.rest = append(c.names, r.name), append(c.rest, r.rest)
 	}
-	return t
+	return &c
 }
 
 // Lookup returns what is known of a name: the columns behind it, of which there may be none.
 func (t Table) Lookup(name string) (columns []string, ok bool) {
-	i, ok := slices.BinarySearch(t.names, name)
+	c := t.read()
+	i, ok := slices.BinarySearch(c.names, name)
 	if !ok {
 		return nil, false
 	}
-	return t.rest[i], true
+	return c.rest[i], true
 }
 
 // Has tells whether a name is known.
@@ -67,8 +78,11 @@ func (t Table) Has(name string) bool {
 	return ok
 }
 
+// Names are the names of the table, sorted.
+func (t Table) Names() []string { return slices.Clone(t.read().names) }
+
 // Len is how many names the table has.
-func (t Table) Len() int { return len(t.names) }
+func (t Table) Len() int { return len(t.read().names) }
 
 // Notes are the lines that say what the table was made of.
-func (t Table) Notes() []string { return slices.Clone(t.notes) }
+func (t Table) Notes() []string { return slices.Clone(t.read().notes) }

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +20,21 @@ func TestTable(t *testing.T) {
 			t.Errorf("%q is in the table", name)
 		}
 	}
+	if names := table.Names(); !cmp.Equal(names, []string{"Abs", "WriteFile"}) {
+		t.Errorf("names %q", names)
+	}
 	if table.Len() != 2 || !cmp.Equal(table.Notes(), []string{"Framework 1.2"}) {
 		t.Errorf("%d names, notes %q", table.Len(), table.Notes())
+	}
+}
+
+// TestTablesAreReadAtTheirFirstUse holds package variables to what they cost a process that does not look anything up.
+func TestTablesAreReadAtTheirFirstUse(t *testing.T) {
+	text := strings.Repeat("Abs\tcomputes\n", 10_000)
+	if n := testing.AllocsPerRun(10, func() { Parse(text) }); n > 10 {
+		t.Errorf("Parse makes %.0f allocations", n)
+	}
+	if table := Parse(text); !table.Has("Abs") || table.Len() != 1 {
+		t.Error("the table lacks its name")
 	}
 }
