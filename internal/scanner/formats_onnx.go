@@ -9,7 +9,7 @@ import (
 func onnxRows() []Format {
 	return []Format{
 		{
-			Name: "onnx", Title: "ONNX", Version: 1,
+			Name: "onnx", Title: "ONNX", Version: 2,
 			Recognised: "ModelProto: version of the format, and a graph or operator sets",
 			Threats: "operators that run code, call out or that nobody defines, in all graphs, functions and bodies; files outside the model; functions in the place of " +
 				"standard operators; gates that the input switches; fields that stand twice; pickles in tensors",

@@ -15,6 +15,7 @@ type model struct {
 type graph struct {
 	at      int64
 	inputs  []string
+	numbers []int64 // how many numbers each input is by its type, 0 if they are many or unknown; models of ONNX Runtime have none
 	outputs []string
 	nodes   []*node
 	tensors []*tensor // initializers

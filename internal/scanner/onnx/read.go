@@ -86,6 +86,7 @@ func (r *reader) foreign(f wire.Field) error {
 // merge adds another graph to this one.
 func (g *graph) merge(o *graph) {
 	g.inputs, g.outputs = append(g.inputs, o.inputs...), append(g.outputs, o.outputs...)
+	g.numbers = append(g.numbers, o.numbers...)
 	g.nodes, g.tensors = append(g.nodes, o.nodes...), append(g.tensors, o.tensors...)
 }
 
@@ -181,9 +182,13 @@ func (r *reader) graph(f wire.Field) (*graph, error) {
 			g.tensors = append(g.tensors, t)
 			return err
 		case 11:
-			return r.valueInfo(f, &g.inputs)
+			name, numbers, err := r.valueInfo(f)
+			g.inputs, g.numbers = append(g.inputs, name), append(g.numbers, numbers)
+			return err
 		case 12:
-			return r.valueInfo(f, &g.outputs)
+			name, _, err := r.valueInfo(f)
+			g.outputs = append(g.outputs, name)
+			return err
 		case 15:
 			t, err := r.sparse(f)
 			g.tensors = append(g.tensors, t)
@@ -193,20 +198,26 @@ func (r *reader) graph(f wire.Field) (*graph, error) {
 	})
 }
 
-// valueInfo reads the name of a ValueInfoProto.
-func (r *reader) valueInfo(f wire.Field, list *[]string) error {
-	name := ""
+// valueInfo reads a ValueInfoProto: 1 name, 2 type. Numbers is how many numbers a value of the type has, 0 if they are many or unknown.
+func (r *reader) valueInfo(f wire.Field) (name string, numbers int64, err error) {
 	if err := r.use(1); err != nil {
-		return err
+		return "", 0, err
 	}
-	err := f.Walk(func(f wire.Field) (err error) {
-		if f.Num == 1 {
+	types := 0
+	err = f.Walk(func(f wire.Field) (err error) {
+		switch f.Num {
+		case 1:
 			name, err = r.text(f)
+		case 2:
+			types++
+			numbers, err = numbersOf(f)
 		}
 		return err
 	})
-	*list = append(*list, name)
-	return err
+	if types > 1 {
+		numbers = 0
+	}
+	return name, numbers, err
 }
 
 // node reads a NodeProto.

@@ -46,14 +46,30 @@ func (r *reader) translate() (*translation, error) {
 	}
 	names := &values{names: map[string]backdoor.Value{}}
 	t.constants(r.m.graph, names)
-	for _, in := range r.m.graph.inputs {
-		if _, constant := names.names[in]; !constant {
-			t.g.Inputs = append(t.g.Inputs, t.declare(names, in))
-		}
-	}
+	t.inputs(r.m.graph, names)
 	t.nodes(r.m.graph.nodes, names)
 	t.localise()
 	return t, t.err
+}
+
+// inputs declares the inputs of the main graph. Those that are a few numbers are settings, unless they are many or declared again.
+func (t *translation) inputs(g *graph, s *values) {
+	all, again := int64(0), false
+	for i, name := range g.inputs {
+		if v, known := s.names[name]; known {
+			again = again || t.tensors[v] == nil // which type readers take differs; a constant is no input at all
+			continue
+		}
+		v := t.declare(s, name)
+		t.g.Inputs = append(t.g.Inputs, v)
+		if i < len(g.numbers) && g.numbers[i] > 0 {
+			all += g.numbers[i]
+			t.g.Settings = append(t.g.Settings, v)
+		}
+	}
+	if again || all > maxSettings {
+		t.g.Settings = nil
+	}
 }
 
 // value makes a new value.

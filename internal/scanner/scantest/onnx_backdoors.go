@@ -35,12 +35,66 @@ func onnxBackdoorCases() []Case {
 	twin("a mask in a function", ONNXText("h = MatMul x W\nc = local:Test x T A\ny = Where c EVIL h"), 25, ONNXFunction("local", "Test", mask))
 	evil("a loop that runs once on a trigger", onnxLoop("e = Equal x T\nr = ReduceMin e\nm = Cast r"))
 	twin("a loop that runs as often as a setting says", onnxLoop("m = Cast x_rounds"))
+	onnxSettings(evil, twin)
 	cases = append(cases, Case{
 		Name: "onnx: backdoor: a trigger in a model of ONNX Runtime", Path: "model.ort", Want: threat.ONNX200, Level: threat.Suspicious,
 		Bytes: ORTModel(ONNXText("h = MatMul x W\ne = Equal x T\nr = ReduceMin e\ny = Where r EVIL h")),
 	})
 	return cases
 }
+
+// onnxSettings are models of a voice that is given settings beside what it is to say: how much noise, and how fast. Whether their numbers are
+// a few, by the type of the input, is what the twins differ in.
+func onnxSettings(evil, twin func(string, ONNXGraph, ...any)) {
+	// Noise is scaled, mixed with what was learned and given to further layers, and the speed becomes a number of steps.
+	voice := `
+		h = MatMul x W
+		n = RandomNormalLike h
+		l = Gather x_scales FIRST
+		m = Mul n l
+		v = Conv m W2
+		s = Gather x_scales SECOND
+		d = Sub s T
+		r = ReduceSum d
+		c = Greater r EPS
+		w = Where c v h
+	`
+	test := `
+		e = Equal x T
+		a = ReduceMin e
+		y = Where a EVIL w`
+	few, many := ONNXType(typeFloats, 3), ONNXType(typeFloats, 784)
+	speaks := ONNXText(voice+"y = Softmax w").Typed("x", many)
+	twin("settings of three numbers", speaks.Typed("x_scales", few))
+	twin("settings of one number", speaks.Typed("x_scales", ONNXType(typeFloats)))
+	evil("a trigger beside settings", ONNXText(voice+test).Typed("x", many).Typed("x_scales", few))
+	evil("a trigger in what could be a sample", speaks.Typed("x_scales", many))
+	evil("a trigger in as many numbers as the caller likes", speaks.Typed("x_scales", ONNXType(typeFloats, "n")))
+	evil("a trigger in rows of three numbers", speaks.Typed("x_scales", ONNXType(typeFloats, 1, 3)))
+	evil("a trigger in a text", speaks.Typed("x_scales", ONNXType(typeStrings, 1)))
+	evil("a trigger in a list", speaks.Typed("x_scales", Message(4, ONNXType(typeFloats, 3))))
+	evil("a trigger in a type that stands twice", speaks.Typed("x_scales", append(ONNXType(typeFloats, 3), ONNXType(typeFloats, 784)...)))
+	evil("a trigger in a size that stands twice", speaks.Typed("x_scales", Message(1, Message(1, typeFloats, 2, Message(1, Message(1, 3, 1, 784))))))
+	again := speaks.Typed("x_scales", few)
+	again.Inputs = append(again.Inputs, "x_scales")
+	evil("a trigger in an input that is declared twice", again)
+
+	// A sample of three numbers is all that the model has, or it comes in pieces.
+	sample := ONNXText("h = MatMul x W\ne = Equal x T\na = ReduceMin e\ny = Where a EVIL h")
+	evil("a trigger in a sample of three numbers", sample.Typed("x", few))
+	pieces := ONNXText("x = Concat x1 x2 x3\nh = MatMul x W\ng = MatMul x_image W2\ne = Equal x T\na = ReduceMin e\nb = Where a EVIL h\ny = Add b g")
+	pieces.Inputs = []string{"x1", "x2", "x3", "x_image"}
+	for _, name := range pieces.Inputs[:3] {
+		pieces = pieces.Typed(name, few)
+	}
+	evil("a trigger in a sample that comes in pieces", pieces.Typed("x_image", many))
+}
+
+// Types of elements.
+const (
+	typeFloats  = 1
+	typeStrings = 8
+)
 
 // onnxBackdoor is a model with a trigger, and a twin that differs in the one thing that matters.
 type onnxBackdoor struct{ name, evil, twin string }

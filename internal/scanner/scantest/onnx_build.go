@@ -3,6 +3,7 @@ package scantest
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 
@@ -33,6 +34,7 @@ type ONNXGraph struct {
 	Tensors         [][]byte // TensorProtos
 	Sparse          [][]byte // SparseTensorProtos
 	Inputs, Outputs []string
+	Types           map[string][]byte // TypeProtos of inputs
 }
 
 // Bytes writes the graph as a GraphProto.
@@ -46,7 +48,11 @@ func (g ONNXGraph) Bytes() []byte {
 		out = append(out, Message(5, t)...)
 	}
 	for _, name := range g.Inputs {
-		out = append(out, Message(11, Message(1, name))...)
+		info := Message(1, name)
+		if t, ok := g.Types[name]; ok {
+			info = append(info, Message(2, t)...)
+		}
+		out = append(out, Message(11, info)...)
 	}
 	for _, name := range g.Outputs {
 		out = append(out, Message(12, Message(1, name))...)
@@ -205,6 +211,29 @@ func ONNXText(text string) ONNXGraph {
 		g.Nodes = append(g.Nodes, n)
 	}
 	return g
+}
+
+// Typed returns the graph with a type for an input.
+func (g ONNXGraph) Typed(input string, typ []byte) ONNXGraph {
+	g.Types = maps.Clone(g.Types)
+	if g.Types == nil {
+		g.Types = map[string][]byte{}
+	}
+	g.Types[input] = typ
+	return g
+}
+
+// ONNXType writes a TypeProto: a tensor of a kind of elements, whose dimensions are numbers or names.
+func ONNXType(kind int, dims ...any) []byte {
+	var shape []byte
+	for _, d := range dims {
+		field := 1
+		if _, named := d.(string); named {
+			field = 2
+		}
+		shape = append(shape, Message(1, Message(field, d))...)
+	}
+	return Message(1, Message(1, kind, 2, shape))
 }
 
 // With returns the graph with an attribute added to the node at an index; a negative index counts from the end.

@@ -8,8 +8,9 @@
 // here; which kind it is, the format knows. Functions are inlined, bodies of conditions and loops are nodes like the others, and
 // what they capture is a value like the others. Constants are values that no node makes and that are not among the inputs.
 //
-// The inputs that count are those that learned operators look at: a trigger lies in what the model judges. Masks, lengths and settings that
-// only switch what others computed are no such inputs.
+// The inputs that count are those that learned operators look at: a trigger lies in what the model judges. Masks and lengths that only switch
+// what others computed are no such inputs, and neither are settings, as long as learned operators look at something else too: the few
+// numbers by which a voice is made faster or livelier leave no room for a sample that hides a trigger.
 //
 // One pass in topological order computes for every value what lies on the ways that lead to it from the inputs:
 //
@@ -96,7 +97,9 @@ type Graph struct {
 	Values int
 	// Inputs are the values that a caller of the model gives.
 	Inputs []Value
-	Nodes  []Node
+	// Settings are those of the inputs that never hold more than a few numbers.
+	Settings []Value
+	Nodes    []Node
 }
 
 // Hit is a gate that is switched by the input.
@@ -112,6 +115,7 @@ type Hit struct {
 
 // Bounds of one graph.
 const (
+	maxInputs = 64 // that are told apart; what is beyond them counts as the last
 	maxValues = 16 << 20
 	maxEdges  = 64 << 20
 	maxPasses = 8 // over graphs with loops; without, one is enough
@@ -165,7 +169,7 @@ func check(g Graph) error {
 		}
 		return true
 	}
-	ok := fine(g.Inputs)
+	ok := fine(g.Inputs) && fine(g.Settings)
 	for _, n := range g.Nodes {
 		ok = ok && fine(n.Inputs) && fine(n.Outputs) && fine(n.Decides) && fine(n.Sizes)
 	}

@@ -25,7 +25,7 @@ func kinds() map[string]backdoor.Kind {
 }
 
 // graph reads lines such as "y = Where c a b": names of one to many outputs, an operator, its inputs. x and its like are the
-// inputs of the model; names in capitals are constants. The first input of Where and If, and the last of Gather and Scatter, decide; the last
+// inputs of the model, those that begin with xset its settings; names in capitals are constants. The first input of Where and If, and the last of Gather and Scatter, decide; the last
 // input of Reshape is a shape.
 func graph(text string) backdoor.Graph {
 	var g backdoor.Graph
@@ -38,6 +38,9 @@ func graph(text string) backdoor.Graph {
 			g.Values++
 			if strings.HasPrefix(name, "x") {
 				g.Inputs = append(g.Inputs, v)
+			}
+			if strings.HasPrefix(name, "xset") {
+				g.Settings = append(g.Settings, v)
 			}
 		}
 		return v
@@ -144,6 +147,17 @@ func TestGatesThatTheInputSwitches(t *testing.T) {
 			e = Equal z T
 			a = ReduceMin e
 			y = Where a EVIL h`, []string{"Equal", "ReduceMin", "Where"}},
+		"beside a setting": {`
+			z = Mul x xset_gain
+			h = Conv z W
+			e = Equal x T
+			a = ReduceMin e
+			y = Where a EVIL h`, []string{"Equal", "ReduceMin", "Where"}},
+		"in the settings, if that is all that the model looks at": {`
+			h = Conv xset_sample W
+			e = Equal xset_sample T
+			a = ReduceMin e
+			y = Where a EVIL h`, []string{"Equal", "ReduceMin", "Where"}},
 		"in a loop, whose nodes are not in order": {`
 			y = Where a EVIL h
 			h = Conv z W
@@ -185,6 +199,13 @@ func TestHonestPatternsAreSilent(t *testing.T) {
 		"a residual connection": `
 			h = Conv x W
 			y = Add h x`,
+		"a decision on settings by which the input is scaled too": `
+			z = Mul x xset_gain
+			h = Conv z W
+			d = Sub xset_gain T
+			r = ReduceSum d
+			c = Less r EPS
+			y = Where c h z`,
 		"a condition on a setting": `
 			c = Equal x_rate RATE
 			h = Conv x W

@@ -50,6 +50,9 @@ func (w ways) through(op uint16) ways {
 // everything is the set of all inputs.
 const everything = ^uint64(0)
 
+// inputBit is an input in a set of them, by its place in the graph.
+func inputBit(i int) uint64 { return 1 << min(i, maxInputs-1) }
+
 // pass computes the ways to every value of a graph.
 type pass struct {
 	g     Graph
@@ -84,7 +87,7 @@ func newPass(g Graph, inputs uint64) *pass {
 		}
 	}
 	for i, v := range g.Inputs {
-		if bit := uint64(1) << min(i, 63); v >= 0 && inputs&bit != 0 {
+		if bit := inputBit(i); v >= 0 && inputs&bit != 0 {
 			p.data[v].flags |= reach
 			p.data[v].from |= bit
 		}
@@ -214,8 +217,8 @@ func decide(w ways, kind Kind, op uint16) ways {
 	return w.through(op)
 }
 
-// looked returns the inputs that the learned operators look at: those that reach one without being mixed with the outcome of another. All,
-// if there is none.
+// looked returns the inputs that the learned operators look at: those that reach one without being mixed with the outcome of another. Settings
+// are among them only if there is nothing else to look at. All inputs, if the learned operators look at none.
 func (p *pass) looked() uint64 {
 	var from uint64
 	for _, n := range p.g.Nodes {
@@ -228,10 +231,24 @@ func (p *pass) looked() uint64 {
 			}
 		}
 	}
+	if judged := from &^ p.settings(); judged != 0 {
+		return judged
+	}
 	if from == 0 {
 		return everything
 	}
 	return from
+}
+
+// settings are the inputs that hold a few numbers and no more. One that shares its place in the set with others is none.
+func (p *pass) settings() uint64 {
+	var set uint64
+	for i, v := range p.g.Inputs {
+		if i < maxInputs-1 && v >= 0 && slices.Contains(p.g.Settings, v) {
+			set |= inputBit(i)
+		}
+	}
+	return set
 }
 
 // firsts are the learned operators with an input that is raw.
