@@ -12,7 +12,7 @@ import (
 func flatbufferRows() []Format {
 	return []Format{
 		{
-			Name: "litert", Title: "TFLite, LiteRT", Version: 1,
+			Name: "litert", Title: "TFLite, LiteRT", Version: 2,
 			Recognised: "FlatBuffers identifier TFL3",
 			Threats:    "operators of TensorFlow that write, read, call out or call the host, custom operators of nobody known, two names for one operator, offsets and indices that lead nowhere, what lies in metadata, in buffers without owner and behind the model",
 			Limits:     "programs for accelerators in the options of their operators are opaque; tensors are not read",

@@ -387,6 +387,7 @@ func (m *model) behind() error {
 // trailing looks at what follows the model: a loader of something else may find its own file there. Code for accelerators is left to
 // them.
 func (m *model) trailing() error {
+	m.cover(0, m.b.End())
 	rest := m.b.Size() - m.end
 	archive, err := zipview.Of(m.f)
 	if err != nil {

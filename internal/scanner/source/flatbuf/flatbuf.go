@@ -17,10 +17,11 @@ import (
 	"modelgate/internal/scanner/source"
 )
 
-// Bounds of one buffer: tables that are visited, elements that one vector may have, bytes of a string.
+// Bounds of one buffer: tables that are visited, bytes of a string, bytes that count as visited.
 const (
 	maxTables = 16 << 20
 	maxString = 1 << 20
+	maxSeen   = 1 << 10 // of a table or vtable, so that wide ones hide nothing of what follows the buffer
 )
 
 // Buffer is a FlatBuffer. It is for one goroutine.
@@ -112,8 +113,8 @@ func (b *Buffer) table(at int64) (Table, error) {
 	if length < 4 || at+t.size > b.size {
 		return Table{}, source.Malformedf(at, "a table of %d bytes, of which %d remain", length, b.size-at)
 	}
-	b.visit(at, t.size)
-	b.visit(t.vtable, int64(size))
+	b.visit(at, min(t.size, maxSeen))
+	b.visit(t.vtable, min(int64(size), maxSeen))
 	return t, nil
 }
 
