@@ -9,26 +9,26 @@ func tensorflowRows() []Format {
 	const limits = "tensors are not read; programs for accelerators and modules of XLA are opaque"
 	return []Format{
 		{
-			Name: "tensorflow", Title: "TensorFlow SavedModel", Version: 1,
+			Name: "tensorflow", Title: "TensorFlow SavedModel", Version: 2,
 			Recognised: "SavedModel: a meta graph whose graph has operators",
 			Threats:    operators + ", assets outside the model, layers of old releases of Keras",
 			Limits:     limits,
 			Probe:      tensorflow.ProbeSavedModel, Scan: tensorflow.ScanSavedModel,
 		},
 		{
-			Name: "tf_meta_graph", Title: "TensorFlow MetaGraph", Version: 1,
+			Name: "tf_meta_graph", Title: "TensorFlow MetaGraph", Version: 2,
 			Recognised: "MetaGraphDef: a graph with operators, or the release that wrote it",
 			Threats:    operators, Limits: limits,
 			Probe: tensorflow.ProbeMetaGraph, Scan: tensorflow.ScanMetaGraph,
 		},
 		{
-			Name: "tensorflow", Title: "TensorFlow graph", Version: 1,
-			Recognised: "GraphDef: nodes with name and operator, or functions of them",
+			Name: "tensorflow", Title: "TensorFlow graph", Version: 2,
+			Recognised: "GraphDef: nodes with name and operator, or functions of them; not if they are calculators and none is TensorFlow's",
 			Threats:    operators, Limits: limits,
 			Probe: tensorflow.ProbeGraph, Scan: tensorflow.ScanGraph,
 		},
 		{
-			Name: "tensorflow", Title: "TensorFlow graphs as text", Version: 1, Text: true,
+			Name: "tensorflow", Title: "TensorFlow graphs as text", Version: 2, Text: true,
 			Recognised: "the same messages in the text encoding",
 			Threats:    operators, Limits: limits,
 			Probe: tensorflow.ProbeText, Scan: tensorflow.ScanText,

@@ -190,6 +190,7 @@ func liteRTStructureCases() []Case {
 		liteCase("input beyond the tensors", threat.MGFMT400, change(func(r FB) { graph(r)[3].([]FB)[0][1] = []int32{7} })),
 		liteCase("tensor beyond the buffers", threat.MGFMT400, change(func(r FB) { graph(r)[0].([]FB)[0][2] = uint32(7) })),
 		liteCase("buffer beyond the file", threat.MGFMT400, change(func(r FB) { r[4].([]FB)[1] = FB{1: uint64(1 << 40), 2: uint64(1 << 20)} })),
+		liteTwin("empty buffers that are the last of the file", change(func(r FB) { r[4] = append(r[4].([]FB), FB{}, FB{}, FB{}) })),
 		liteCase("signature of a subgraph that is not there", threat.MGFMT400, change(func(r FB) { r[7] = []FB{{2: "sign", 4: uint32(3)}} })),
 		liteCase("signature of a tensor that is not there", threat.MGFMT400, change(func(r FB) { r[7] = []FB{{0: []FB{{0: "x", 1: uint32(9)}}, 2: "sign"}} })),
 		liteCase("metadata of a buffer that is not there", threat.MGFMT400, change(func(r FB) { r[6] = []FB{{0: "meta", 1: uint32(9)}} })),
@@ -305,6 +306,16 @@ func mediaPipeCases() []Case {
 		of("trace logs", threat.MGOP302, append(graph(), Message(18, Message(9, "logs/trace", 16, 1))...)),
 		of("trace logs in a place of the graph's choice", threat.MGPATH100, append(graph(), Message(18, Message(9, "/home/user/.bashrc", 16, 1))...)),
 		of("node that names nothing", threat.MGOP300, graph(node(""))),
+		of("named nodes of which one is TensorFlow's", threat.TF301, slices.Concat(
+			Message(1, Message(1, "a", 2, "PassThroughCalculator")), Message(1, Message(1, "b", 2, "WriteFile", 3, "x")))),
+		of("named nodes with functions of TensorFlow", threat.TF301, slices.Concat(
+			Message(1, Message(1, "a", 2, "PassThroughCalculator")), Message(2, Message(1, Message(1, Message(1, "f"), 3, Message(1, "b", 2, "WriteFile")))))),
+		of("named nodes that a version of TensorFlow follows", threat.MGFMT404, slices.Concat(
+			Message(1, Message(1, "a", 2, "EvilCalculator")), Message(4, Message(1, 1087)))),
+		{
+			Name: "mediapipe twin: a graph whose nodes have names, and one of which is a graph again", Path: "graph.binarypb", Twin: true,
+			Bytes: graph(Message(1, Message(1, "landmarks", 2, "FaceLandmarkFrontGpu", 3, "in", 4, "out")), node("GlScalerCalculator", 1, "scaler")),
+		},
 		{
 			Name: "mediapipe: a bundle whose model writes files", Path: "model.task", Want: threat.LITERT301, Level: threat.Malicious,
 			Bytes: bundle(ZIPEntry{Name: "a.tflite", Content: model(flexOp("WriteFile"))}),

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/tfops"
 )
 
 // maxProbed bounds the fields that a probe looks at. What has more of them without a sign of being anything else is taken for a model.
@@ -18,9 +19,14 @@ var (
 
 // evidence looks at the fields of a message until they show that it is of a type, or that it is not. Fields that the schema does not
 // have say nothing: readers pass over them, so whatever stands in front of a model hides nothing of it.
+//
+// Graphs of MediaPipe have operators in the same fields: calculators, and subgraphs of any name. A graph with a calculator and without a single
+// operator of TensorFlow's is taken for one of those, since TensorFlow does not load what nobody registers.
 type evidence struct {
-	fields int
-	named  bool // a function's signature has a name
+	fields      int
+	named       bool // a function's signature has a name
+	operators   bool // a node names an operator that nobody knows
+	calculators bool // a node names a calculator
 }
 
 // field looks at a field of a message of the given type.
@@ -77,7 +83,8 @@ func looksLikeRelease(s string) bool {
 	return ok && len(major) == 1 && major[0] >= '0' && major[0] <= '9' && rest != "" && rest[0] >= '0' && rest[0] <= '9'
 }
 
-// node wants an operator that has a name and whose operator is one. Anything else in its place shows that the message is no graph.
+// node wants an operator that has a name and whose operator is TensorFlow's. Others may be, which the nodes behind it show. Anything else
+// in its place shows that the message is no graph.
 func (e *evidence) node(f field) error {
 	var name, op string
 	err := f.walk(func(f field) (err error) {
@@ -92,10 +99,20 @@ func (e *evidence) node(f field) error {
 	if err != nil {
 		return err
 	}
-	if name == "" || !isOperator(op) {
+	switch {
+	case name == "" || !isOperator(op):
+		if e.operators || e.calculators { // what has been seen counts
+			return nil
+		}
 		return errNo
+	case tfops.Known(op):
+		return errYes
+	case strings.HasSuffix(op, "Calculator"):
+		e.calculators = true
+	default:
+		e.operators = true
 	}
-	return errYes
+	return nil
 }
 
 // function wants a signature with a name, and an operator or a result.
@@ -126,6 +143,15 @@ func isOperator(s string) bool {
 	return s != ""
 }
 
+// end adds to the error that ended the walk over the fields what the operators of nobody known say, once all have been seen.
+func (e *evidence) end(err error) error {
+	var malformed *source.Malformed
+	if (err == nil || errors.As(err, &malformed) || errors.Is(err, source.ErrBudget)) && e.operators && !e.calculators {
+		return errYes
+	}
+	return err
+}
+
 // decided turns the error that ended a probe into its outcome. Bytes that break the encoding before they show what they are, are none.
 func decided(err error) (bool, error) {
 	var malformed *source.Malformed
@@ -141,7 +167,7 @@ func decided(err error) (bool, error) {
 // probeWire tells whether a file is a message of a type in the binary encoding.
 func probeWire(f *source.File, r root) (bool, error) {
 	e := &evidence{}
-	return decided(walkWire(f, r.of, func(f field) error { return e.field(r.of, f) }))
+	return decided(e.end(walkWire(f, r.of, func(f field) error { return e.field(r.of, f) })))
 }
 
 type textRoot struct{}
@@ -159,12 +185,12 @@ func probeText(f *source.File) (root, error) {
 		}
 		for _, r := range []root{savedModel(), metaGraph(), graphDef()} {
 			e := &evidence{}
-			ok, err := decided(walkText(source.NewForward(f, 0, size), r.of, func(f field) error {
+			ok, err := decided(e.end(walkText(source.NewForward(f, 0, size), r.of, func(f field) error {
 				if f.num() == 0 { // unlike those of the other encodings, readers of text refuse what they do not know
 					return errNo
 				}
 				return e.field(r.of, f)
-			}))
+			})))
 			if ok || err != nil {
 				return r, err
 			}
