@@ -35,6 +35,7 @@ type app struct {
 	store   *store.Store
 	cache   *verdictcache.Cache
 	gate    *gate.Gate
+	out     *upstream.Client
 	hub     *hub.Client
 	index   *index.Index // nil if no package index is configured
 	bad     *advisories
@@ -86,6 +87,7 @@ func (a *app) open(ctx context.Context, gateway bool) error {
 	if err != nil {
 		return fmt.Errorf("upstream: %w", err)
 	}
+	a.out = out
 	if a.bad, err = openAdvisories(cfg.PyPI.OSV, a.log); err != nil {
 		return fmt.Errorf("pypi.osv: %w", err)
 	}

@@ -24,10 +24,11 @@ func BenchmarkWarm(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = a.close() }()
-	handler, err := a.handler()
+	d, err := a.doors()
 	if err != nil {
 		b.Fatal(err)
 	}
+	handler := a.handler(d)
 	server := httptest.NewServer(handler)
 	defer server.Close()
 	for _, method := range []string{http.MethodHead, http.MethodGet} {

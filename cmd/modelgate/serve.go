@@ -68,23 +68,45 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, t termina
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer func() { _ = listener.Close() }()
+	var proxyListener net.Listener
+	if cfg.Proxy.Listen != "" {
+		if proxyListener, err = net.Listen("tcp", cfg.Proxy.Listen); err != nil {
+			return fmt.Errorf("listen: proxy: %w", err)
+		}
+		defer func() { _ = proxyListener.Close() }()
+	}
 	a, err := assemble(ctx, cfg, log, true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	handler, err := a.handler()
+	d, err := a.doors()
 	if err != nil {
 		return err
 	}
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: a.handler(d), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ConnContext: withConnection,
 		ErrorLog:    stdlog.New(warnings{log}, "", 0),
 	}
-	welcome(t.out, cfg, listener.Addr())
 	go a.bad.keep(ctx)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	proxyDone := make(chan error, 1)
+	if proxyListener == nil {
+		proxyDone <- nil
+	} else {
+		p, err := a.forwardProxy(d)
+		if err != nil {
+			return fmt.Errorf("forward proxy: %w", err)
+		}
+		go func() {
+			defer stop() // one does not go on without the other
+			proxyDone <- serveProxy(ctx, p, proxyListener)
+		}()
+	}
+	welcome(t.out, cfg, listener.Addr())
 	failed := make(chan error, 1)
 	go func() {
 		if cfg.TLS.Cert != "" {
@@ -95,33 +117,46 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, t termina
 	}()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("serve: %w", err)
+		stop()
+		return errors.Join(fmt.Errorf("serve: %w", err), <-proxyDone)
 	case <-ctx.Done():
 	}
 	log.Info().Msg("stopping: requests under way may finish")
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	if err := server.Shutdown(grace); err != nil {
-		return errors.Join(err, server.Close())
+	err = server.Shutdown(grace)
+	if err != nil {
+		err = errors.Join(err, server.Close())
 	}
-	return nil
+	return errors.Join(err, <-proxyDone)
 }
 
-// handler sends each request to its door. File routes of the Hub win over every other reading of a path.
-func (a *app) handler() (http.Handler, error) {
-	mirror, err := hfmirror.New(hfmirror.Config{
+// doors are what answers for others, to mirrors and through the proxy alike.
+type doors struct {
+	hub      *hfmirror.Door
+	packages *pypimirror.Door // nil if no index is configured
+}
+
+func (a *app) doors() (doors, error) {
+	var d doors
+	var err error
+	d.hub, err = hfmirror.New(hfmirror.Config{
 		Hub: a.hub, Gate: a.gate, Blobs: a.blobs, Origin: a.origin,
 		Record: a.store.RecordDownload, Log: a.log,
 		Endpoint: a.config.HuggingFace.Endpoint, PublicURL: a.config.PublicURL,
 		BlockMetadata: a.config.HuggingFace.BlockMetadata, Hold: a.config.Scan.Hold.Std(), Bulk: cork, Registerer: a.metrics,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open the Hub's door: %w", err)
+		return d, fmt.Errorf("open the Hub's door: %w", err)
 	}
-	packages, err := a.packages()
-	if err != nil {
-		return nil, fmt.Errorf("open the package door: %w", err)
+	if d.packages, err = a.packages(); err != nil {
+		return d, fmt.Errorf("open the package door: %w", err)
 	}
+	return d, nil
+}
+
+// handler sends each request to its door. File routes of the Hub win over every other reading of a path.
+func (a *app) handler(d doors) http.Handler {
 	management := http.NewCrossOriginProtection().Handler(loopbackOnly(a.api(nil)))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -134,14 +169,14 @@ func (a *app) handler() (http.Handler, error) {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case packages != nil && packages.Handles(r) && !mirror.Handles(r):
-			packages.ServeHTTP(w, r)
-		case ours(r.URL.Path) && !mirror.Handles(r):
+		case d.packages != nil && d.packages.Handles(r) && !d.hub.Handles(r):
+			d.packages.ServeHTTP(w, r)
+		case ours(r.URL.Path) && !d.hub.Handles(r):
 			mux.ServeHTTP(w, r)
 		default:
-			mirror.ServeHTTP(w, r)
+			d.hub.ServeHTTP(w, r)
 		}
-	}), nil
+	})
 }
 
 // packages is the door of the package indexes, nil if none is configured.

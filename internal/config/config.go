@@ -102,13 +102,46 @@ func (p PyPI) Indexes() []PackageIndex {
 	return append([]PackageIndex{{Name: "public", URL: p.Upstream}}, p.Upstreams...)
 }
 
-// Proxy is the forward proxy.
+// Proxy is the forward proxy. It is off until it listens.
 type Proxy struct {
 	Listen       string `yaml:"listen"`
-	CACert       string `yaml:"ca_cert"`
-	CAKey        string `yaml:"ca_key"`
-	Default      string `yaml:"default"`
+	CACert       string `yaml:"ca_cert"` // PEM, or the name of a file
+	CAKey        Secret `yaml:"ca_key"`  // PEM, or the name of a file
+	Default      string `yaml:"default"` // tunnel, inspect, refuse
 	AllowPrivate bool   `yaml:"allow_private"`
+
+	ConnectPorts   []int    `yaml:"connect_ports"`
+	AllowHosts     []string `yaml:"allow_hosts"`
+	RefuseHosts    []string `yaml:"refuse_hosts"`
+	TunnelHosts    []string `yaml:"tunnel_hosts"`
+	H2Hosts        []string `yaml:"h2_hosts"`
+	WebSocketHosts []string `yaml:"websocket_hosts"`
+
+	Rules    []ProxyRule    `yaml:"rules"`
+	Accounts []ProxyAccount `yaml:"accounts"`
+
+	Parent         Secret   `yaml:"parent"`
+	ParentBypass   []string `yaml:"parent_bypass"`
+	PrivateNames   []string `yaml:"private_names"`
+	MaxConnections int      `yaml:"max_connections"`
+	MaxPerClient   int      `yaml:"max_per_client"`
+}
+
+// ProxyRule says what is done with some connections. What is left out stands for all.
+type ProxyRule struct {
+	Action string   `yaml:"action"` // inspect, tunnel, refuse
+	Hosts  []string `yaml:"hosts"`
+	Ports  []int    `yaml:"ports"`
+	From   []string `yaml:"from"` // networks of clients: 10.1.0.0/16
+	Users  []string `yaml:"users"`
+}
+
+// ProxyAccount is who may use the proxy, if not everybody may.
+type ProxyAccount struct {
+	Name      string            `yaml:"name"`
+	Token     Secret            `yaml:"token"`
+	TokenFile string            `yaml:"token_file"`
+	Groups    map[string]string `yaml:"groups"` // source -> security group
 }
 
 // Redis is the cache and meeting point of several gateways.
@@ -191,7 +224,7 @@ func Default() Config {
 			Hold: "auto", Enforce: "release", ClaimsRemembered: true,
 			OSV: OSV{Reload: Duration(5 * time.Minute)},
 		},
-		Proxy:  Proxy{Default: "tunnel"},
+		Proxy:  Proxy{Default: "tunnel", MaxConnections: 10_000, MaxPerClient: 512},
 		Scan:   Scan{Timeout: Duration(10 * time.Minute), Hold: Duration(5 * time.Minute), OnError: "block", Enforce: "version", MaxFiles: 2000},
 		Policy: Policy{Preset: "balanced"},
 		API:    API{TenantID: "modelgate"},
@@ -339,6 +372,7 @@ func (c Config) validate() []problem {
 	if c.Scan.Workers < 0 {
 		ps = append(ps, problem{key: "scan.workers", text: "must not be negative"})
 	}
+	ps = append(ps, c.Proxy.validate()...)
 	return append(ps, c.notYet()...)
 }
 
@@ -351,7 +385,6 @@ func (c Config) notYet() []problem {
 			ps = append(ps, problem{key: key, text: "this version of modelgate has no " + what + " yet; remove the key"})
 		}
 	}
-	missing("proxy.listen", c.Proxy.Listen != "", "forward proxy")
 	missing("database.url", strings.HasPrefix(c.Database.URL.Reveal(), "postgres"), "Postgres store")
 	missing("blobs.url", c.Blobs.URL != "", "bucket for blobs")
 	missing("auth.enabled", c.Auth.Enabled, "accounts")

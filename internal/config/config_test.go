@@ -100,7 +100,11 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 		{"an endpoint that is no address", "huggingface: {endpoint: huggingface.co}\n", nil, []string{":1: huggingface.endpoint is not an http"}},
 		{"an endpoint with a password does not show it", "huggingface: {endpoint: 'https://u:hunter2@h'}\n", nil, []string{"must not hold a user name"}},
 		{"half a certificate", "tls: {cert: a.pem}\n", nil, []string{"tls.cert and tls.key must be set together"}},
-		{"a protection that does not exist yet is refused", "proxy: {listen: '127.0.0.1:3128'}\n", nil, []string{":1: proxy.listen this version of modelgate has no forward proxy yet"}},
+		{"a protection that does not exist yet is refused", "auth: {enabled: true}\n", nil, []string{":1: auth.enabled this version of modelgate has no accounts yet"}},
+		{"a proxy for everybody on every address", "proxy: {listen: '0.0.0.0:3128'}\n", nil, []string{":1: proxy.listen is open to everybody"}},
+		{"an action that does not exist", "proxy: {rules: [{action: look}]}\n", nil, []string{`proxy.rules[0].action "look" is none of inspect`}},
+		{"a list of numbers in a variable", "", []string{"MODELGATE_PROXY_CONNECT_PORTS=8443,x"}, []string{`MODELGATE_PROXY_CONNECT_PORTS: "x" is not a whole number`}},
+		{"half an authority", "proxy: {ca_cert: a.pem}\n", nil, []string{"proxy.ca_cert and proxy.ca_key must be set together"}},
 		{"broken YAML", "listen: 'a\n", nil, []string{"modelgate.yaml"}},
 	}
 	for _, tt := range tests {

@@ -259,14 +259,26 @@ func (l *loader) environment(environ []string) {
 		}
 		l.origin[key] = name
 		field := fieldAt(reflect.ValueOf(&l.config).Elem(), key)
-		if field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.String {
-			field.Set(reflect.ValueOf(splitList(value)))
-			continue
-		}
-		if err := set(field, value); err != nil {
+		if err := setFromVariable(field, value); err != nil {
 			l.fail(name, "%v", err)
 		}
 	}
+}
+
+// setFromVariable stores the text of a variable: a value, or a list of them separated by commas.
+func setFromVariable(into reflect.Value, text string) error {
+	if into.Kind() != reflect.Slice {
+		return set(into, text)
+	}
+	parts := splitList(text)
+	list := reflect.MakeSlice(into.Type(), len(parts), len(parts))
+	for i, part := range parts {
+		if err := set(list.Index(i), part); err != nil {
+			return err
+		}
+	}
+	into.Set(list)
+	return nil
 }
 
 // Variable is the name of the environment variable that overrides a key.

@@ -87,9 +87,9 @@ func New(cfg Config) (*Client, error) {
 		}
 	}
 	if cfg.ParentProxy != "" {
-		u, err := url.Parse(cfg.ParentProxy)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return nil, errors.New("upstream.proxy is not an http:// or https:// address") // it may hold a password: not shown
+		u, err := parseParent(cfg.ParentProxy)
+		if err != nil {
+			return nil, fmt.Errorf("upstream.proxy %w", err)
 		}
 		c.proxy = u
 	}
@@ -98,6 +98,15 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("register metrics of upstream: %w", err)
 	}
 	return c, nil
+}
+
+// parseParent reads the address of a proxy. It may hold a password, so errors do not show it.
+func parseParent(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, errors.New("is not an http:// or https:// address")
+	}
+	return u, nil
 }
 
 // SiteConfig is one upstream.

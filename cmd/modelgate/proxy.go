@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"modelgate/internal/auth"
+	"modelgate/internal/config"
+	"modelgate/internal/model"
+	"modelgate/internal/proxy"
+	"modelgate/internal/proxy/authority"
+	"modelgate/internal/upstream"
+)
+
+// openAuthority takes the certificate authority of the configuration, or that of the data directory, which is made if there is none.
+func openAuthority(cfg config.Config) (*authority.Authority, error) {
+	if cfg.Proxy.CACert == "" {
+		if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
+			return nil, fmt.Errorf("data_dir: %w", err)
+		}
+		return authority.Open(cfg.DataDir)
+	}
+	cert, err := pemText(cfg.Proxy.CACert)
+	if err != nil {
+		return nil, fmt.Errorf("proxy.ca_cert: %w", err)
+	}
+	key, err := pemText(cfg.Proxy.CAKey.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("proxy.ca_key: %w", err)
+	}
+	return authority.Load(cert, key)
+}
+
+// pemText is a value that is PEM itself, or else the file of that name.
+func pemText(value string) ([]byte, error) {
+	if strings.HasPrefix(strings.TrimSpace(value), "-----BEGIN ") {
+		return []byte(value), nil
+	}
+	return os.ReadFile(value)
+}
+
+// forwardProxy is the forward proxy, whose doors are those of the mirrors.
+func (a *app) forwardProxy(d doors) (*proxy.Server, error) {
+	cfg := a.config.Proxy
+	ca, err := openAuthority(a.config)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := proxyAccounts(cfg.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := proxyRules(cfg.Rules)
+	if err != nil {
+		return nil, err
+	}
+	relay, err := a.relay()
+	if err != nil {
+		return nil, err
+	}
+	return proxy.New(proxy.Config{
+		Authority: ca, Accounts: accounts, Doors: a.proxyDoors(relay, d), Web: a.webDoor(relay), Pass: passOn(relay), Dial: relay.Dial,
+		Policy: proxy.Policy{
+			Rules: rules, Ports: cfg.ConnectPorts, AllowHosts: cfg.AllowHosts, RefuseHosts: cfg.RefuseHosts, TunnelHosts: cfg.TunnelHosts,
+			Default: proxy.Action(cfg.Default),
+		},
+		H2Hosts: cfg.H2Hosts, WebSocketHosts: cfg.WebSocketHosts, PrivateNames: cfg.PrivateNames,
+		MaxConnections: cfg.MaxConnections, MaxPerClient: cfg.MaxPerClient, Log: a.log, Registerer: a.metrics,
+	})
+}
+
+// relay is the way to the hosts that clients of the proxy ask for.
+func (a *app) relay() (*upstream.Relay, error) {
+	cfg := a.config.Proxy
+	bypass, err := proxy.NewHosts(cfg.ParentBypass)
+	if err != nil {
+		return nil, fmt.Errorf("proxy.parent_bypass: %w", err)
+	}
+	var own []int
+	for _, listen := range []string{a.config.Listen, cfg.Listen} {
+		if _, port, err := net.SplitHostPort(listen); err == nil {
+			if n, err := strconv.Atoi(port); err == nil {
+				own = append(own, n)
+			}
+		}
+	}
+	relay, err := a.out.NewRelay(upstream.RelayConfig{
+		AllowPrivate: cfg.AllowPrivate, Own: own, Parent: cfg.Parent.Reveal(), Bypass: bypass.Has,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, func() error { relay.Close(); return nil })
+	return relay, nil
+}
+
+// proxyDoors are the doors that answer for hosts by their names.
+func (a *app) proxyDoors(_ *upstream.Relay, d doors) []proxy.Door {
+	return []proxy.Door{
+		{Name: "hub", Hosts: hubHosts(a.config.HuggingFace.Endpoint), Handler: d.hub},
+	}
+}
+
+// hubHosts are the hosts of the Hub's site.
+func hubHosts(endpoint string) []string {
+	hosts := []string{"huggingface.co", "hf.co", "datasets-server.huggingface.co"}
+	if own := hostOf(endpoint); !slices.Contains(hosts, own) {
+		hosts = append(hosts, own)
+	}
+	return hosts
+}
+
+// webDoor answers for inspected hosts that no other door knows.
+func (a *app) webDoor(*upstream.Relay) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeText(w, http.StatusForbidden, "modelgate does not inspect this host\n")
+	})
+}
+
+// passOn lets requests of plain HTTP through to hosts that are not inspected.
+func passOn(relay *upstream.Relay) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		relay.Pass(w, r, nil, func(err error) {
+			status, text := http.StatusBadGateway, "the host cannot be reached\n"
+			if errors.Is(err, upstream.ErrRefused) {
+				status, text = http.StatusForbidden, "modelgate does not connect to this host\n"
+			}
+			writeText(w, status, text)
+		})
+	})
+}
+
+// proxyAccounts are who may use the proxy; nil lets everybody in.
+func proxyAccounts(list []config.ProxyAccount) (*auth.Accounts, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	accounts := &auth.Accounts{}
+	for _, a := range list {
+		token := a.Token.Reveal()
+		if a.TokenFile != "" {
+			text, err := os.ReadFile(a.TokenFile)
+			if err != nil {
+				return nil, fmt.Errorf("proxy.accounts: token of %s: %w", a.Name, err)
+			}
+			token = strings.TrimSpace(string(text))
+		}
+		groups := map[model.Source]string{}
+		for source, group := range a.Groups {
+			s := model.Source(strings.ToUpper(source))
+			if !slices.Contains(model.Sources(), s) {
+				return nil, fmt.Errorf("proxy.accounts: %s: %q is no source", a.Name, source)
+			}
+			groups[s] = group
+		}
+		if err := accounts.Add(auth.Principal{Name: a.Name, Groups: groups}, token); err != nil {
+			return nil, fmt.Errorf("proxy.accounts: %w", err)
+		}
+	}
+	return accounts, nil
+}
+
+// proxyRules turns the rules of the configuration into those of the proxy.
+func proxyRules(list []config.ProxyRule) ([]proxy.Rule, error) {
+	var out []proxy.Rule
+	for _, r := range list {
+		rule := proxy.Rule{Action: proxy.Action(r.Action), Hosts: r.Hosts, Ports: r.Ports, Users: r.Users}
+		for _, from := range r.From {
+			p, err := netip.ParsePrefix(from)
+			if err != nil {
+				return nil, fmt.Errorf("proxy.rules: %w", err)
+			}
+			rule.From = append(rule.From, p)
+		}
+		out = append(out, rule)
+	}
+	return out, nil
+}
+
+// hostOf is the host of an address, in lower case.
+func hostOf(address string) string {
+	_, rest, _ := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return strings.ToLower(host)
+}
+
+// serveProxy runs the forward proxy until ctx ends, then lets what is under way finish.
+func serveProxy(ctx context.Context, p *proxy.Server, l net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- p.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve the proxy: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	err := p.Shutdown(grace)
+	if e := <-failed; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
