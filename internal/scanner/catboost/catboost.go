@@ -135,10 +135,10 @@ const maxDocument = 1 << 30
 func ScanJSON(_ context.Context, f *source.File, s source.Sink) error {
 	s.Format("catboost")
 	root, err := jsontree.ParseFile(f, maxDocument)
-	if root == nil {
+	if root.IsNone() {
 		return err
 	}
-	for _, m := range root.Members {
+	for m := range root.Members() {
 		if m.Twice {
 			found := finding.New(threat.MGFMT403, m.At, "A key stands twice, and readers differ in which value they take.")
 			found.Role, found.Evidence = finding.RoleStructure, source.Evidence(m.Key)

@@ -100,14 +100,14 @@ func ScanManifest(_ context.Context, f *source.File, s source.Sink) error {
 	s.Format("coreml")
 	root, err := jsontree.ParseFile(f, maxManifest)
 	entries := root.Get("itemInfoEntries")
-	if entries != nil {
-		for _, m := range entries.Members {
+	if !entries.IsNone() {
+		for m := range entries.Members() {
 			for _, item := range m.Value.All("path") {
 				target := "Data/" + item.Content()
-				if found, bad := paths.Reference(item.Content(), item.At); bad {
+				if found, bad := paths.Reference(item.Content(), item.At()); bad {
 					s.Find(found)
 				} else if isModelFile(target) {
-					s.Refer(finding.Reference{Kind: finding.RefFile, Target: target, Offset: item.At})
+					s.Refer(finding.Reference{Kind: finding.RefFile, Target: target, Offset: item.At()})
 				}
 			}
 		}
@@ -115,8 +115,8 @@ func ScanManifest(_ context.Context, f *source.File, s source.Sink) error {
 	if err != nil {
 		return err
 	}
-	if id := root.Get("rootModelIdentifier"); entries.Get(id.Content()) == nil {
-		return source.Malformedf(id.At, "the package has no item that is its model")
+	if id := root.Get("rootModelIdentifier"); entries.Get(id.Content()).IsNone() {
+		return source.Malformedf(id.At(), "the package has no item that is its model")
 	}
 	return nil
 }

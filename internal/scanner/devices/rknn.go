@@ -152,7 +152,7 @@ func (d *file) description(at, n int64) error {
 		return fmt.Errorf("a description of %d bytes: %w", n, source.ErrBudget)
 	}
 	root, err := jsontree.Parse(source.NewForward(d.f, at, n))
-	if root == nil || !root.Is(jsontree.Object) {
+	if !root.Is(jsontree.Object) {
 		formats, lookErr := d.look("The description of the model", at, n)
 		if lookErr != nil {
 			return lookErr
@@ -165,22 +165,14 @@ func (d *file) description(at, n int64) error {
 	} else if err != nil {
 		return err
 	}
-	for _, node := range items(root.Get("nodes")) {
+	for node := range root.Get("nodes").Items() {
 		d.node(at, node)
 	}
 	return nil
 }
 
-// items are the values of a list.
-func items(n *jsontree.Node) []*jsontree.Node {
-	if n == nil {
-		return nil
-	}
-	return n.Items
-}
-
 // node judges a node of a description. Its operator stands under one of several keys, by release.
-func (d *file) node(base int64, n *jsontree.Node) {
+func (d *file) node(base int64, n jsontree.Node) {
 	name := ""
 	for _, key := range []string{"lid", "op", "type", "name"} {
 		if name == "" {
@@ -189,25 +181,25 @@ func (d *file) node(base int64, n *jsontree.Node) {
 	}
 	for _, text := range texts(n, 0) {
 		if l := libraryName.FindString(text); l != "" {
-			d.operator(threat.MGOP301, "rknn", name, base+n.At, l, "The operator names a library, whose code runs with the model.")
+			d.operator(threat.MGOP301, "rknn", name, base+n.At(), l, "The operator names a library, whose code runs with the model.")
 		}
 	}
 }
 
 // texts are the strings below a node, as deep as descriptions go.
-func texts(n *jsontree.Node, depth int) []string {
+func texts(n jsontree.Node, depth int) []string {
 	const deepest = 6
-	if n == nil || depth > deepest {
+	if n.IsNone() || depth > deepest {
 		return nil
 	}
 	out := []string{}
 	if n.Is(jsontree.String) {
-		return append(out, n.Text)
+		return append(out, n.Text())
 	}
-	for _, item := range n.Items {
+	for item := range n.Items() {
 		out = append(out, texts(item, depth+1)...)
 	}
-	for _, m := range n.Members {
+	for m := range n.Members() {
 		out = append(out, texts(m.Value, depth+1)...)
 	}
 	return out

@@ -2,6 +2,7 @@ package keras
 
 import (
 	"context"
+	"slices"
 
 	"modelgate/internal/finding"
 	"modelgate/internal/scanner/source"
@@ -28,8 +29,11 @@ func ProbeIndex(f *source.File) (bool, error) {
 	}
 	doc, _ := jsontree.ParseFile(source.Bytes(head), source.HeadSize) // cut off where the head ends, which is no fault
 	for _, m := range doc.All("weight_map") {
-		if len(m.Members) > 0 && m.Members[0].Value.Is(jsontree.List) {
-			return true, nil
+		for first := range m.Members() {
+			if first.Value.Is(jsontree.List) {
+				return true, nil
+			}
+			break
 		}
 	}
 	return false, nil
@@ -41,7 +45,7 @@ func ScanIndex(ctx context.Context, f *source.File, s source.Sink) error {
 	doc, readErr := jsontree.ParseFile(f, maxSize)
 	told := map[string]bool{}
 	for _, list := range doc.All("weight_map") {
-		for _, m := range list.Members {
+		for m := range list.Members() {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -50,13 +54,13 @@ func ScanIndex(ctx context.Context, f *source.File, s source.Sink) error {
 				found.Role, found.Evidence = finding.RoleStructure, source.Evidence(m.Key)
 				s.Find(found)
 			}
-			for _, file := range append([]*jsontree.Node{m.Value}, m.Value.Items...) {
+			for _, file := range append(slices.Collect(m.Value.Items()), m.Value) {
 				name := file.Content()
 				if name == "" || told[name] {
 					continue
 				}
 				told[name] = true
-				s.Refer(finding.Reference{Kind: finding.RefFile, Target: name, Offset: file.At})
+				s.Refer(finding.Reference{Kind: finding.RefFile, Target: name, Offset: file.At()})
 			}
 		}
 	}

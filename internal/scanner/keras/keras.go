@@ -83,7 +83,7 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 func (j *scanner) read(r source.Reader, at int64) error {
 	doc, readErr := jsontree.ParseFile(r, maxSize)
 	j.at = at
-	if doc != nil {
+	if !doc.IsNone() {
 		if err := j.document(doc); err != nil {
 			return err
 		}
@@ -133,19 +133,19 @@ func named(e *zipview.Entry, name string) bool {
 const probedConfig = 4 << 20
 
 // isConfig tells whether a class and its configuration stand anywhere in a document.
-func isConfig(n *jsontree.Node, depth int) bool {
-	if n == nil || depth > maxDepth {
+func isConfig(n jsontree.Node, depth int) bool {
+	if n.IsNone() || depth > maxDepth {
 		return false
 	}
-	if n.Get("class_name") != nil && (n.Get("config") != nil || n.Get("module") != nil) {
+	if !n.Get("class_name").IsNone() && (!n.Get("config").IsNone() || !n.Get("module").IsNone()) {
 		return true
 	}
-	for _, item := range n.Items {
+	for item := range n.Items() {
 		if isConfig(item, depth+1) {
 			return true
 		}
 	}
-	for _, m := range n.Members {
+	for m := range n.Members() {
 		if isConfig(m.Value, depth+1) {
 			return true
 		}

@@ -19,68 +19,77 @@ const maxCode = 8 << 20
 
 // lambdas judges every value beside which a key says that it is a lambda: function and function_type, output_shape and
 // output_shape_type, mask and mask_type, in Keras 1 mode and mode_type.
-func (j *scanner) lambdas(n *jsontree.Node) {
-	for _, m := range n.Members {
-		what, found := strings.CutSuffix(m.Key, "_type")
-		if !found || m.Value.Content() != "lambda" {
-			continue
+func (j *scanner) lambdas(n jsontree.Node) {
+	called, modules := map[string]bool{}, map[string]string{}
+	for m := range n.Members() {
+		if what, found := strings.CutSuffix(m.Key, "_type"); found && m.Value.Content() == "lambda" {
+			called[what] = true
 		}
-		for _, v := range n.All(what) {
-			j.lambda(n, v, what, moduleOf(n, what))
+	}
+	if len(called) == 0 {
+		return
+	}
+	for m := range n.Members() {
+		if m.Key == "module" || strings.HasSuffix(m.Key, "_module") {
+			modules[m.Key] = m.Value.Content()
+		}
+	}
+	for m := range n.Members() {
+		if called[m.Key] {
+			j.lambda(n, m.Value, m.Key, modules[moduleKey(m.Key)])
 		}
 	}
 }
 
 // modules states which modules the keys of an object name beside functions, if nothing in them computes: output_shape_module and its like.
-func (j *scanner) modules(n *jsontree.Node) {
-	for _, m := range n.Members {
+func (j *scanner) modules(n jsontree.Node) {
+	for m := range n.Members() {
 		if m.Key != "module" && !strings.HasSuffix(m.Key, "_module") || m.Value.Content() == "" {
 			continue
 		}
-		name := m.Value.Text
+		name := m.Value.Text()
 		if pynames.FamilyOf(name) == pynames.None && pynames.FamilyOf(name+".system") == pynames.None {
 			continue
 		}
-		f := finding.New(threat.KERAS102, j.at+m.Value.At, "The configuration names the module "+source.Evidence(name)+" as one whose functions a layer uses.")
+		f := finding.New(threat.KERAS102, j.at+m.Value.At(), "The configuration names the module "+source.Evidence(name)+" as one whose functions a layer uses.")
 		f.Module, f.Role, f.Evidence = name, finding.RoleImport, source.Evidence(name)
 		j.sink.Find(f)
 	}
 }
 
-// moduleOf is the module whose globals the code of a lambda sees, if the host has imported it.
-func moduleOf(n *jsontree.Node, what string) string {
+// moduleKey is the key of the module whose globals the code of a lambda sees, if the host has imported it.
+func moduleKey(what string) string {
 	if what == "function" {
-		return n.Str("module")
+		return "module"
 	}
-	return n.Str(what + "_module")
+	return what + "_module"
 }
 
 // lambdaLayer judges what a Lambda layer calls: code, or a function by its name, and the arguments that it is called with.
-func (j *scanner) lambdaLayer(n *jsontree.Node) {
+func (j *scanner) lambdaLayer(n jsontree.Node) {
 	for _, c := range n.All("config") {
-		functions := c.All("function")
+		functions, module, kind := c.All("function"), c.Str("module"), c.Str("function_type")
 		if len(functions) == 0 {
-			j.codeFound(n.At, threat.KERAS102, "", "The Lambda layer names no function, so what it runs cannot be told.")
+			j.codeFound(n.At(), threat.KERAS102, "", "The Lambda layer names no function, so what it runs cannot be told.")
 		}
 		for _, v := range functions {
 			switch {
 			case v.Is(jsontree.List):
-				j.lambda(c, v, "function", moduleOf(c, "function"))
-			case v.Is(jsontree.String) && c.Str("function_type") != "lambda":
-				if code := decode(v.Text); len(code) > 0 && pycode.LooksLike(code[0]) {
-					j.lambda(c, v, "function", moduleOf(c, "function"))
+				j.lambda(c, v, "function", module)
+			case v.Is(jsontree.String) && kind != "lambda":
+				if code := decode(v.Text()); len(code) > 0 && pycode.LooksLike(code[0]) {
+					j.lambda(c, v, "function", module)
 					continue
 				}
-				module := c.Str("module")
-				if strings.ContainsAny(v.Text, "(: ") {
-					j.codeFound(v.At, threat.KERAS102, "", "The Lambda layer has source text where the name of a function belongs.")
+				if strings.ContainsAny(v.Text(), "(: ") {
+					j.codeFound(v.At(), threat.KERAS102, "", "The Lambda layer has source text where the name of a function belongs.")
 					continue
 				}
-				j.tell(v, "function", module, v.Text, worse(gradeOf(module, v.Text, true), gradeOf("", v.Text, true)), true)
+				j.tell(v, "function", module, v.Text(), worse(gradeOf(module, v.Text(), true), gradeOf("", v.Text(), true)), true)
 			}
 		}
 		for _, v := range c.All("arguments") {
-			j.arguments(v, 0)
+			j.arguments(v, "arguments")
 		}
 	}
 }
@@ -93,27 +102,35 @@ func worse(a, b verdict) verdict {
 }
 
 // arguments states which strings among the arguments of a Lambda layer, or those that a layer is called with, lead out of the model.
-func (j *scanner) arguments(n *jsontree.Node, depth int) {
-	if n == nil || depth > maxDepth {
+// Those under a key may lie in others under it, which were looked at then.
+func (j *scanner) arguments(n jsontree.Node, key string) {
+	if !n.Within(j.argued[key]) {
+		j.argued[key] = n
+		j.argument(n, 0)
+	}
+}
+
+func (j *scanner) argument(n jsontree.Node, depth int) {
+	if n.IsNone() || depth > maxDepth {
 		return
 	}
-	if len(n.Content()) > 1 && strings.ContainsAny(n.Text, `/\`) {
-		if f, bad := paths.Reference(n.Text, j.at+n.At); bad && f.Threat == threat.MGPATH100 {
+	if len(n.Content()) > 1 && strings.ContainsAny(n.Text(), `/\`) {
+		if f, bad := paths.Reference(n.Text(), j.at+n.At()); bad && f.Threat == threat.MGPATH100 {
 			j.sink.Find(f)
 		}
 	}
-	for _, item := range n.Items {
-		j.arguments(item, depth+1)
+	for item := range n.Items() {
+		j.argument(item, depth+1)
 	}
-	for _, m := range n.Members {
-		j.arguments(m.Value, depth+1)
+	for m := range n.Members() {
+		j.argument(m.Value, depth+1)
 	}
 }
 
 // lambda judges a value that is the code of a function, in any form that Keras has ever written. Module is the one whose globals
 // the code may see.
-func (j *scanner) lambda(n, v *jsontree.Node, what, module string) {
-	if v == nil {
+func (j *scanner) lambda(n, v jsontree.Node, what, module string) {
+	if v.IsNone() {
 		v = n
 	}
 	found := codeTexts(v, 0)
@@ -121,7 +138,7 @@ func (j *scanner) lambda(n, v *jsontree.Node, what, module string) {
 		return // a reference, which is judged as one
 	}
 	if len(found) == 0 {
-		j.codeFound(v.At, threat.KERAS102, "", "The code of a lambda is not where the loader would find it, so it cannot be judged.")
+		j.codeFound(v.At(), threat.KERAS102, "", "The code of a lambda is not where the loader would find it, so it cannot be judged.")
 		return
 	}
 	for _, s := range found {
@@ -135,19 +152,17 @@ func (j *scanner) lambda(n, v *jsontree.Node, what, module string) {
 
 // codeTexts are the strings in a value that a loader would take for code: the value itself, the first of a list of code, defaults
 // and closure, or what stands under code or value.
-func codeTexts(v *jsontree.Node, depth int) []*jsontree.Node {
-	if v == nil || depth > 4 {
+func codeTexts(v jsontree.Node, depth int) []jsontree.Node {
+	if v.IsNone() || depth > 4 {
 		return nil
 	}
-	var out []*jsontree.Node
-	switch v.Kind {
-	case jsontree.String:
-		return []*jsontree.Node{v}
-	case jsontree.List:
-		if len(v.Items) > 0 {
-			return codeTexts(v.Items[0], depth+1)
-		}
-	case jsontree.Object:
+	var out []jsontree.Node
+	switch {
+	case v.Is(jsontree.String):
+		return []jsontree.Node{v}
+	case v.Is(jsontree.List):
+		return codeTexts(v.First(), depth+1)
+	case v.Is(jsontree.Object):
 		for _, key := range []string{"code", "value", "items"} {
 			for _, inner := range v.All(key) {
 				out = append(out, codeTexts(inner, depth+1)...)
@@ -158,14 +173,13 @@ func codeTexts(v *jsontree.Node, depth int) []*jsontree.Node {
 				out = append(out, codeTexts(inner, depth+1)...)
 			}
 		}
-	case jsontree.Null, jsontree.Bool, jsontree.Number:
 	}
 	return out
 }
 
 // judgeText judges code in text.
-func (j *scanner) judgeText(s *jsontree.Node, module string) {
-	for _, data := range decode(s.Text) {
+func (j *scanner) judgeText(s jsontree.Node, module string) {
+	for _, data := range decode(s.Text()) {
 		c, err := pycode.Parse(data)
 		if err != nil {
 			continue
@@ -175,10 +189,10 @@ func (j *scanner) judgeText(s *jsontree.Node, module string) {
 		if id == "" {
 			id = threat.KERAS100
 		}
-		j.codeFound(s.At, id, v.name, v.text())
+		j.codeFound(s.At(), id, v.name, v.text())
 		return
 	}
-	j.codeFound(s.At, threat.KERAS102, "", "The code of a lambda cannot be decoded, so what it does cannot be told.")
+	j.codeFound(s.At(), threat.KERAS102, "", "The code of a lambda cannot be decoded, so what it does cannot be told.")
 }
 
 // codeFound states what is thought of a lambda. Of many that do nothing but compute, the first is told.

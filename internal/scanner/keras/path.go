@@ -24,12 +24,12 @@ var pathKeys = words(`vocabulary vocabulary_file vocab_file vocabulary_path merg
 const longestPath = 1 << 10
 
 // paths judges every string of an object that a loader opens as a file.
-func (j *scanner) paths(n *jsontree.Node) {
-	for _, m := range n.Members {
-		if !isPath(m.Key) || m.Value.Content() == "" || len(m.Value.Text) > longestPath {
+func (j *scanner) paths(n jsontree.Node) {
+	for m := range n.Members() {
+		if !isPath(m.Key) || m.Value.Content() == "" || len(m.Value.Text()) > longestPath {
 			continue
 		}
-		target, at := m.Value.Text, j.at+m.Value.At
+		target, at := m.Value.Text(), j.at+m.Value.At()
 		if j.alone {
 			j.lonely(target, at)
 			continue
@@ -56,13 +56,13 @@ func absent(target string, at int64) finding.Finding {
 
 // savedModel judges a layer that loads a SavedModel by what stands under a key, a path or the address of a hub: its graph runs, in
 // whatever mode the configuration is loaded.
-func (j *scanner) savedModel(n *jsontree.Node, class, key string) {
+func (j *scanner) savedModel(n jsontree.Node, class, key string) {
 	for _, c := range n.All("config") {
 		handle := c.Str(key)
 		if handle == "" && class != "TFSMLayer" {
 			continue
 		}
-		f := finding.New(threat.KERAS102, j.at+n.At, "The layer loads a SavedModel from a path or an address and runs it.")
+		f := finding.New(threat.KERAS102, j.at+n.At(), "The layer loads a SavedModel from a path or an address and runs it.")
 		f.Operator, f.Role, f.Evidence = class, finding.RoleOperator, source.Evidence(handle)
 		j.sink.Find(f)
 	}
@@ -86,19 +86,19 @@ func assets(ctx context.Context, view *zipview.View, e *zipview.Entry, s source.
 }
 
 // files finds the paths of a document.
-func (j *scanner) files(n *jsontree.Node, depth int) error {
-	if n == nil || depth > maxDepth {
+func (j *scanner) files(n jsontree.Node, depth int) error {
+	if n.IsNone() || depth > maxDepth {
 		return j.ctx.Err()
 	}
 	if n.Is(jsontree.Object) {
 		j.paths(n)
 	}
-	for _, item := range n.Items {
+	for item := range n.Items() {
 		if err := j.files(item, depth+1); err != nil {
 			return err
 		}
 	}
-	for _, m := range n.Members {
+	for m := range n.Members() {
 		if err := j.files(m.Value, depth+1); err != nil {
 			return err
 		}

@@ -31,19 +31,19 @@ type verdict struct {
 const maxReadings = 4
 
 // reference judges an object that names a class or function, in each reading that its keys allow. Key is where it stands.
-func (j *scanner) reference(n *jsontree.Node, key string) error {
+func (j *scanner) reference(n jsontree.Node, key string) error {
 	modules, registered := texts(n, "module"), texts(n, "registered_name")
 	for _, class := range texts(n, "class_name") {
 		switch class {
 		case "":
 			continue
 		case "__lambda__":
-			configs := n.All("config")
+			configs, module := n.All("config"), n.Str("module")
 			if configs == nil {
-				configs = []*jsontree.Node{nil}
+				configs = []jsontree.Node{{}}
 			}
 			for _, c := range configs {
-				j.lambda(n, c, "", n.Str("module"))
+				j.lambda(n, c, "", module)
 			}
 			continue
 		case "__typespec__":
@@ -72,12 +72,9 @@ func (j *scanner) reference(n *jsontree.Node, key string) error {
 
 // texts are the strings that stand under a key. One that is absent, null or anything else counts as an empty one, of which there
 // is one at least.
-func texts(n *jsontree.Node, key string) []string {
+func texts(n jsontree.Node, key string) []string {
 	var out []string
-	for _, v := range n.All(key) {
-		if len(out) == maxReadings {
-			out = out[:maxReadings-1]
-		}
+	for _, v := range n.Some(key, maxReadings) {
 		out = append(out, v.Content())
 	}
 	if out == nil {
@@ -87,7 +84,7 @@ func texts(n *jsontree.Node, key string) []string {
 }
 
 // judge grades every name in every module, and tells the worst.
-func (j *scanner) judge(n *jsontree.Node, key string, modules, names, registered []string, function bool) {
+func (j *scanner) judge(n jsontree.Node, key string, modules, names, registered []string, function bool) {
 	var worst verdict
 	var module, name string
 	consider := func(v verdict, m, s string) {
@@ -275,7 +272,7 @@ func does(f pynames.Family) string {
 }
 
 // tell states a verdict about the name in a reference.
-func (j *scanner) tell(n *jsontree.Node, key, module, name string, v verdict, function bool) {
+func (j *scanner) tell(n jsontree.Node, key, module, name string, v verdict, function bool) {
 	what := "class"
 	if function {
 		what = "function"
@@ -297,22 +294,24 @@ func (j *scanner) tell(n *jsontree.Node, key, module, name string, v verdict, fu
 		if j.told[full] || j.revived {
 			return
 		}
-		j.told[full] = true
+		if len(j.told) < maxTold {
+			j.told[full] = true
+		}
 	}
-	f := finding.New(id, j.at+n.At, text)
+	f := finding.New(id, j.at+n.At(), text)
 	f.Module, f.Operator, f.Role, f.Evidence = module, name, finding.RoleImport, source.Evidence(full)
 	j.sink.Find(f)
 }
 
 // named judges a string that names a function or a class by where it stands: the activation of a layer, a loss.
-func (j *scanner) named(n *jsontree.Node, key string) {
-	if n.Text == "" || isNamed(n.Text) || j.code[n] {
+func (j *scanner) named(n jsontree.Node, key string) {
+	if n.Text() == "" || isNamed(n.Text()) || j.code[n] {
 		return
 	}
-	v := gradeOf("", n.Text, true)
-	module, name := "", n.Text
-	if i := strings.LastIndexByte(n.Text, '.'); i > 0 {
-		module, name = n.Text[:i], n.Text[i+1:]
+	v := gradeOf("", n.Text(), true)
+	module, name := "", n.Text()
+	if i := strings.LastIndexByte(n.Text(), '.'); i > 0 {
+		module, name = n.Text()[:i], n.Text()[i+1:]
 	}
 	j.tell(n, key, module, name, v, true)
 }

@@ -24,18 +24,18 @@ const (
 )
 
 // text looks into a string: whether it is a configuration, code, or something else that a loader could act on.
-func (j *scanner) text(n *jsontree.Node) error {
-	if len(n.Text) < shortest || j.code[n] {
+func (j *scanner) text(n jsontree.Node) error {
+	if len(n.Text()) < shortest || j.code[n] {
 		return nil
 	}
-	if s := strings.TrimLeft(n.Text, " \t\r\n"); len(s) > 0 && (s[0] == '{' || s[0] == '[') && strings.Contains(s, "class_name") {
+	if s := strings.TrimLeft(n.Text(), " \t\r\n"); len(s) > 0 && (s[0] == '{' || s[0] == '[') && strings.Contains(s, "class_name") {
 		return j.innerDocument(n)
 	}
 	for _, r := range readings {
-		if !acted(r.read(n.Text[:min(len(n.Text), sniffed)])) {
+		if !acted(r.read(n.Text()[:min(len(n.Text()), sniffed)])) {
 			continue
 		}
-		data := r.read(n.Text)
+		data := r.read(n.Text())
 		if pycode.LooksLike(data) {
 			if _, err := pycode.Parse(data); err == nil {
 				j.code[n] = true
@@ -52,20 +52,20 @@ func (j *scanner) text(n *jsontree.Node) error {
 }
 
 // innerDocument judges a configuration that stands in a string of another.
-func (j *scanner) innerDocument(n *jsontree.Node) error {
+func (j *scanner) innerDocument(n jsontree.Node) error {
 	if j.inner >= maxInner || j.nested >= maxNested {
-		f := finding.New(threat.MGFMT406, j.at+n.At, "Configurations lie in strings of configurations too often or too deep, so the rest was not read.")
+		f := finding.New(threat.MGFMT406, j.at+n.At(), "Configurations lie in strings of configurations too often or too deep, so the rest was not read.")
 		f.Role = finding.RoleStructure
 		j.sink.Find(f)
 		return nil
 	}
 	j.nested++
-	doc, err := jsontree.ParseFile(source.Bytes(n.Text), maxSize)
-	if doc == nil || err != nil && !doc.Is(jsontree.Object) && !doc.Is(jsontree.List) {
+	doc, err := jsontree.ParseFile(source.Bytes(n.Text()), maxSize)
+	if doc.IsNone() || err != nil && !doc.Is(jsontree.Object) && !doc.Is(jsontree.List) {
 		return nil
 	}
 	at := j.at
-	j.at += n.At
+	j.at += n.At()
 	j.inner++
 	defer func() { j.at, j.inner = at, j.inner-1 }()
 	return j.value(doc, where{})
@@ -127,12 +127,12 @@ var magics = [][]byte{
 }
 
 // member hands bytes in a string to the engine, and states that they are there if it knows them.
-func (j *scanner) member(n *jsontree.Node, name string, data []byte, family source.Family, prose bool) (known bool, err error) {
+func (j *scanner) member(n jsontree.Node, name string, data []byte, family source.Family, prose bool) (known bool, err error) {
 	if j.nested++; j.nested > maxNested {
 		return false, fmt.Errorf("more than %d strings that hold something: %w", maxNested, source.ErrBudget)
 	}
 	out, err := j.sink.Member(j.ctx, source.Member{
-		Name: fmt.Sprintf("%s@%d", name, j.at+n.At), Bytes: source.Bytes(data), Family: family, Prose: prose,
+		Name: fmt.Sprintf("%s@%d", name, j.at+n.At()), Bytes: source.Bytes(data), Family: family, Prose: prose,
 	})
 	if err != nil {
 		return false, err
@@ -152,7 +152,7 @@ func (j *scanner) member(n *jsontree.Node, name string, data []byte, family sour
 	case out.Level == threat.Malicious:
 		id, text = threat.KERAS101, "A string of the configuration holds bytes that run code when they are loaded."
 	}
-	f := finding.New(id, j.at+n.At, text)
+	f := finding.New(id, j.at+n.At(), text)
 	f.Role, f.Evidence = finding.RoleArgument, source.Evidence(strings.Join(out.Formats, " "))
 	if family == source.FamilyTorch {
 		f.Module, f.Operator = "keras.layers", "TorchModuleWrapper"
@@ -165,7 +165,7 @@ func (j *scanner) member(n *jsontree.Node, name string, data []byte, family sour
 var textual = words("json yaml xml python jinja not_model hydra")
 
 // torchModule judges the pickle in a layer that wraps a module of PyTorch, which torch.load gets (CVE-2025-49655).
-func (j *scanner) torchModule(n *jsontree.Node) error {
+func (j *scanner) torchModule(n jsontree.Node) error {
 	found := false
 	for _, c := range n.All("config") {
 		for _, v := range c.All("module") {
@@ -184,7 +184,7 @@ func (j *scanner) torchModule(n *jsontree.Node) error {
 		}
 	}
 	if !found {
-		f := finding.New(threat.KERAS102, j.at+n.At, "The layer loads a pickled module of PyTorch, which is not where the loader would find it.")
+		f := finding.New(threat.KERAS102, j.at+n.At(), "The layer loads a pickled module of PyTorch, which is not where the loader would find it.")
 		f.Module, f.Operator, f.Role = "keras.layers", "TorchModuleWrapper", finding.RoleArgument
 		j.sink.Find(f)
 	}

@@ -110,15 +110,15 @@ func gradeOperator(op string) (grade, string) {
 }
 
 // operator judges a layer that stands for an operation of TensorFlow, which it names.
-func (j *scanner) operator(n *jsontree.Node, class string) {
+func (j *scanner) operator(n jsontree.Node, class string) {
 	for _, c := range n.All("config") {
 		for _, key := range []string{"function", "symbol", "cls_ref"} {
 			for _, v := range c.All(key) {
-				if v.Content() == "" || key == "cls_ref" && symbolTypes[v.Text] {
+				if v.Content() == "" || key == "cls_ref" && symbolTypes[v.Text()] {
 					continue
 				}
-				g, reason := gradeSymbol(strings.TrimPrefix(strings.TrimPrefix(v.Text, "tf."), "tensorflow."))
-				j.symbol(v, "tf."+v.Text, g, reason)
+				g, reason := gradeSymbol(strings.TrimPrefix(strings.TrimPrefix(v.Text(), "tf."), "tensorflow."))
+				j.symbol(v, "tf."+v.Text(), g, reason)
 			}
 		}
 		if class != "TensorFlowOpLayer" {
@@ -158,7 +158,7 @@ func opOf(text string) string {
 }
 
 // symbol states what is thought of an operation.
-func (j *scanner) symbol(n *jsontree.Node, name string, g grade, reason string) {
+func (j *scanner) symbol(n jsontree.Node, name string, g grade, reason string) {
 	reason = strings.TrimPrefix(reason, "which ")
 	id, text := threat.KERAS301, "The layer runs %s of TensorFlow, which %s."
 	switch g {
@@ -170,7 +170,7 @@ func (j *scanner) symbol(n *jsontree.Node, name string, g grade, reason string) 
 		id = threat.KERAS102
 	case custom:
 	}
-	f := finding.New(id, j.at+n.At, fmt.Sprintf(text, source.Evidence(name), reason))
+	f := finding.New(id, j.at+n.At(), fmt.Sprintf(text, source.Evidence(name), reason))
 	f.Module, f.Operator, f.Role, f.Evidence = "tensorflow", strings.TrimPrefix(name, "tf."), finding.RoleOperator, source.Evidence(name)
 	j.sink.Find(f)
 }

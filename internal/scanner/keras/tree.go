@@ -14,6 +14,9 @@ import (
 // maxDepth is how deep a configuration may be nested. Honest ones stay under thirty.
 const maxDepth = 200
 
+// maxTold is how many names are remembered as told: far more than a report holds.
+const maxTold = 20_000
+
 // scanner walks the configurations of one file.
 type scanner struct {
 	ctx  context.Context
@@ -25,10 +28,11 @@ type scanner struct {
 	// revived says that a graph stands beside the document, from whose functions a loader makes the classes that it does not have.
 	revived bool
 
-	told    map[string]bool         // names that are not known, each told once
-	code    map[*jsontree.Node]bool // strings that were judged as code
-	nested  int                     // strings that were handed on or parsed
-	inner   int                     // documents around this one
+	told    map[string]bool          // names that are not known, each told once
+	code    map[jsontree.Node]bool   // strings that were judged as code
+	argued  map[string]jsontree.Node // what was looked at last under a key with arguments
+	nested  int                      // strings that were handed on or parsed
+	inner   int                      // documents around this one
 	tooDeep bool
 }
 
@@ -39,54 +43,53 @@ type where struct {
 }
 
 // document judges a whole configuration.
-func (j *scanner) document(n *jsontree.Node) error {
+func (j *scanner) document(n jsontree.Node) error {
 	if j.told == nil {
-		j.told, j.code = map[string]bool{}, map[*jsontree.Node]bool{}
+		j.told, j.code, j.argued = map[string]bool{}, map[jsontree.Node]bool{}, map[string]jsontree.Node{}
 	}
 	return j.value(n, where{})
 }
 
 // value judges a value and everything in it.
-func (j *scanner) value(n *jsontree.Node, w where) error {
-	if n == nil {
+func (j *scanner) value(n jsontree.Node, w where) error {
+	if n.IsNone() {
 		return nil
 	}
 	if w.depth > maxDepth {
 		j.deep(n)
 		return nil
 	}
-	switch n.Kind {
-	case jsontree.String:
+	switch {
+	case n.Is(jsontree.String):
 		if isPosition(w.key) {
 			j.named(n, w.key)
 		}
 		return j.text(n)
-	case jsontree.List:
-		for _, item := range n.Items {
+	case n.Is(jsontree.List):
+		for item := range n.Items() {
 			if err := j.value(item, where{w.key, w.depth + 1}); err != nil {
 				return err
 			}
 		}
-	case jsontree.Object:
+	case n.Is(jsontree.Object):
 		return j.object(n, w)
-	case jsontree.Null, jsontree.Bool, jsontree.Number:
 	}
 	return nil
 }
 
 // deep states that a configuration is nested too deep, once.
-func (j *scanner) deep(n *jsontree.Node) {
+func (j *scanner) deep(n jsontree.Node) {
 	if j.tooDeep {
 		return
 	}
 	j.tooDeep = true
-	f := finding.New(threat.MGFMT400, j.at+n.At, fmt.Sprintf("The configuration is nested more than %d deep, which no model is.", maxDepth))
+	f := finding.New(threat.MGFMT400, j.at+n.At(), fmt.Sprintf("The configuration is nested more than %d deep, which no model is.", maxDepth))
 	f.Role = finding.RoleStructure
 	j.sink.Find(f)
 }
 
 // object judges an object: as a reference if it is one, by the keys that mean something wherever they stand, and its values.
-func (j *scanner) object(n *jsontree.Node, w where) error {
+func (j *scanner) object(n jsontree.Node, w where) error {
 	if err := j.ctx.Err(); err != nil {
 		return err
 	}
@@ -102,9 +105,9 @@ func (j *scanner) object(n *jsontree.Node, w where) error {
 	}
 	j.lambdas(n)
 	j.paths(n)
-	for _, m := range n.Members {
+	for m := range n.Members() {
 		if m.Key == "inbound_nodes" {
-			j.arguments(m.Value, 0)
+			j.arguments(m.Value, m.Key)
 		}
 		key := m.Key
 		switch {
@@ -129,8 +132,8 @@ func inReference(key string) string {
 }
 
 // twice states that a key which loaders act on stands twice. Both values are judged.
-func (j *scanner) twice(n *jsontree.Node) {
-	for _, m := range n.Members {
+func (j *scanner) twice(n jsontree.Node) {
+	for m := range n.Members() {
 		if m.Twice && (judged[m.Key] || isPosition(m.Key) || isPath(m.Key)) {
 			f := finding.New(threat.MGFMT403, j.at+m.At, "A key that the loader acts on stands twice in an object, and readers differ in which value they take.")
 			f.Role, f.Evidence = finding.RoleStructure, source.Evidence(m.Key)

@@ -3,6 +3,7 @@ package litert
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,8 +13,11 @@ import (
 	"modelgate/internal/threat"
 )
 
-// maxDocument is the largest document that is read, in bytes.
-const maxDocument = 256 << 20
+// Bounds of a document in JSON: its bytes, and the values of a key that stands several times, of which each is taken for a reader's.
+const (
+	maxDocument = 256 << 20
+	maxReadings = 4
+)
 
 // ProbeJSON accepts objects with a table of operator codes and subgraphs.
 func ProbeJSON(f *source.File) (bool, error) {
@@ -27,14 +31,15 @@ func ScanJSON(_ context.Context, f *source.File, s source.Sink) error {
 	root, err := jsontree.ParseFile(f, maxDocument) // what was read before an error counts
 	d := &document{s: s, ops: newJudge(s)}
 	d.once(root)
-	for _, list := range root.All("operator_codes") {
+	d.buffers = slices.Collect(root.Get("buffers").Items())
+	for _, list := range root.Some("operator_codes", maxReadings) {
 		d.codes = nil
-		for _, c := range items(list) {
+		for c := range list.Items() {
 			d.code(c)
 		}
-		for _, graphs := range root.All("subgraphs") {
-			for _, g := range items(graphs) {
-				d.graph(g, root)
+		for _, graphs := range root.Some("subgraphs", maxReadings) {
+			for g := range graphs.Items() {
+				d.graph(g)
 			}
 		}
 	}
@@ -44,25 +49,15 @@ func ScanJSON(_ context.Context, f *source.File, s source.Sink) error {
 
 // document is a model in JSON.
 type document struct {
-	s     source.Sink
-	ops   *judge
-	codes []code
-}
-
-// items are the values of a list, none of anything else.
-func items(n *jsontree.Node) []*jsontree.Node {
-	if n == nil {
-		return nil
-	}
-	return n.Items
+	s       source.Sink
+	ops     *judge
+	codes   []code
+	buffers []jsontree.Node
 }
 
 // once reports keys that stand twice where it matters.
-func (d *document) once(n *jsontree.Node) {
-	if n == nil {
-		return
-	}
-	for _, m := range n.Members {
+func (d *document) once(n jsontree.Node) {
+	for m := range n.Members() {
 		if m.Twice {
 			f := finding.New(threat.MGFMT403, m.At, "A key stands twice, and readers differ in which value they take.")
 			f.Role, f.Evidence = finding.RoleStructure, source.Evidence(m.Key)
@@ -72,10 +67,10 @@ func (d *document) once(n *jsontree.Node) {
 }
 
 // code reads an entry of the table of operator codes. Codes are names, or numbers.
-func (d *document) code(n *jsontree.Node) {
+func (d *document) code(n jsontree.Node) {
 	d.once(n)
 	now, old := number(n.Get("builtin_code")), number(n.Get("deprecated_builtin_code"))
-	c := code{at: n.At, builtin: max(now, old), custom: n.Str("custom_code")}
+	c := code{at: n.At(), builtin: max(now, old), custom: n.Str("custom_code")}
 	if now < 0 || old < 0 {
 		c.builtin = -1
 	}
@@ -84,15 +79,15 @@ func (d *document) code(n *jsontree.Node) {
 }
 
 // number is the code that a value stands for: 0 if it is absent, as in the binary form, and -1 if it is no operator.
-func number(n *jsontree.Node) int32 {
+func number(n jsontree.Node) int32 {
 	switch {
-	case n == nil:
+	case n.IsNone():
 		return 0
 	case n.Is(jsontree.String):
-		if v, ok := byName[n.Text]; ok {
+		if v, ok := byName[n.Text()]; ok {
 			return v
 		}
-		if v, err := strconv.ParseInt(n.Text, 10, 32); err == nil {
+		if v, err := strconv.ParseInt(n.Text(), 10, 32); err == nil {
 			return int32(v)
 		}
 		return -1
@@ -105,12 +100,12 @@ func number(n *jsontree.Node) int32 {
 }
 
 // graph judges the operators of TensorFlow in a subgraph.
-func (d *document) graph(g, root *jsontree.Node) {
-	tensors, buffers := items(g.Get("tensors")), items(root.Get("buffers"))
-	for _, op := range items(g.Get("operators")) {
+func (d *document) graph(g jsontree.Node) {
+	tensors := slices.Collect(g.Get("tensors").Items())
+	for op := range g.Get("operators").Items() {
 		index, _ := op.Get("opcode_index").Int()
 		if index < 0 || index >= int64(len(d.codes)) {
-			f := finding.New(threat.MGFMT400, op.At, fmt.Sprintf("An operator has code %d of %d.", index, len(d.codes)))
+			f := finding.New(threat.MGFMT400, op.At(), fmt.Sprintf("An operator has code %d of %d.", index, len(d.codes)))
 			f.Role = finding.RoleStructure
 			d.s.Find(f)
 			continue
@@ -119,10 +114,10 @@ func (d *document) graph(g, root *jsontree.Node) {
 		if c.builtin != opCustom || !strings.HasPrefix(c.custom, flexPrefix) {
 			continue
 		}
-		use := call{op: strings.TrimPrefix(c.custom, flexPrefix), at: op.At}
-		for _, in := range items(op.Get("inputs")) {
+		use := call{op: strings.TrimPrefix(c.custom, flexPrefix), at: op.At()}
+		for in := range op.Get("inputs").Items() {
 			if i, ok := in.Int(); ok && i >= 0 && i < int64(len(tensors)) && len(use.places) < maxTexts {
-				use.places = append(use.places, constantOf(tensors[i], buffers)...)
+				use.places = append(use.places, constantOf(tensors[i], d.buffers)...)
 			}
 		}
 		options := octets(op.Get("custom_options"))
@@ -131,13 +126,13 @@ func (d *document) graph(g, root *jsontree.Node) {
 			use.places = append(use.places, n.texts...)
 			names = append(names, n.name, n.op)
 		}
-		d.ops.agree(c, names, op.At)
+		d.ops.agree(c, names, op.At())
 		d.ops.each(use, names)
 	}
 }
 
 // constantOf returns the strings of a constant tensor.
-func constantOf(t *jsontree.Node, buffers []*jsontree.Node) []string {
+func constantOf(t jsontree.Node, buffers []jsontree.Node) []string {
 	if kind := t.Str("type"); kind != "STRING" {
 		return nil
 	}
@@ -149,9 +144,9 @@ func constantOf(t *jsontree.Node, buffers []*jsontree.Node) []string {
 }
 
 // octets are the bytes that a list of numbers is, as far as the tree keeps them.
-func octets(n *jsontree.Node) []byte {
+func octets(n jsontree.Node) []byte {
 	var out []byte
-	for _, item := range items(n) {
+	for item := range n.Items() {
 		v, ok := item.Int()
 		if !ok || v < 0 || v > 255 {
 			return nil

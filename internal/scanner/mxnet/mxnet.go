@@ -30,10 +30,11 @@ var operatorsText string
 
 var operators = registry.Parse(operatorsText)
 
-// Bounds of a graph: bytes of the document, and graphs inside each other.
+// Bounds of a graph: bytes of the document, graphs inside each other, and operators of a node, which has one.
 const (
-	maxSymbol = 64 << 20
-	maxDepth  = 64
+	maxSymbol   = 64 << 20
+	maxDepth    = 64
+	maxReadings = 4
 )
 
 // ProbeSymbol accepts JSON with the keys of a graph.
@@ -47,7 +48,7 @@ func ScanSymbol(_ context.Context, f *source.File, s source.Sink) error {
 	s.Format("mxnet")
 	root, err := jsontree.ParseFile(f, maxSymbol)
 	g := &graph{sink: s, unknown: map[string]*unknownOp{}}
-	if root != nil { // what precedes a fault is judged all the same
+	if !root.IsNone() { // what precedes a fault is judged all the same
 		g.symbol(root, 0)
 	}
 	g.tell()
@@ -70,29 +71,29 @@ type unknownOp struct {
 }
 
 // symbol judges a graph.
-func (g *graph) symbol(n *jsontree.Node, depth int) {
+func (g *graph) symbol(n jsontree.Node, depth int) {
 	if depth > maxDepth {
-		g.malformed(n.At, "", "Graphs are nested more than %d deep.", maxDepth)
+		g.malformed(n.At(), "", "Graphs are nested more than %d deep.", maxDepth)
 		return
 	}
 	for _, nodes := range n.All("nodes") {
 		if !nodes.Is(jsontree.List) {
-			g.malformed(nodes.At, "", "The nodes of a graph are no list.")
+			g.malformed(nodes.At(), "", "The nodes of a graph are no list.")
 			continue
 		}
-		for _, node := range nodes.Items {
-			g.node(node, nodes.Len, depth)
+		for node := range nodes.Items() {
+			g.node(node, nodes.Len(), depth)
 		}
 	}
 }
 
 // node judges a node.
-func (g *graph) node(n *jsontree.Node, count, depth int) {
+func (g *graph) node(n jsontree.Node, count, depth int) {
 	if !n.Is(jsontree.Object) {
-		g.malformed(n.At, "", "A node is no object.")
+		g.malformed(n.At(), "", "A node is no object.")
 		return
 	}
-	for _, m := range n.Members {
+	for m := range n.Members() {
 		if m.Twice && slices.Contains([]string{"op", "attrs", "attr", "param", "subgraphs"}, m.Key) {
 			f := finding.New(threat.MGFMT403, m.At, "A key stands twice in a node, and readers differ in which value they take.")
 			f.Role, f.Evidence = finding.RoleStructure, source.Evidence(m.Key)
@@ -102,18 +103,18 @@ func (g *graph) node(n *jsontree.Node, count, depth int) {
 		case "inputs":
 			g.inputs(m.Value, count)
 		case "subgraphs":
-			for _, sub := range m.Value.Items {
+			for sub := range m.Value.Items() {
 				g.symbol(sub, depth+1)
 			}
 		}
 	}
-	ops := n.All("op")
+	ops, name := n.Some("op", maxReadings), n.Str("name")
 	if len(ops) == 0 {
-		g.malformed(n.At, "", "A node has no operator.")
+		g.malformed(n.At(), "", "A node has no operator.")
 	}
 	attributes := attributesOf(n)
 	for _, op := range ops {
-		g.operator(op, n.Str("name"), attributes)
+		g.operator(op, name, attributes)
 	}
 	for _, a := range attributes {
 		g.attribute(a)
@@ -127,12 +128,12 @@ type attribute struct {
 }
 
 // attributesOf are the attributes of a node under each of the keys that releases have used.
-func attributesOf(n *jsontree.Node) []attribute {
+func attributesOf(n jsontree.Node) []attribute {
 	var out []attribute
 	for _, key := range []string{"attrs", "attr", "param"} {
 		for _, set := range n.All(key) {
-			for _, m := range set.Members {
-				out = append(out, attribute{m.Value.At, m.Key, m.Value.Content()})
+			for m := range set.Members() {
+				out = append(out, attribute{m.Value.At(), m.Key, m.Value.Content()})
 			}
 		}
 	}
@@ -140,35 +141,36 @@ func attributesOf(n *jsontree.Node) []attribute {
 }
 
 // inputs checks that the inputs of a node are nodes of its graph.
-func (g *graph) inputs(list *jsontree.Node, count int) {
-	for _, in := range list.Items {
-		if !in.Is(jsontree.List) || len(in.Items) == 0 {
+func (g *graph) inputs(list jsontree.Node, count int) {
+	for in := range list.Items() {
+		source := in.First()
+		if source.IsNone() {
 			continue // numbers alone, in graphs of other compilers
 		}
-		if i, ok := in.Items[0].Int(); !ok || i < 0 || i >= int64(count) {
-			g.malformed(in.At, in.Items[0].Text, "An input is no node of the graph.")
+		if i, ok := source.Int(); !ok || i < 0 || i >= int64(count) {
+			g.malformed(in.At(), source.Text(), "An input is no node of the graph.")
 		}
 	}
 }
 
 // operator judges the operator of a node.
-func (g *graph) operator(n *jsontree.Node, name string, attributes []attribute) {
+func (g *graph) operator(n jsontree.Node, name string, attributes []attribute) {
 	op := n.Content()
 	switch {
 	case op == "":
-		g.malformed(n.At, n.Text, "The operator of a node is no name.")
+		g.malformed(n.At(), n.Text(), "The operator of a node is no name.")
 	case op == "null": // a variable
 	case isPointer(op):
-		g.find(threat.MGOP301, n.At, op, name, "The operator holds the address of code in an attribute, which running it calls.")
+		g.find(threat.MGOP301, n.At(), op, name, "The operator holds the address of code in an attribute, which running it calls.")
 	case op == "Custom" || op == "_npi_Custom" || strings.HasPrefix(op, "_backward_Custom"):
 		g.custom(n, op, name, attributes)
 	case isScript(op):
-		g.find(threat.MGOP301, n.At, op, name, "The operator runs source that the model holds.")
+		g.find(threat.MGOP301, n.At(), op, name, "The operator runs source that the model holds.")
 	case strings.HasSuffix(op, "cvimread"):
-		g.find(threat.MGOP302, n.At, op, name, "The operator reads a picture from a file.")
+		g.find(threat.MGOP302, n.At(), op, name, "The operator reads a picture from a file.")
 	case operators.Has(op):
 	default:
-		g.note(n.At, op, name)
+		g.note(n.At(), op, name)
 	}
 }
 
@@ -191,7 +193,7 @@ func isScript(op string) bool {
 }
 
 // custom judges an operator whose code was registered in Python under the name in op_type.
-func (g *graph) custom(n *jsontree.Node, op, name string, attributes []attribute) {
+func (g *graph) custom(n jsontree.Node, op, name string, attributes []attribute) {
 	kind := ""
 	for _, a := range attributes {
 		if a.key == "op_type" {
@@ -203,7 +205,7 @@ func (g *graph) custom(n *jsontree.Node, op, name string, attributes []attribute
 			return
 		}
 	}
-	g.find(threat.MGOP300, n.At, op+":"+kind, name, "The operator is code that was registered as "+source.Evidence(kind)+", which is no part of the model.")
+	g.find(threat.MGOP300, n.At(), op+":"+kind, name, "The operator is code that was registered as "+source.Evidence(kind)+", which is no part of the model.")
 }
 
 // isLibrary tells whether an attribute says where code is.

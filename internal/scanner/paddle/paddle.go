@@ -32,12 +32,13 @@ var operatorsText string
 
 var operators = registry.Parse(operatorsText)
 
-// Bounds: bytes of a name, of an attribute and of a document, regions inside each other.
+// Bounds: bytes of a name, of an attribute and of a document, regions inside each other, names of an operator in JSON, which has one.
 const (
-	maxName    = 1 << 10
-	maxString  = 1 << 16
-	maxProgram = 128 << 20
-	maxDepth   = 64
+	maxName     = 1 << 10
+	maxString   = 1 << 16
+	maxProgram  = 128 << 20
+	maxDepth    = 64
+	maxReadings = 4
 )
 
 // class is what is known of an operator that is not harmless.
@@ -193,17 +194,17 @@ func ScanJSON(_ context.Context, f *source.File, s source.Sink) error {
 }
 
 // regions walks the operators of an object that has regions: the program, or an operator with bodies.
-func (j *judge) regions(n *jsontree.Node, depth int) {
+func (j *judge) regions(n jsontree.Node, depth int) {
 	if depth > maxDepth {
-		j.find(threat.MGFMT400, n.At, "", fmt.Sprintf("Regions are nested more than %d deep.", maxDepth))
+		j.find(threat.MGFMT400, n.At(), "", fmt.Sprintf("Regions are nested more than %d deep.", maxDepth))
 		return
 	}
 	for _, regions := range n.All("regions") {
-		for _, region := range regions.Items {
+		for region := range regions.Items() {
 			for _, blocks := range region.All("blocks") {
-				for _, block := range blocks.Items {
+				for block := range blocks.Items() {
 					for _, ops := range block.All("ops") {
-						for _, op := range ops.Items {
+						for op := range ops.Items() {
 							j.node(op, depth)
 						}
 					}
@@ -214,19 +215,19 @@ func (j *judge) regions(n *jsontree.Node, depth int) {
 }
 
 // node judges an operator of JSON, and the regions in it.
-func (j *judge) node(n *jsontree.Node, depth int) {
-	named := n.All("#")
+func (j *judge) node(n jsontree.Node, depth int) {
+	named := n.Some("#", maxReadings)
 	if len(named) == 0 {
-		j.find(threat.MGFMT400, n.At, "", "An operator has no name.")
+		j.find(threat.MGFMT400, n.At(), "", "An operator has no name.")
 	}
 	if len(named) > 1 {
-		j.find(threat.MGFMT403, n.At, named[0].Content(), "An operator has two names, and readers differ in which they take.")
+		j.find(threat.MGFMT403, n.At(), named[0].Content(), "An operator has two names, and readers differ in which they take.")
 	}
 	for _, name := range named {
-		op := operator{at: name.At, name: name.Content()}
+		op := operator{at: name.At(), name: name.Content()}
 		for _, list := range n.All("A") {
-			for _, a := range list.Items {
-				op.add(a.Str("N"), a.Get("AT").Str("D"), a.At)
+			for a := range list.Items() {
+				op.add(a.Str("N"), a.Get("AT").Str("D"), a.At())
 			}
 		}
 		j.operator(op)

@@ -14,7 +14,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -24,6 +23,7 @@ import (
 
 	"modelgate/internal/finding"
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/jsontree"
 	"modelgate/internal/threat"
 )
 
@@ -71,8 +71,14 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	if n > maxHeader || n > uint64(size)-8 {
 		return source.Malformedf(0, "a header of %d bytes in a file of %d", n, size)
 	}
-	h := &header{ctx: ctx, s: s, names: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
-	if err := h.read(source.NewForward(f, 8, int64(n))); err != nil {
+	h := &header{
+		ctx: ctx, s: s, names: map[uint64]struct{}{}, seed: maphash.MakeSeed(), lex: jsontree.NewLexer(source.NewForward(f, 8, int64(n))),
+	}
+	err = h.read()
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return source.Malformedf(h.lex.Offset(), "the header breaks off")
+	}
+	if err != nil {
 		return err
 	}
 	end, have := h.cover(), uint64(size)-8-n
@@ -89,8 +95,7 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 type header struct {
 	ctx     context.Context
 	s       source.Sink
-	fw      *source.Forward
-	dec     *json.Decoder
+	lex     *jsontree.Lexer
 	names   map[uint64]struct{} // hashes of names: a collision would be a finding too many, never one too few
 	seed    maphash.Seed
 	tensors []span
@@ -114,113 +119,56 @@ func (h *header) malformed(at int64, name, format string, args ...any) {
 	h.s.Find(f)
 }
 
-// offset is where in the file the decoder stands.
-func (h *header) offset() int64 { return 8 + h.dec.InputOffset() }
-
-// read parses the header.
-func (h *header) read(fw *source.Forward) error {
-	h.fw, h.dec = fw, json.NewDecoder(fw)
-	h.dec.UseNumber()
-	if err := h.object(func(key string) error {
-		if key == "__metadata__" {
-			return h.metadata()
-		}
-		if len(h.tensors) >= maxTensors {
-			return fmt.Errorf("more than %d tensors: %w", maxTensors, source.ErrBudget)
-		}
-		return h.tensor(key)
-	}); err != nil {
-		return h.failed(err)
-	}
-	rest := io.MultiReader(h.dec.Buffered(), fw)
-	at := h.offset()
-	buf := make([]byte, 4096)
-	for {
-		n, err := rest.Read(buf)
-		if trail := bytes.Trim(buf[:n], " \t\r\n"); len(trail) > 0 {
-			h.malformed(at, string(trail), "The header goes on behind its object.")
-			return nil
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// failed tells errors of the JSON from those of the reader.
-func (h *header) failed(err error) error {
-	if fault := h.fw.Fault(); fault != nil {
-		return fault
-	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return source.Malformedf(8+syntax.Offset, "the header is no JSON: %s", syntax.Error())
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return source.Malformedf(h.offset(), "the header breaks off")
-	}
-	return err
-}
-
-// object reads an object and calls field for each key, which reads the value.
-func (h *header) object(field func(key string) error) error {
-	if err := h.delim('{'); err != nil {
+// read parses the header, and looks at what follows its object.
+func (h *header) read() error {
+	if err := h.lex.Object(h.entry); err != nil {
 		return err
 	}
-	for h.dec.More() {
-		t, err := h.dec.Token()
-		if err != nil {
-			return err
-		}
-		key, ok := t.(string)
-		if !ok {
-			return source.Malformedf(h.offset(), "a key that is no string")
-		}
-		if err := field(key); err != nil {
-			return err
-		}
-	}
-	return h.delim('}')
-}
-
-func (h *header) delim(want json.Delim) error {
-	t, err := h.dec.Token()
-	if err != nil {
+	if c, err := h.lex.Next(); err == nil {
+		h.malformed(h.lex.Offset(), string(rune(c)), "The header goes on behind its object.")
+	} else if !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
-	}
-	if t != want {
-		return source.Malformedf(h.offset(), "%.40q where %s was expected", fmt.Sprint(t), want)
 	}
 	return nil
 }
 
+// entry reads an entry of the header.
+func (h *header) entry(name string, at int64) error {
+	if name == "__metadata__" {
+		return h.metadata(at)
+	}
+	if len(h.tensors) >= maxTensors {
+		return fmt.Errorf("more than %d tensors: %w", maxTensors, source.ErrBudget)
+	}
+	return h.tensor(name, at)
+}
+
 // once reports a key that is there a second time. Readers differ in which they take.
-func (h *header) once(seen map[uint64]struct{}, key string) {
+func (h *header) once(seen map[uint64]struct{}, key string, at int64) {
 	sum := maphash.String(h.seed, key)
 	if _, twice := seen[sum]; twice {
-		h.malformed(h.offset(), key, "A key occurs twice, and readers differ in which value they take.")
+		h.malformed(at, key, "A key occurs twice, and readers differ in which value they take.")
 	}
 	seen[sum] = struct{}{}
 }
 
 // metadata reads the strings of __metadata__. Those that may be configurations are handed to the engine.
-func (h *header) metadata() error {
-	h.once(h.names, "__metadata__")
+func (h *header) metadata(at int64) error {
+	h.once(h.names, "__metadata__", at)
 	seen := map[uint64]struct{}{}
-	return h.object(func(key string) error {
-		h.once(seen, key)
-		at := h.offset()
-		t, err := h.dec.Token()
+	return h.lex.Object(func(key string, at int64) error {
+		h.once(seen, key, at)
+		first, err := h.lex.Next()
 		if err != nil {
 			return err
 		}
-		value, ok := t.(string)
-		if !ok {
+		if first != '"' {
 			h.malformed(at, key, "A value of the metadata is no string.")
-			return h.skip(t)
+			return h.lex.Skip()
+		}
+		value, err := h.lex.Text(true)
+		if err != nil {
+			return err
 		}
 		if h.looked += len(value); !structured(value) || h.looked > maxMetadata {
 			return nil
@@ -234,25 +182,6 @@ func (h *header) metadata() error {
 // escapes in which a directive may hide.
 func structured(s string) bool {
 	return strings.Contains(s, "_target_") || strings.Contains(s, "!!python") || strings.ContainsAny(s, "{[") && strings.Contains(s, `\u`)
-}
-
-// skip reads the rest of a value that began with a token.
-func (h *header) skip(t json.Token) error {
-	for depth := 0; ; {
-		switch t {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-		if depth == 0 {
-			return nil
-		}
-		var err error
-		if t, err = h.dec.Token(); err != nil {
-			return err
-		}
-	}
 }
 
 // cover reports holes and overlaps, and returns where the last tensor ends.

@@ -12,6 +12,7 @@ import (
 	"modelgate/internal/finding"
 	"modelgate/internal/scanner/scantest"
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/jsontree"
 	"modelgate/internal/threat"
 )
 
@@ -224,14 +225,14 @@ func FuzzScan(f *testing.F) {
 		if ok, err := ProbeIndex(file); err != nil {
 			t.Fatal(err)
 		} else if ok {
-			if err := ScanIndex(context.Background(), file, &scantest.Recorder{}); err != nil && !isJSON(err) {
+			if err := ScanIndex(context.Background(), file, &scantest.Recorder{}); err != nil && !jsontree.IsBroken(err) {
 				t.Fatal(err)
 			}
 		}
 		if ok, err := Probe(file); err != nil || !ok {
 			return
 		}
-		if err := Scan(context.Background(), file, &scantest.Recorder{}); err != nil && !isJSON(err) {
+		if err := Scan(context.Background(), file, &scantest.Recorder{}); err != nil && !jsontree.IsBroken(err) {
 			t.Fatal(err)
 		}
 	})

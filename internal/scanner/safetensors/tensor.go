@@ -1,21 +1,20 @@
 package safetensors
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/bits"
+	"strconv"
 
 	"modelgate/internal/scanner/source"
 )
 
 // tensor reads the description of a tensor.
-func (h *header) tensor(name string) error {
-	h.once(h.names, name)
-	at := h.offset()
+func (h *header) tensor(name string, at int64) error {
+	h.once(h.names, name, at)
 	var t tensor
 	seen := map[uint64]struct{}{}
-	err := h.object(func(key string) error {
-		h.once(seen, key)
+	err := h.lex.Object(func(key string, at int64) error {
+		h.once(seen, key, at)
 		switch key {
 		case "dtype":
 			return h.value(&t.dtype)
@@ -24,12 +23,8 @@ func (h *header) tensor(name string) error {
 		case "data_offsets":
 			return h.numbers(&t.offsets)
 		}
-		h.malformed(h.offset(), key, "A tensor has a field that the format doesn't.")
-		v, err := h.dec.Token()
-		if err != nil {
-			return err
-		}
-		return h.skip(v)
+		h.malformed(at, key, "A tensor has a field that the format doesn't.")
+		return h.lex.Skip()
 	})
 	if err != nil {
 		return err
@@ -45,44 +40,36 @@ func (h *header) tensor(name string) error {
 
 // value reads a string.
 func (h *header) value(out *string) error {
-	at := h.offset()
-	t, err := h.dec.Token()
+	first, err := h.lex.Next()
 	if err != nil {
 		return err
 	}
-	s, ok := t.(string)
-	if !ok {
-		return source.Malformedf(at, "a tensor's dtype is no string")
+	if first != '"' {
+		return source.Malformedf(h.lex.Offset(), "a tensor's dtype is no string")
 	}
-	*out = s
-	return nil
+	*out, err = h.lex.Text(true)
+	return err
 }
 
 // numbers reads a list of integers that are not negative.
 func (h *header) numbers(out *[]uint64) error {
 	const most = 64 // dimensions; no library has more than 32
-	if err := h.delim('['); err != nil {
-		return err
-	}
-	for h.dec.More() {
-		t, err := h.dec.Token()
+	return h.lex.List(func() error {
+		at := h.lex.Offset()
+		word, err := h.lex.Scalar()
 		if err != nil {
 			return err
 		}
-		n, ok := t.(json.Number)
-		if !ok {
-			return source.Malformedf(h.offset(), "a list of a tensor holds something else than numbers")
-		}
-		var v uint64
-		if err := json.Unmarshal([]byte(n), &v); err != nil {
-			return source.Malformedf(h.offset(), "%.40s is no size or offset", n.String())
+		v, err := strconv.ParseUint(word, 10, 64)
+		if err != nil {
+			return source.Malformedf(at, "%.40s is no size or offset", word)
 		}
 		if len(*out) >= most {
-			return source.Malformedf(h.offset(), "a list of a tensor has more than %d numbers", most)
+			return source.Malformedf(at, "a list of a tensor has more than %d numbers", most)
 		}
 		*out = append(*out, v)
-	}
-	return h.delim(']')
+		return nil
+	})
 }
 
 // tensor is the description of a tensor.

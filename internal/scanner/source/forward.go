@@ -67,6 +67,12 @@ func (f *Forward) Peek(n int) []byte {
 	return f.buf[f.at:min(f.at+n, len(f.buf))]
 }
 
+// Window returns the bytes that were read and not taken, one at least but at the end. It is valid until the next read.
+func (f *Forward) Window() ([]byte, error) {
+	err := f.fill()
+	return f.buf[f.at:], err
+}
+
 // Skip takes n bytes without returning them, or as many as there are.
 func (f *Forward) Skip(n int64) {
 	have := int64(len(f.buf) - f.at)

@@ -2,6 +2,7 @@ package tensorflow
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 
 	"modelgate/internal/scanner/source"
@@ -12,8 +13,8 @@ import (
 // spelling, numbers also as strings, bytes in base64, tables as objects.
 type jsonField struct {
 	spec spec
-	n    *jsontree.Node
-	key  string // of an entry of a table
+	n    jsontree.Node
+	text string // of the value, or the key of an entry of a table
 	here int64
 }
 
@@ -21,17 +22,14 @@ func (j jsonField) num() int32 { return j.spec.num }
 func (j jsonField) at() int64  { return j.here }
 
 func (j jsonField) integer() int64 {
-	if v, ok := j.n.Int(); ok {
+	if v, err := strconv.ParseInt(j.text, 10, 64); err == nil {
 		return v
 	}
-	if v, ok := (&jsontree.Node{Kind: jsontree.Number, Text: j.n.Text}).Int(); ok {
-		return v
-	}
-	return enum(j.n.Text)
+	return enum(j.text)
 }
 
 func (j jsonField) str(limit int64) (s string, whole bool, err error) {
-	s = j.n.Text
+	s = j.text
 	if j.spec.raw {
 		s = fromBase64(s)
 	}
@@ -58,72 +56,66 @@ func (j jsonField) bytes() (source.Reader, error) {
 func (j jsonField) walk(visit func(field) error) error {
 	if j.spec.kind == table { // an entry
 		entry := entries[j.spec.of]
-		key := jsonField{spec: entry.byNum[1], n: &jsontree.Node{At: j.here, Kind: jsontree.String, Text: j.key}, here: j.here}
+		key := jsonField{spec: entry.byNum[1], text: j.text, here: j.here}
 		if err := visit(key); err != nil {
 			return err
 		}
-		return visit(jsonField{spec: entry.byNum[2], n: j.n, here: j.n.At})
+		return visit(jsonField{entry.byNum[2], j.n, j.n.Text(), j.n.At()})
 	}
 	return walkJSON(j.n, j.spec.inner(), visit)
 }
 
 // walkJSON reads an object as a message of the given type.
-func walkJSON(n *jsontree.Node, s *schema, visit func(field) error) error {
+func walkJSON(n jsontree.Node, s *schema, visit func(field) error) error {
 	if !n.Is(jsontree.Object) || s == nil {
 		return nil
 	}
-	for _, m := range n.Members {
+	for m := range n.Members() {
 		f := s.byName[snake(m.Key)]
-		if f.num == 0 || m.Value == nil {
+		if f.num == 0 {
 			continue
 		}
-		for _, v := range valuesOf(f, m) {
-			if err := visit(v); err != nil {
-				return err
-			}
+		if err := walkMember(f, m, visit); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// valuesOf are the values of a member: those of a list, the entries of a table, or the one.
-func valuesOf(f spec, m jsontree.Member) []jsonField {
-	var out []jsonField
+// walkMember visits the values of a member whose form is that of the schema: those of a list, the entries of a table, or the one.
+func walkMember(f spec, m jsontree.Member, visit func(field) error) error {
 	switch {
 	case f.kind == table && m.Value.Is(jsontree.Object):
-		for _, e := range m.Value.Members {
-			if e.Value != nil {
-				out = append(out, jsonField{spec: f, n: e.Value, key: e.Key, here: e.At})
+		for e := range m.Value.Members() {
+			if err := visit(jsonField{f, e.Value, e.Key, e.At}); err != nil {
+				return err
 			}
 		}
 	case m.Value.Is(jsontree.List):
-		for _, item := range m.Value.Items {
-			out = append(out, jsonField{spec: f, n: item, here: item.At})
+		for item := range m.Value.Items() {
+			if !fits(f, item) {
+				continue
+			}
+			if err := visit(jsonField{f, item, item.Text(), item.At()}); err != nil {
+				return err
+			}
 		}
-	default:
-		out = append(out, jsonField{spec: f, n: m.Value, here: m.At})
+	case fits(f, m.Value):
+		return visit(jsonField{f, m.Value, m.Value.Text(), m.At})
 	}
-	return fitting(f, out)
+	return nil
 }
 
-// fitting leaves those of the values whose form is that of the schema.
-func fitting(f spec, values []jsonField) []jsonField {
-	out := values[:0]
-	for _, v := range values {
-		switch f.kind {
-		case text:
-			if v.n.Is(jsontree.String) {
-				out = append(out, v)
-			}
-		case message:
-			if v.n.Is(jsontree.Object) {
-				out = append(out, v)
-			}
-		case table, number:
-			out = append(out, v)
-		}
+// fits tells whether a value has the form of the schema.
+func fits(f spec, n jsontree.Node) bool {
+	switch f.kind {
+	case text:
+		return n.Is(jsontree.String)
+	case message:
+		return n.Is(jsontree.Object)
+	default:
+		return true
 	}
-	return out
 }
 
 // snake is a name in the spelling of the schema: tensorShape is tensor_shape.

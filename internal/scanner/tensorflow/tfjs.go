@@ -62,7 +62,7 @@ func probeManifest(f *source.File) (bool, error) {
 func ScanJS(ctx context.Context, f *source.File, sink source.Sink) error {
 	sink.Format("tf_js")
 	doc, readErr := jsontree.ParseFile(f, maxJSON) // what was read before an error counts
-	if doc == nil {
+	if doc.IsNone() {
 		return readErr
 	}
 	js := &script{ctx: ctx, f: f, sink: sink}
@@ -71,7 +71,7 @@ func ScanJS(ctx context.Context, f *source.File, sink source.Sink) error {
 		return readErr
 	}
 	js.once(doc)
-	for _, m := range doc.Members {
+	for m := range doc.Members() {
 		var err error
 		switch m.Key {
 		case "modelTopology", "modelInitializer":
@@ -96,8 +96,8 @@ type script struct {
 }
 
 // once reports keys that stand twice where it matters.
-func (js *script) once(n *jsontree.Node) {
-	for _, m := range n.Members {
+func (js *script) once(n jsontree.Node) {
+	for m := range n.Members() {
 		if m.Twice {
 			f := finding.New(threat.MGFMT403, m.At, "A key stands twice, and readers differ in which value they take.")
 			f.Role, f.Evidence = finding.RoleStructure, source.Evidence(m.Key)
@@ -107,13 +107,13 @@ func (js *script) once(n *jsontree.Node) {
 }
 
 // topology judges a graph, or hands a configuration of Keras on.
-func (js *script) topology(m jsontree.Member, doc *jsontree.Node) error {
+func (js *script) topology(m jsontree.Member, doc jsontree.Node) error {
 	n := m.Value
 	if !n.Is(jsontree.Object) {
 		return nil
 	}
 	js.once(n)
-	if n.Get("node") == nil && n.Get("library") == nil || n.Get("class_name") != nil || n.Get("model_config") != nil {
+	if n.Get("node").IsNone() && n.Get("library").IsNone() || !n.Get("class_name").IsNone() || !n.Get("model_config").IsNone() {
 		if err := js.keras(m); err != nil {
 			return err
 		}
@@ -153,13 +153,13 @@ func (js *script) keras(m jsontree.Member) error {
 	if err != nil {
 		return err
 	}
-	in := source.NewForward(js.f, m.Value.At, size-m.Value.At)
+	in := source.NewForward(js.f, m.Value.At(), size-m.Value.At())
 	end, err := endOf(jsontree.NewLexer(in))
 	if err != nil {
 		return err
 	}
 	_, err = js.sink.Member(js.ctx, source.Member{
-		Name: "#" + m.Key, Bytes: source.Section(js.f, m.Value.At, end-m.Value.At), Family: source.FamilyKeras,
+		Name: "#" + m.Key, Bytes: source.Section(js.f, m.Value.At(), end-m.Value.At()), Family: source.FamilyKeras,
 	})
 	return err
 }
@@ -195,26 +195,26 @@ func endOf(lex *jsontree.Lexer) (int64, error) {
 const maxPaths = 100_000
 
 // manifest refers to the files of all groups of weights.
-func (js *script) manifest(n *jsontree.Node) {
+func (js *script) manifest(n jsontree.Node) {
 	if !n.Is(jsontree.List) {
 		return
 	}
 	count := 0
-	for _, group := range n.Items {
+	for group := range n.Items() {
 		js.once(group)
 		for _, list := range group.All("paths") {
 			if !list.Is(jsontree.List) {
 				continue
 			}
-			for _, item := range list.Items {
+			for item := range list.Items() {
 				if count++; item.Is(jsontree.String) && count <= maxPaths {
-					js.sink.Refer(finding.Reference{Kind: finding.RefFile, Target: item.Content(), Offset: item.At})
+					js.sink.Refer(finding.Reference{Kind: finding.RefFile, Target: item.Content(), Offset: item.At()})
 				}
 			}
 		}
 	}
 	if count > maxPaths {
-		f := finding.New(threat.MGFMT400, n.At, fmt.Sprintf("The manifest names %d files.", count))
+		f := finding.New(threat.MGFMT400, n.At(), fmt.Sprintf("The manifest names %d files.", count))
 		f.Role = finding.RoleStructure
 		js.sink.Find(f)
 	}

@@ -92,21 +92,21 @@ type named struct {
 }
 
 // files are the files that a manifest names, the handler among them if it is one.
-func files(root *jsontree.Node) []named {
+func files(root jsontree.Node) []named {
 	var out []named
 	for _, model := range root.All("model") {
 		for _, key := range []string{"serializedFile", "modelFile", "requirementsFile", "configFile", "extraFiles"} {
 			for _, v := range model.All(key) {
 				for name := range strings.SplitSeq(v.Content(), ",") {
 					if name = strings.TrimSpace(name); name != "" {
-						out = append(out, named{v.At, name})
+						out = append(out, named{v.At(), name})
 					}
 				}
 			}
 		}
 		for _, v := range model.All("handler") {
 			if module, _, _ := strings.Cut(v.Content(), ":"); strings.HasSuffix(module, ".py") {
-				out = append(out, named{v.At, module})
+				out = append(out, named{v.At(), module})
 			}
 		}
 	}
@@ -134,7 +134,7 @@ func ScanManifest(_ context.Context, f *source.File, s source.Sink) error {
 	for _, model := range root.All("model") {
 		handlers := model.All("handler")
 		if len(handlers) > 1 {
-			found := finding.New(threat.MGFMT403, handlers[1].At, "The manifest has two handlers, and readers differ in which they take.")
+			found := finding.New(threat.MGFMT403, handlers[1].At(), "The manifest has two handlers, and readers differ in which they take.")
 			found.Role, found.Evidence = finding.RoleStructure, source.Evidence(handlers[1].Content())
 			s.Find(found)
 		}
@@ -154,7 +154,7 @@ func builtIn(name string) bool {
 }
 
 // handler judges a handler that is no file of the archive.
-func handler(s source.Sink, n *jsontree.Node) {
+func handler(s source.Sink, n jsontree.Node) {
 	module, function, _ := strings.Cut(n.Content(), ":")
 	if module == "" || strings.HasSuffix(module, ".py") || builtIn(strings.TrimPrefix(module, "ts.torch_handler.")) {
 		return
@@ -164,7 +164,7 @@ func handler(s source.Sink, n *jsontree.Node) {
 	if pynames.FamilyOf(full) != pynames.None || pynames.FamilyOf(module) != pynames.None {
 		id, text = threat.MGPY100, "The handler is "+source.Evidence(full)+", which the server imports and calls with what it is sent."
 	}
-	f := finding.New(id, n.At, text)
+	f := finding.New(id, n.At(), text)
 	f.Role, f.Module, f.Operator, f.Evidence = finding.RoleImport, module, function, source.Evidence(n.Content())
 	s.Find(f)
 }

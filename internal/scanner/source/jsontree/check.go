@@ -1,8 +1,7 @@
 package jsontree
 
 import (
-	"errors"
-	"io"
+	"hash/maphash"
 
 	"modelgate/internal/scanner/source"
 )
@@ -13,24 +12,18 @@ const maxKeysKept = 4096
 // Check reads one document of any size without keeping it. Twice is called for each key that stands twice in its object, with
 // the number of objects and lists around it; depth bounds these.
 func Check(in *source.Forward, depth int, twice func(key string, at int64, level int)) error {
-	c := checker{lex: NewLexer(in), most: depth, twice: twice}
+	c := checker{lex: NewLexer(in), most: depth, twice: twice, seed: maphash.MakeSeed()}
 	if err := c.value(0); err != nil {
 		return err
 	}
-	b, err := c.lex.Next()
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return source.Malformedf(c.lex.Offset(), "%q follows the document", b)
+	return c.lex.end()
 }
 
 type checker struct {
 	lex   *Lexer
 	most  int
 	twice func(key string, at int64, level int)
+	seed  maphash.Seed
 }
 
 func (c *checker) value(level int) error {
@@ -38,73 +31,37 @@ func (c *checker) value(level int) error {
 	if err != nil {
 		return err
 	}
+	if (b == '{' || b == '[') && level >= c.most {
+		return source.Malformedf(c.lex.Offset(), "nested more than %d deep", c.most)
+	}
 	switch b {
-	case '{', '[':
-		if level >= c.most {
-			return source.Malformedf(c.lex.Offset(), "nested more than %d deep", c.most)
-		}
-		return c.container(b, level)
+	case '{':
+		return c.object(level)
+	case '[':
+		return c.lex.List(func() error { return c.value(level + 1) })
 	case '"':
-		_, err := c.lex.Text(false)
+		_, err := c.lex.str(false)
 		return err
 	default:
-		_, err := c.lex.Scalar()
+		_, err := c.lex.scalar()
 		return err
 	}
 }
 
-// container reads a list or an object.
-func (c *checker) container(open byte, level int) error {
-	if err := c.lex.Take(open); err != nil {
-		return err
-	}
-	end := open + 2 // ']' and '}' follow their brackets at that distance
-	var seen map[string]bool
-	for first := true; ; first = false {
-		b, err := c.lex.Next()
-		if err != nil {
-			return err
+// object reads an object, and notes its keys by their hashes.
+func (c *checker) object(level int) error {
+	var seen map[uint64]bool
+	return c.lex.object(func(key []byte, at int64) error {
+		sum := maphash.Bytes(c.seed, key)
+		if seen[sum] {
+			c.twice(string(key), at, level)
 		}
-		if b == end {
-			return c.lex.Take(end)
+		if seen == nil {
+			seen = map[uint64]bool{}
 		}
-		if !first {
-			if err := c.lex.Take(','); err != nil {
-				return err
-			}
-			if b, err = c.lex.Next(); err != nil {
-				return err
-			}
+		if len(seen) < maxKeysKept {
+			seen[sum] = true
 		}
-		if open == '{' {
-			if seen == nil {
-				seen = map[string]bool{}
-			}
-			if err := c.key(b, seen, level); err != nil {
-				return err
-			}
-		}
-		if err := c.value(level + 1); err != nil {
-			return err
-		}
-	}
-}
-
-// key reads a key and the colon behind it.
-func (c *checker) key(first byte, seen map[string]bool, level int) error {
-	at := c.lex.Offset()
-	if first != '"' {
-		return source.Malformedf(at, "%q instead of a key", first)
-	}
-	key, err := c.lex.Text(true)
-	if err != nil {
-		return err
-	}
-	if seen[key] {
-		c.twice(key, at, level)
-	}
-	if len(seen) < maxKeysKept {
-		seen[key] = true
-	}
-	return c.lex.Take(':')
+		return c.value(level + 1)
+	})
 }

@@ -2,25 +2,16 @@
 // encoding/json drops and a judge needs: where each value stands, the order of the keys, and keys that stand twice, of which
 // loaders differ in which they take. (RFC 8259; NaN and Infinity as Python writes them.)
 //
-// A tree is bounded in depth, in values and in memory: of the numbers in a list the first few are kept, since lists of weights
-// have millions. What is larger is read with a [Lexer] of one's own.
+// A tree takes 16 bytes for each value and each key, and each text once, whatever the document is made of. Of the numbers in a
+// list the first few are kept, since lists of weights have millions. Depth is bounded, and so is memory: a tree may take what the
+// document itself takes and 32 MiB more, which honest models do not come near. What is larger is read with a [Lexer] of one's own.
 package jsontree
 
 import (
-	"errors"
-	"fmt"
-	"io"
+	"bytes"
+	"iter"
+	"slices"
 	"strconv"
-
-	"modelgate/internal/scanner/source"
-)
-
-// Bounds of a tree: nesting, values that are kept, numbers and literals that are kept of one list, bytes of strings together.
-const (
-	maxDepth   = 500
-	maxNodes   = 1 << 20
-	maxScalars = 256
-	maxText    = 64 << 20
 )
 
 // Kind is what a value is.
@@ -34,257 +25,264 @@ const (
 	String
 	List
 	Object
+
+	key // of a member, in front of its value
 )
 
-// Node is a value of a document.
+// Node is a value of a document, and the zero Node is none. Nodes of the same value are equal.
 type Node struct {
-	// At is where the value begins in the document.
-	At   int64
-	Kind Kind
-	// Text is the content of a string, or the spelling of a number or literal.
-	Text string
-	// Items are the values of a list. Of numbers and literals among them only the first are kept; Len counts all.
-	Items []*Node
-	Len   int
-	// Members are the keys of an object in their order.
-	Members []Member
+	tree *tree
+	id   uint32
 }
 
 // Member is a key of an object with its value.
 type Member struct {
 	Key   string
 	At    int64 // of the key
-	Value *Node
+	Value Node
 	Twice bool // the key stood in the object before
 }
 
-// Get returns the last value under a key, which is what most readers take; nil if there is none or n is no object.
-func (n *Node) Get(key string) *Node {
-	if n == nil {
-		return nil
+// IsNone tells whether n is no value.
+func (n Node) IsNone() bool { return n.tree == nil }
+
+// At is where the value begins in the document.
+func (n Node) At() int64 {
+	if n.IsNone() {
+		return 0
 	}
-	for i := len(n.Members) - 1; i >= 0; i-- {
-		if n.Members[i].Key == key {
-			return n.Members[i].Value
-		}
-	}
-	return nil
+	return n.tree.base + int64(n.tree.values.at(n.id).offset)
 }
 
-// All returns every value under a key.
-func (n *Node) All(key string) []*Node {
-	if n == nil {
-		return nil
-	}
-	var out []*Node
-	for _, m := range n.Members {
-		if m.Key == key {
-			out = append(out, m.Value)
-		}
-	}
-	return out
+// Within tells whether n is outer, or a value in it.
+func (n Node) Within(outer Node) bool {
+	return n.tree == outer.tree && !n.IsNone() && n.id >= outer.id && n.id < n.tree.after(outer.id)
 }
 
-// Str is the string under a key, "" if there is none or it is no string.
-func (n *Node) Str(key string) string { return n.Get(key).Content() }
+// Is tells whether n is a value of a kind.
+func (n Node) Is(k Kind) bool { return !n.IsNone() && n.tree.values.at(n.id).kind == k }
 
-// Content is the content of a string, "" for everything else.
-func (n *Node) Content() string {
-	if n == nil || n.Kind != String {
+// Text is the content of a string, or the spelling of a number or literal.
+func (n Node) Text() string {
+	if n.IsNone() || n.Is(List) || n.Is(Object) {
 		return ""
 	}
-	return n.Text
+	return n.tree.text(n.id)
 }
 
-// Is tells whether n is there and of a kind.
-func (n *Node) Is(k Kind) bool { return n != nil && n.Kind == k }
+// Content is the content of a string, "" for everything else.
+func (n Node) Content() string {
+	if !n.Is(String) {
+		return ""
+	}
+	return n.Text()
+}
 
 // Int is the value of a number without fraction; ok is false for everything else.
-func (n *Node) Int() (v int64, ok bool) {
-	if n == nil || n.Kind != Number {
+func (n Node) Int() (v int64, ok bool) {
+	if !n.Is(Number) {
 		return 0, false
 	}
-	v, err := strconv.ParseInt(n.Text, 10, 64)
+	v, err := strconv.ParseInt(n.Text(), 10, 64)
 	return v, err == nil
 }
 
-// Parse reads one document, and the white space around it. What was read before an error is returned with it: a loader may be
-// more lenient.
-func Parse(in *source.Forward) (*Node, error) {
-	p := &parser{lex: NewLexer(in)}
-	n, err := p.value()
-	if err != nil {
-		return n, err
+// Len is how many values a list has, of which not all numbers and literals are kept.
+func (n Node) Len() int {
+	if !n.Is(List) {
+		return 0
 	}
-	c, err := p.lex.Next()
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return n, nil
-	}
-	if err != nil {
-		return n, err
-	}
-	return n, source.Malformedf(p.lex.Offset(), "%q follows the document", c)
+	return int(n.tree.values.at(n.id).text)
 }
 
-// ParseFile reads a file as one document. More than limit bytes are ErrBudget.
-func ParseFile(f source.Reader, limit int64) (*Node, error) {
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	if size > limit {
-		return nil, fmt.Errorf("a document of %d bytes: %w", size, source.ErrBudget)
-	}
-	return Parse(source.NewForward(f, 0, size))
-}
-
-type parser struct {
-	lex   *Lexer
-	depth int
-	nodes int
-	text  int // bytes of strings
-}
-
-// node counts a value that is kept.
-func (p *parser) node(at int64, k Kind, text string) (*Node, error) {
-	p.nodes++
-	p.text += len(text)
-	if p.nodes > maxNodes || p.text > maxText {
-		return nil, fmt.Errorf("a document of more than %d values or %d bytes of text: %w", maxNodes, maxText, source.ErrBudget)
-	}
-	return &Node{At: at, Kind: k, Text: text}, nil
-}
-
-// value reads a value. What there is of it is returned with an error.
-func (p *parser) value() (*Node, error) {
-	c, err := p.lex.Next()
-	if err != nil {
-		return nil, err
-	}
-	at := p.lex.Offset()
-	switch c {
-	case '{', '[':
-		if p.depth++; p.depth > maxDepth {
-			return nil, source.Malformedf(at, "nested more than %d deep", maxDepth)
+// Items are the values of a list that are kept.
+func (n Node) Items() iter.Seq[Node] {
+	return func(yield func(Node) bool) {
+		if !n.Is(List) {
+			return
 		}
-		defer func() { p.depth-- }()
-		if c == '{' {
-			return p.object(at)
-		}
-		return p.list(at)
-	case '"':
-		text, err := p.lex.Text(true)
-		if err != nil {
-			return nil, err
-		}
-		return p.node(at, String, text)
-	default:
-		word, err := p.lex.Scalar()
-		if err != nil {
-			return nil, err
-		}
-		return p.node(at, kindOf(word), word)
-	}
-}
-
-// kindOf tells what a word is that is no string.
-func kindOf(word string) Kind {
-	switch word {
-	case "true", "false":
-		return Bool
-	case "null":
-		return Null
-	default:
-		return Number
-	}
-}
-
-func (p *parser) list(at int64) (*Node, error) {
-	out, err := p.node(at, List, "")
-	if err != nil {
-		return nil, err
-	}
-	if err := p.lex.Take('['); err != nil {
-		return out, err
-	}
-	for scalars := 0; ; out.Len++ {
-		c, err := p.lex.Next()
-		if err != nil {
-			return out, err
-		}
-		if c == ']' {
-			return out, p.lex.Take(']')
-		}
-		if out.Len > 0 {
-			if err := p.lex.Take(','); err != nil {
-				return out, err
-			}
-			if c, err = p.lex.Next(); err != nil {
-				return out, err
+		for id, end := n.id+1, n.tree.after(n.id); id < end; id = n.tree.after(id) {
+			if !yield(Node{n.tree, id}) {
+				return
 			}
 		}
-		if c != '{' && c != '[' && c != '"' {
-			if scalars++; scalars > maxScalars {
-				if _, err := p.lex.Scalar(); err != nil {
-					return out, err
-				}
-				continue
-			}
-		}
-		v, err := p.value()
-		if v != nil {
-			out.Items = append(out.Items, v)
-		}
-		if err != nil {
-			return out, err
+	}
+}
+
+// First is the first value of a list, none if it has none.
+func (n Node) First() Node {
+	for item := range n.Items() {
+		return item
+	}
+	return Node{}
+}
+
+// Members are the keys of an object in their order.
+func (n Node) Members() iter.Seq[Member] {
+	return func(yield func(Member) bool) {
+		n.members(func(id uint32, v Node) bool {
+			return yield(Member{n.tree.text(id), Node{n.tree, id}.At(), v, n.tree.values.at(id).twice})
+		})
+	}
+}
+
+// members visits the values of an object, each with the place of its key.
+func (n Node) members(visit func(id uint32, v Node) bool) {
+	if !n.Is(Object) {
+		return
+	}
+	for id, end := n.id+1, n.tree.after(n.id); id < end; id = n.tree.after(id + 1) {
+		if !visit(id, Node{n.tree, id + 1}) {
+			return
 		}
 	}
 }
 
-func (p *parser) object(at int64) (*Node, error) {
-	out, err := p.node(at, Object, "")
-	if err != nil {
-		return nil, err
+// IsEmpty tells whether n has neither items nor members.
+func (n Node) IsEmpty() bool { return n.IsNone() || n.tree.after(n.id) == n.id+1 }
+
+// Get returns the last value under a key, which is what most readers take; none if there is none or n is no object.
+func (n Node) Get(name string) Node {
+	var last Node
+	n.members(func(id uint32, v Node) bool {
+		if n.tree.text(id) == name {
+			last = v
+		}
+		return true
+	})
+	return last
+}
+
+// All returns every value under a key.
+func (n Node) All(name string) []Node {
+	var out []Node
+	n.members(func(id uint32, v Node) bool {
+		if n.tree.text(id) == name {
+			out = append(out, v)
+		}
+		return true
+	})
+	return out
+}
+
+// Some returns the values under a key of which no more than most are asked for: the first ones, and the last, which most readers
+// take.
+func (n Node) Some(name string, most int) []Node {
+	all := n.All(name)
+	if len(all) > most {
+		all = append(slices.Clone(all[:most-1]), all[len(all)-1])
 	}
-	if err := p.lex.Take('{'); err != nil {
-		return out, err
+	return all
+}
+
+// Has tells whether an object has a key.
+func (n Node) Has(name string) bool {
+	found := false
+	n.members(func(id uint32, _ Node) bool {
+		found = n.tree.text(id) == name
+		return !found
+	})
+	return found
+}
+
+// Str is the string under a key, "" if there is none or it is no string.
+func (n Node) Str(name string) string { return n.Get(name).Content() }
+
+// entry is a value or a key of a document. The entries of what a value holds follow it.
+type entry struct {
+	offset uint32 // of its first byte in the document
+	size   uint32 // of a list or object, how many entries it takes with its own; of others, the bytes of the text
+	text   uint32 // where the text lies; of a list, how many values it has
+	kind   Kind
+	twice  bool
+}
+
+// tree is a document.
+type tree struct {
+	base   int64 // where it begins
+	values rows
+	texts  texts
+}
+
+// after is the place of the entry that follows a value.
+func (t *tree) after(id uint32) uint32 {
+	if e := t.values.at(id); e.kind == List || e.kind == Object {
+		return id + e.size
 	}
-	seen := map[string]bool{}
-	for {
-		c, err := p.lex.Next()
-		if err != nil {
-			return out, err
-		}
-		if c == '}' {
-			return out, p.lex.Take('}')
-		}
-		if len(out.Members) > 0 {
-			if err := p.lex.Take(','); err != nil {
-				return out, err
-			}
-			if c, err = p.lex.Next(); err != nil {
-				return out, err
-			}
-		}
-		if c != '"' {
-			return out, source.Malformedf(p.lex.Offset(), "%q instead of a key", c)
-		}
-		m := Member{At: p.lex.Offset()}
-		if m.Key, err = p.lex.Text(true); err != nil {
-			return out, err
-		}
-		p.text += len(m.Key)
-		m.Twice, seen[m.Key] = seen[m.Key], true
-		if err := p.lex.Take(':'); err != nil {
-			return out, err
-		}
-		v, err := p.value()
-		if v != nil {
-			m.Value = v
-			out.Members = append(out.Members, m)
-		}
-		if err != nil {
-			return out, err
-		}
+	return id + 1
+}
+
+// text is that of an entry that has one.
+func (t *tree) text(id uint32) string {
+	e := t.values.at(id)
+	return t.texts.get(e.text, e.size)
+}
+
+// rows are entries in pieces, so that none is ever moved.
+type rows struct {
+	pieces [][]entry
+	n      uint32
+}
+
+const piece = 1 << 12 // entries
+
+func (r *rows) at(id uint32) *entry { return &r.pieces[id/piece][id%piece] }
+
+// add appends an entry and tells its place.
+func (r *rows) add(e entry) uint32 {
+	if r.n%piece == 0 && int(r.n/piece) == len(r.pieces) {
+		r.pieces = append(r.pieces, make([]entry, piece))
 	}
+	r.n++
+	*r.at(r.n - 1) = e
+	return r.n - 1
+}
+
+// texts are the texts of a document, each of which begins in one of many strings and lies in it to its end.
+type texts struct {
+	full  []string
+	begin []uint32 // where each of the full ones begins
+	last  []byte
+	from  uint32 // where the last one begins
+}
+
+const textPiece = 64 << 10 // bytes
+
+// add appends a text and tells its place.
+func (t *texts) add(b []byte) uint32 {
+	if len(t.last) > 0 && len(t.last)+len(b) > textPiece {
+		t.flush()
+	}
+	t.last = append(t.last, b...)
+	return t.from + uint32(len(t.last)-len(b))
+}
+
+// flush makes a string of what was written last.
+func (t *texts) flush() {
+	t.full, t.begin = append(t.full, string(t.last)), append(t.begin, t.from)
+	t.from += uint32(len(t.last))
+	t.last = t.last[:0]
+}
+
+// get returns a text.
+func (t *texts) get(at, size uint32) string {
+	if size == 0 {
+		return ""
+	}
+	if at >= t.from {
+		return string(t.last[at-t.from:][:size])
+	}
+	i, found := slices.BinarySearch(t.begin, at)
+	if !found {
+		i--
+	}
+	return t.full[i][at-t.begin[i]:][:size]
+}
+
+// is tells whether a text is b.
+func (t *texts) is(at uint32, b []byte) bool {
+	if at >= t.from {
+		return bytes.Equal(t.last[at-t.from:][:len(b)], b)
+	}
+	return t.get(at, uint32(len(b))) == string(b)
 }
