@@ -123,10 +123,12 @@ func (s *scanning) judgeVersion(ctx context.Context) (large bool, err error) {
 		s.gate.large.Add(s.req.Version.Key(), struct{}{})
 		return true, s.gate.store.Remember(ctx, largeKey(s.req.Version), []byte(fmt.Sprint(len(files))))
 	}
+	known := s.gate.manyReports(ctx, s.reportKeys(files))
 	report, err := s.gate.engine.Scan(ctx, scanner.Input{
 		Version: s.req.Version, Files: files, Selected: s.selected, Partial: s.selected != nil,
-		Open: s.req.Origin.Open, Known: reports{s.gate}, Judge: s.judge, Progress: s.progress, Workers: s.gate.workers,
+		Open: s.req.Origin.Open, Known: known, Judge: s.judge, Progress: s.progress, Workers: s.gate.workers,
 	})
+	known.flush(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -136,6 +138,17 @@ func (s *scanning) judgeVersion(ctx context.Context) (large bool, err error) {
 	s.settle(report, meta)
 	s.scan.ModelVersionUUID = model.VersionUUID(s.req.Version.Name, model.Fingerprint(files))
 	return false, s.gate.store.PutScan(ctx, &s.scan)
+}
+
+// reportKeys are the keys of the reports of those files that are scanned.
+func (s *scanning) reportKeys(files []model.File) []string {
+	var keys []string
+	for _, f := range files {
+		if key := s.gate.engine.Key(s.req.Version, f); key != "" && (s.selected == nil || s.selected(f)) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // facts are the version's files and metadata: as remembered, since a version never changes, or from its origin.
@@ -232,28 +245,6 @@ func explain(cause error, timeout time.Duration) (code, text string) {
 		return c.ErrorCode(), cause.Error()
 	default:
 		return "SCAN_ERROR", cause.Error()
-	}
-}
-
-// reports are the reports of files: in the cache, else in the record.
-type reports struct{ gate *Gate }
-
-func (r reports) Report(ctx context.Context, key string) (finding.FileReport, bool) {
-	if rep, ok := r.gate.cache.Report(ctx, key); ok {
-		return rep, true
-	}
-	rep, ok, err := r.gate.store.Report(ctx, key)
-	if err != nil || !ok {
-		return finding.FileReport{}, false
-	}
-	r.gate.cache.PutReport(ctx, key, rep)
-	return rep, true
-}
-
-func (r reports) PutReport(ctx context.Context, key string, rep finding.FileReport) {
-	r.gate.cache.PutReport(ctx, key, rep)
-	if err := r.gate.store.PutReport(ctx, key, rep); err != nil {
-		r.gate.log("report of a file could not be recorded", uuid.Nil, err)
 	}
 }
 

@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"modelgate/internal/finding"
@@ -27,18 +30,53 @@ func (s *Store) Report(ctx context.Context, key string) (finding.FileReport, boo
 	return r, true, nil
 }
 
+// reportsAtOnce is how many reports one query asks for.
+const reportsAtOnce = 500
+
+// Reports finds the reports of many files, by their keys. Keys of which nothing is known are left out.
+func (s *Store) Reports(ctx context.Context, keys []string) (map[string]finding.FileReport, error) {
+	found := map[string]finding.FileReport{}
+	for some := range slices.Chunk(keys, reportsAtOnce) {
+		args := make([]any, len(some))
+		for i, key := range some {
+			args[i] = key
+		}
+		_, err := rowsOf(ctx, s.reader, func(r *sql.Rows) (struct{}, error) {
+			var key string
+			var body []byte
+			var report finding.FileReport
+			err := r.Scan(&key, &body)
+			if err == nil {
+				err = json.Unmarshal(body, &report)
+			}
+			found[key] = report
+			return struct{}{}, err
+		}, "SELECT key, body FROM file_reports WHERE key IN ("+placeholders(len(some))+")", args...)
+		if err != nil {
+			return nil, fmt.Errorf("read reports of files: %w", err)
+		}
+	}
+	return found, nil
+}
+
 // PutReport records the report of a file.
 func (s *Store) PutReport(ctx context.Context, key string, r finding.FileReport) error {
-	body, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("encode report of a file: %w", err)
-	}
-	_, err = s.writer.ExecContext(ctx, `INSERT INTO file_reports (key, at, body) VALUES (?, ?, ?)
-		ON CONFLICT (key) DO UPDATE SET at = excluded.at, body = excluded.body`, key, stamp(now()), body)
-	if err != nil {
-		return fmt.Errorf("record report of a file: %w", explain(err))
-	}
-	return nil
+	return s.PutReports(ctx, map[string]finding.FileReport{key: r})
+}
+
+// PutReports records the reports of files by their keys, in one transaction.
+func (s *Store) PutReports(ctx context.Context, reports map[string]finding.FileReport) error {
+	return s.change(ctx, "record reports of files", func(tx *sql.Tx) error {
+		at := stamp(now())
+		return forEach(ctx, tx, slices.Sorted(maps.Keys(reports)), `INSERT INTO file_reports (key, at, body) VALUES (?, ?, ?)
+			ON CONFLICT (key) DO UPDATE SET at = excluded.at, body = excluded.body`, func(_ int, key string) ([]any, error) {
+			body, err := json.Marshal(reports[key])
+			if err != nil {
+				return nil, fmt.Errorf("encode report of a file: %w", err)
+			}
+			return []any{key, at, body}, nil
+		})
+	})
 }
 
 // Fact is something remembered of upstream: the last commit of a branch, the metadata of a version.

@@ -23,7 +23,7 @@ type input struct {
 
 // Sizes of the buffer: the first read, the most that is read at once, and what is kept behind the position.
 const (
-	firstRead = 64 << 10
+	firstRead = 8 << 10
 	mostRead  = 1 << 20
 	keptBack  = 16 << 10
 )

@@ -209,6 +209,34 @@ func downloads(t *testing.T, s *store.Store) {
 	}
 }
 
+// manyReports records more reports than one query finds, one of them anew, and looks for them among others.
+func manyReports(t *testing.T, s *store.Store, like finding.FileReport) {
+	ctx := t.Context()
+	want, keys := map[string]finding.FileReport{}, []string{"nobody", "k"}
+	for i := range 1234 {
+		like.Size = int64(i)
+		key := fmt.Sprintf("many-%d", i)
+		want[key], keys = like, append(keys, key)
+	}
+	if err := s.PutReport(ctx, "many-7", finding.FileReport{Scanner: "old"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutReports(ctx, want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Reports(ctx, keys)
+	if _, ok := got["k"]; err != nil || !ok {
+		t.Errorf("a report that was put alone: %v, %v", ok, err)
+	}
+	delete(got, "k")
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+	if got, err := s.Reports(ctx, nil); err != nil || len(got) != 0 {
+		t.Errorf("reports of nothing: %v, %v", got, err)
+	}
+}
+
 func facts(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	if _, ok, err := s.Report(ctx, "k"); ok || err != nil {
@@ -225,6 +253,7 @@ func facts(t *testing.T, s *store.Store) {
 	if diff := cmp.Diff(report, got, cmpopts.EquateEmpty()); err != nil || !ok || diff != "" {
 		t.Errorf("report %v, %v\n%s", ok, err, diff)
 	}
+	manyReports(t, s, report)
 	if _, ok, err := s.Recall(ctx, "main"); ok || err != nil {
 		t.Errorf("a fact that nobody knows: %v, %v", ok, err)
 	}

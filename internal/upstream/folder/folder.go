@@ -31,13 +31,21 @@ type Folder struct {
 	files []model.File
 	disk  map[string]string    // path within the version -> name on disk
 	mtime map[string]time.Time // to notice a file that changes between listing and reading
+	buf   []byte               // through which files are hashed
+}
+
+// hashed is how much of a file is read at once to hash it.
+const hashed = 256 << 10
+
+func newFolder(root string) *Folder {
+	return &Folder{root: root, disk: map[string]string{}, mtime: map[string]time.Time{}, buf: make([]byte, hashed)}
 }
 
 // Open lists and hashes what is below root. Links to files are followed, as the caches of model libraries consist
 // of them; links to folders are followed once each. Anything that is neither file nor folder is an error: a pipe or a
 // device in a model's place can't be judged.
 func Open(ctx context.Context, root string) (*Folder, error) {
-	f := &Folder{root: root, disk: map[string]string{}, mtime: map[string]time.Time{}}
+	f := newFolder(root)
 	info, err := os.Stat(root)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", root, err)
@@ -55,7 +63,7 @@ func Open(ctx context.Context, root string) (*Folder, error) {
 
 // Select is a folder of chosen files: their paths within the version, and their names on disk.
 func Select(ctx context.Context, root string, chosen map[string]string) (*Folder, error) {
-	f := &Folder{root: root, disk: map[string]string{}, mtime: map[string]time.Time{}}
+	f := newFolder(root)
 	for _, inside := range slices.Sorted(maps.Keys(chosen)) {
 		if err := f.add(ctx, inside, chosen[inside]); err != nil {
 			return nil, err
@@ -117,7 +125,7 @@ func (f *Folder) add(ctx context.Context, inside, name string) error {
 		return fmt.Errorf("look at %s: %w", name, err)
 	}
 	sum := sha256.New()
-	size, err := io.CopyBuffer(sum, contextReader{ctx, r}, make([]byte, 1<<20))
+	size, err := io.CopyBuffer(sum, contextReader{ctx, r}, f.buf)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}

@@ -19,6 +19,12 @@ type rootKey struct{}
 // RootOf returns the name of the first element of a file, "" if there is none in the first 16 MiB. Comments and instructions of any length
 // are passed over, and text too, as lenient parsers do (pugixml drops what no element holds). A file is searched once, whoever asks.
 func RootOf(f *source.File) (string, error) {
+	v, err := f.View(rootKey{}, func() (any, error) { return rootOf(f) })
+	name, _ := v.(string)
+	return name, err
+}
+
+func rootOf(f *source.File) (string, error) {
 	head, err := f.Head()
 	if err != nil {
 		return "", err
@@ -30,9 +36,7 @@ func RootOf(f *source.File) (string, error) {
 	if !wide && bytes.IndexByte(head, 0) >= 0 { // the text ends there
 		return "", nil
 	}
-	v, err := f.View(rootKey{}, func() (any, error) { return search(f, wide) })
-	name, _ := v.(string)
-	return name, err
+	return search(f, wide)
 }
 
 // search looks for the first element behind whatever else there is.
