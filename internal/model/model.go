@@ -82,8 +82,12 @@ func (v Version) URI() string {
 	}
 }
 
-// Organization is the part of the name before the slash, or "" for a repository without one.
+// Organization is the part of the name before the slash, or "" for a repository without one and for what is no repository.
 func (v Version) Organization() string {
+	switch v.Source {
+	case S3, GCS, Azure:
+		return ""
+	}
 	org, _, ok := strings.Cut(v.Name, "/")
 	if !ok {
 		return ""
@@ -142,14 +146,22 @@ type File struct {
 	Digest Digest `json:"digest"`
 	// BlobID is what the source itself calls the bytes: the git object id on the Hub. Empty where there is none.
 	BlobID string `json:"blob_id,omitempty"`
+	// Pin stands for the bytes where no digest is known: equal pins, wherever they are met, are of the same bytes as far as their store can
+	// be believed. It names the place as well as the state, since stores count their states each for itself.
+	Pin string `json:"pin,omitempty"`
 }
 
 // Fingerprint names the content of a version: the SHA-256 over the sorted lines "<path> NUL <digest>", in hexadecimal. The same
-// bytes under the same names have one fingerprint, whatever commit or folder they come from.
+// bytes under the same names have one fingerprint, whatever commit or folder they come from. The pin stands in for a digest that is
+// not known.
 func Fingerprint(files []File) string {
 	lines := make([]string, len(files))
 	for i, f := range files {
-		lines[i] = f.Path + "\x00" + f.Digest.Hex() + "\n"
+		content := f.Digest.Hex()
+		if content == "" {
+			content = f.Pin
+		}
+		lines[i] = f.Path + "\x00" + content + "\n"
 	}
 	sort.Strings(lines)
 	sum := sha256.New()

@@ -200,13 +200,17 @@ func (e *Engine) file(ctx context.Context, in Input, f model.File, whole *source
 	return named, nil
 }
 
-// Key is what the report of a file is kept under, or "" if its digest is not known. The same bytes under a name that gives
-// them another meaning, or in a package, have a report of their own.
+// Key is what the report of a file is kept under, or "" if neither its digest nor a pin of its bytes is known. The same bytes under a
+// name that gives them another meaning, or in a package, have a report of their own.
 func (e *Engine) Key(v model.Version, f model.File) string {
-	if f.Digest == "" {
+	bytes := string(f.Digest)
+	if bytes == "" && f.Pin != "" {
+		bytes = "pin:" + f.Pin
+	}
+	if bytes == "" {
 		return ""
 	}
-	return string(f.Digest) + "|" + role(f.Path) + "|" + string(familyOf(v, f.Path)) + "|" + e.version
+	return bytes + "|" + role(f.Path) + "|" + string(familyOf(v, f.Path)) + "|" + e.version
 }
 
 // familyOf tells for whom a file of a version is meant: what comes from a package index, and local wheels and source distributions, are

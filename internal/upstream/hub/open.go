@@ -6,15 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"modelgate/internal/blob"
 	"modelgate/internal/upstream"
 )
-
-// errRange is wrapped when the answer to a range is not that range.
-var errRange = errors.New("not the range that was asked for")
 
 // errNoRanges is wrapped when a server does not know ranges, and reading all that comes before one would take too long.
 var errNoRanges = errors.New("server does not know ranges")
@@ -106,7 +102,7 @@ func rightSize(res *upstream.Response, size int64) bool {
 	case size < 0:
 		return false
 	case res.StatusCode == http.StatusPartialContent:
-		_, _, total, err := contentRange(res.Header.Get("Content-Range"))
+		_, _, total, err := upstream.ContentRange(res.Header.Get("Content-Range"))
 		return err == nil && total == size
 	default:
 		return res.StatusCode == http.StatusOK && res.ContentLength == size
@@ -176,7 +172,7 @@ func checkRange(res *upstream.Response, off, n, size int64) error {
 	case res.StatusCode != http.StatusPartialContent || !wanted:
 		return fmt.Errorf("%s: %w", res.Status, ErrAnswer)
 	}
-	first, last, total, err := contentRange(res.Header.Get("Content-Range"))
+	first, last, total, err := upstream.ContentRange(res.Header.Get("Content-Range"))
 	if err != nil {
 		return err
 	}
@@ -188,39 +184,10 @@ func checkRange(res *upstream.Response, off, n, size int64) error {
 		end = total - 1
 	}
 	if first != off || last != end || total >= 0 && last >= total || total < 0 && n < 0 {
-		return fmt.Errorf("range header %q: %w", res.Header.Get("Content-Range"), errRange)
+		return fmt.Errorf("range header %q: %w", res.Header.Get("Content-Range"), upstream.ErrRange)
 	}
 	if res.ContentLength >= 0 && res.ContentLength != last-first+1 {
-		return fmt.Errorf("%d bytes as %q: %w", res.ContentLength, res.Header.Get("Content-Range"), errRange)
+		return fmt.Errorf("%d bytes as %q: %w", res.ContentLength, res.Header.Get("Content-Range"), upstream.ErrRange)
 	}
 	return nil
-}
-
-// contentRange reads "bytes first-last/total"; total is -1 if it is "*" (RFC 9110, 14.4).
-func contentRange(value string) (first, last, total int64, err error) {
-	bad := fmt.Errorf("range header %q: %w", value, errRange)
-	unit, rest, ok := strings.Cut(value, " ")
-	span, size, ok2 := strings.Cut(rest, "/")
-	from, to, ok3 := strings.Cut(span, "-")
-	if !ok || !ok2 || !ok3 || !strings.EqualFold(unit, "bytes") {
-		return 0, 0, 0, bad
-	}
-	total = -1
-	for _, part := range []struct {
-		text string
-		into *int64
-	}{{from, &first}, {to, &last}, {size, &total}} {
-		if part.into == &total && part.text == "*" {
-			continue
-		}
-		n, err := strconv.ParseUint(part.text, 10, 63)
-		if err != nil {
-			return 0, 0, 0, bad
-		}
-		*part.into = int64(n)
-	}
-	if last < first || total >= 0 && last >= total {
-		return 0, 0, 0, bad
-	}
-	return first, last, total, nil
 }

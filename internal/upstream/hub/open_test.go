@@ -170,15 +170,3 @@ func TestHostileRedirectsOfFiles(t *testing.T) {
 		}
 	}
 }
-
-func FuzzContentRange(f *testing.F) {
-	f.Add("bytes 0-0/1")
-	f.Add("bytes 5-9/*")
-	f.Add("bytes */10")
-	f.Fuzz(func(t *testing.T, value string) {
-		first, last, total, err := contentRange(value)
-		if err == nil && (first < 0 || last < first || total >= 0 && last >= total) {
-			t.Errorf("%q: %d-%d/%d", value, first, last, total)
-		}
-	})
-}
