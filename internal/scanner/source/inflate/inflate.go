@@ -2,15 +2,14 @@
 // lies at the front of a source.Forward, members or frames that follow each other included, takes no byte more than that,
 // and ends in io.EOF: where it stopped, something else begins. Memory is bounded whatever a header asks for.
 //
-// Gzip (RFC 1952), zlib (RFC 1950), deflate (RFC 1951) and bzip2 come from the standard library, LZ4 blocks and Zstandard
-// frames (RFC 8878) from pierrec/lz4 and klauspost/compress, LZMA from ulikunitz/xz. The containers of the last three are
-// walked here, since their packages either read ahead or allocate what the file asks for.
+// Gzip (RFC 1952), zlib (RFC 1950) and bzip2 come from the standard library, LZ4 blocks from pierrec/lz4, deflate (RFC 1951) and
+// Zstandard frames (RFC 8878) from klauspost/compress, LZMA from ulikunitz/xz. The containers of LZ4, Zstandard and LZMA are walked
+// here, since their packages either read ahead or allocate what the file asks for.
 package inflate
 
 import (
 	"bytes"
 	"compress/bzip2"
-	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/binary"
@@ -31,9 +30,6 @@ var ErrUnsupported = errors.New("not supported")
 
 // Func decodes the stream at the front of a Forward.
 type Func = func(*source.Forward) (io.Reader, error)
-
-// Deflate decodes a bare deflate stream.
-func Deflate(f *source.Forward) (io.Reader, error) { return flate.NewReader(f), nil }
 
 // Zlib decodes one zlib stream.
 func Zlib(f *source.Forward) (io.Reader, error) { return zlib.NewReader(f) }
