@@ -106,7 +106,10 @@ func (p *place) repeats(f *source.File) (bool, error) {
 	if err != nil {
 		return false, p.fault(err)
 	}
-	sum := sha256.Sum256(binary.LittleEndian.AppendUint64(slices.Clone(h.head), uint64(h.size)))
+	fingerprint := sha256.New()
+	_, _ = fingerprint.Write(h.head)
+	_, _ = fingerprint.Write(binary.LittleEndian.AppendUint64(nil, uint64(h.size)))
+	sum := [sha256.Size]byte(fingerprint.Sum(nil))
 	if h.size > 0 && slices.Contains(p.above, sum) {
 		p.Find(finding.New(threat.MGFMT405, 0, "The container holds itself, so it expands without end."))
 		return true, nil

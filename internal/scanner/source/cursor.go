@@ -14,8 +14,9 @@ type Cursor struct {
 	order binary.ByteOrder
 	off   int64 // of the next byte
 	buf   []byte
-	start int64 // offset of buf[0]
-	ahead int   // bytes to read at once: doubles while reads are sequential
+	own   []byte // what buf is a part of, unless that is the head of a File
+	start int64  // offset of buf[0]
+	ahead int    // bytes to read at once: doubles while reads are sequential
 }
 
 // NewCursor returns a cursor at off that reads integers in the given order.
@@ -58,26 +59,39 @@ func (c *Cursor) peek(n int) ([]byte, error) {
 		return nil, Malformedf(c.off, "%d bytes wanted, %d remain", n, c.Remaining())
 	}
 	if c.off < c.start || c.off+int64(n) > c.start+int64(len(c.buf)) {
+		if head := c.head(n); head != nil {
+			c.buf, c.start, c.ahead = head, c.off, cursorBuffer
+			return head[:n], nil
+		}
 		if end := c.start + int64(len(c.buf)); c.buf != nil && c.off <= end+cursorBuffer && c.off >= c.start {
 			c.ahead = min(2*c.ahead, cursorAhead)
 		} else {
 			c.ahead = cursorBuffer
 		}
 		want := min(max(int64(n), int64(c.ahead)), c.Remaining())
-		if int64(cap(c.buf)) < want {
-			c.buf = make([]byte, want)
+		if int64(cap(c.own)) < want {
+			c.own = make([]byte, want)
 		}
-		got, err := c.r.ReadAt(c.buf[:want], c.off)
+		got, err := c.r.ReadAt(c.own[:want], c.off)
 		if err != nil && (!errors.Is(err, io.EOF) || got < n) {
 			if errors.Is(err, io.EOF) {
 				return nil, Malformedf(c.off, "file ends before its stated size")
 			}
 			return nil, err
 		}
-		c.buf, c.start = c.buf[:got], c.off
+		c.buf, c.start = c.own[:got], c.off
 	}
 	at := c.off - c.start
 	return c.buf[at : at+int64(n)], nil
+}
+
+// head returns what the Reader has read already of the bytes from here on, nil if that is not all of the next n.
+func (c *Cursor) head(n int) []byte {
+	f, ok := c.r.(*File)
+	if !ok || c.off+int64(n) > int64(len(f.head)) {
+		return nil
+	}
+	return f.head[c.off:]
 }
 
 // U8 reads one byte.

@@ -97,6 +97,12 @@ func (f *Forward) Disown(n int64) { f.back += n }
 // malformed data.
 func (f *Forward) Fault() error { return f.fault }
 
+// release gives the buffer back. What was read ahead is lost.
+func (f *Forward) release() {
+	giveBack(f.buf)
+	f.buf, f.at = nil, 0
+}
+
 // fill makes at least one byte available.
 func (f *Forward) fill() error {
 	if f.at < len(f.buf) {
@@ -110,7 +116,8 @@ func (f *Forward) fill() error {
 	}
 	want := int(min(int64(f.ahead), f.end-f.off))
 	if cap(f.buf) < want {
-		f.buf = make([]byte, want)
+		f.release()
+		f.buf = buffer(want)
 	}
 	n, err := f.r.ReadAt(f.buf[:want], f.off)
 	f.buf, f.at = f.buf[:n], 0

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 )
 
@@ -165,11 +164,16 @@ func (s *Stream) Consumed() int64 {
 	return s.ended
 }
 
-// Close releases the decoders. A read after it begins anew.
+// Close releases the decoders and what came out of them last. A read after it begins anew.
 func (s *Stream) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return errors.Join(s.lanes[0].shut(), s.lanes[1].shut())
+	err := errors.Join(s.lanes[0].shut(), s.lanes[1].shut())
+	for i := range s.lanes {
+		giveBack(s.lanes[i].buf)
+		s.lanes[i].buf, s.lanes[i].start = nil, 0
+	}
+	return err
 }
 
 func (l *lane) shut() error {
@@ -177,6 +181,9 @@ func (l *lane) shut() error {
 		return nil
 	}
 	err := l.rc.Close()
+	if l.from != nil {
+		l.from.release()
+	}
 	l.rc = nil
 	return err
 }
@@ -205,7 +212,13 @@ func (s *Stream) more(l *lane) error {
 	}
 	at, off := len(l.buf), l.end()
 	piece := min(max(at, streamFirst), streamPiece)
-	l.buf = slices.Grow(l.buf, piece)[:at+piece]
+	if cap(l.buf) < at+piece {
+		larger := buffer(max(at+piece, 2*at))
+		copy(larger[:at], l.buf)
+		giveBack(l.buf)
+		l.buf = larger
+	}
+	l.buf = l.buf[:at+piece]
 	n, err := l.read(l.buf[at:])
 	l.buf = l.buf[:at+n]
 	if spent := s.spend(off, int64(n)); spent != nil {
