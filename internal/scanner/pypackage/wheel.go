@@ -71,6 +71,7 @@ func ScanWheel(ctx context.Context, f *source.File, s source.Sink) error {
 	if project, ok := dist.GuessProject(path.Base(f.Path)); ok {
 		w.name, w.known = dist.ParseFilename(project, path.Base(f.Path))
 	}
+	v.KeepDigests() // RECORD has them, so that no member is inflated twice
 	if err := w.native(ctx, f); err != nil {
 		return err
 	}
@@ -229,36 +230,50 @@ func (w *wheel) line(ctx context.Context, name, digest, size string, say func(me
 		return nil
 	}
 	algorithm, want, _ := strings.Cut(digest, "=")
+	sum, n, err := w.digest(e, algorithm)
+	switch {
+	case err != nil:
+		return err
+	case n < 0:
+		say(name, "RECORD gives no digest for this file that could be relied on.")
+	case sum != nil && (base64.RawURLEncoding.EncodeToString(sum) != strings.TrimRight(want, "=") || fmt.Sprint(n) != size):
+		say(name, "The file differs from what RECORD says of it.")
+	}
+	return ctx.Err()
+}
+
+// digest hashes a member of n bytes. The digest is nil if the member cannot be read, which the archive's own scan has stated; n is
+// negative if the algorithm is none that counts.
+func (w *wheel) digest(e *zipview.Entry, algorithm string) (sum []byte, n int64, err error) {
 	var h hash.Hash
 	switch algorithm {
 	case "sha256":
+		if sum := w.view.Digest(e); sum != nil { // which was hashed when the engine read it
+			return sum, e.Size(), nil
+		}
 		h = sha256.New()
 	case "sha384":
 		h = sha512.New384()
 	case "sha512":
 		h = sha512.New()
 	default:
-		say(name, "RECORD gives no digest for this file that could be relied on.")
-		return nil
+		return nil, -1, nil
 	}
 	r, err := w.view.Open(e)
-	if err != nil || r == nil {
-		if soft(err) || err == nil {
-			return nil
-		}
-		return err
+	if soft(err) || err == nil && r == nil {
+		return nil, 0, nil
 	}
-	n, err := io.Copy(h, source.NewForward(r, 0, e.Size()))
+	if err != nil {
+		return nil, 0, err
+	}
+	if s, ok := r.(io.Closer); ok {
+		defer func() { _ = s.Close() }() // how an abandoned decoder closes says nothing
+	}
+	n, err = io.Copy(h, source.NewForward(r, 0, e.Size()))
 	if err != nil && !soft(err) {
-		return err
+		return nil, 0, err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if base64.RawURLEncoding.EncodeToString(h.Sum(nil)) != strings.TrimRight(want, "=") || fmt.Sprint(n) != size {
-		say(name, "The file differs from what RECORD says of it.")
-	}
-	return nil
+	return h.Sum(nil), n, nil
 }
 
 // headers are the fields of core metadata, each as it stands first, by their names in lower case. The description is no field.

@@ -1,6 +1,7 @@
 package zipview
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
@@ -63,13 +64,22 @@ type checked struct {
 	n    int64
 	sum  hash.Hash32
 	want *Header
+	// digest, if it is kept, is that of the bytes; kept is told of it at the end.
+	digest hash.Hash
+	kept   func(sum []byte, n int64)
 }
 
 func (c *checked) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
 	_, _ = c.sum.Write(p[:n])
+	if c.digest != nil {
+		_, _ = c.digest.Write(p[:n])
+	}
 	if errors.Is(err, io.EOF) {
+		if c.digest != nil {
+			c.kept(c.digest.Sum(nil), c.n)
+		}
 		if c.n != c.want.Size {
 			return n, fmt.Errorf("%d bytes instead of %d: %w", c.n, c.want.Size, errSize)
 		}
@@ -90,6 +100,13 @@ func (c *checked) Close() error {
 	return nil
 }
 
+// KeepDigests has the view hash what is inflated of its entries from now on, for Digest.
+func (v *View) KeepDigests() { v.digests = map[*Entry][]byte{} }
+
+// Digest is the SHA-256 of an entry's bytes, if they were inflated to their end by the directory's word, were as many as it says, and
+// KeepDigests was called before; else it is nil.
+func (v *View) Digest(e *Entry) []byte { return v.digests[e] }
+
 // reading returns the first taken bytes of an entry as decoded by a method, checked against the given header; nil for an
 // unknown method.
 func (v *View) reading(e *Entry, method uint16, taken int64, want *Header, certain bool) *reading {
@@ -107,7 +124,16 @@ func (v *View) reading(e *Entry, method uint16, taken int64, want *Header, certa
 		if err != nil {
 			return nil, err
 		}
-		return &checked{r: d, sum: crc32.NewIEEE(), want: want}, nil
+		c := &checked{r: d, sum: crc32.NewIEEE(), want: want}
+		if v.digests != nil && v.digests[e] == nil && e.Central != nil && method == e.Central.Method && taken == e.taken {
+			c.digest = sha256.New()
+			c.kept = func(sum []byte, n int64) {
+				if n == e.Size() {
+					v.digests[e] = sum
+				}
+			}
+		}
+		return c, nil
 	}, v.budget)
 	r.bytes = r.stream
 	return r

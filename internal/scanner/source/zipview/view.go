@@ -48,8 +48,10 @@ type View struct {
 	listed map[int64]bool // offsets of the central headers
 	kept   int64          // bytes that count for maxDirectory
 	found  []finding.Finding
-	spent  error // why the directory was not read to its end, if it was not
-	broken error // of the reader, kept by read for fault
+	// digests are those that are kept, nil if none are.
+	digests map[*Entry][]byte
+	spent   error // why the directory was not read to its end, if it was not
+	broken  error // of the reader, kept by read for fault
 }
 
 // Entry is a member: what the directory and what the local header says of it.
