@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"modelgate/internal/finding"
@@ -17,21 +19,19 @@ import (
 // shown is a text whose places are told of by line and column.
 type shown struct {
 	text   string
-	starts []int
-}
-
-func show(text string) *shown {
-	w := &shown{text: text, starts: []int{0}}
-	for i := range len(text) {
-		if text[i] == '\n' {
-			w.starts = append(w.starts, i+1)
-		}
-	}
-	return w
+	starts []int // of the lines; nil until a place is told of
 }
 
 // place returns line and column of an offset, both from 1, and the line with its neighbours.
 func (w *shown) place(at int) (line, column int, excerpt []string) {
+	if w.starts == nil {
+		w.starts = []int{0}
+		for i := range len(w.text) {
+			if w.text[i] == '\n' {
+				w.starts = append(w.starts, i+1)
+			}
+		}
+	}
 	line = sort.SearchInts(w.starts, at+1)
 	column = utf8.RuneCountInString(w.text[w.starts[line-1]:at]) + 1
 	for n := max(1, line-1); n <= min(line+1, len(w.starts)); n++ {
@@ -50,14 +50,14 @@ func (w *shown) place(at int) (line, column int, excerpt []string) {
 // expression does.
 func behaviour(ctx context.Context, f *source.File, text string, s source.Sink) error {
 	p := &peeler{ctx: ctx, f: f, s: s, seen: map[string]bool{}}
-	r := &reading{s: s, where: placeOf(f.Path), shown: show(text)}
+	r := &reading{s: s, where: placeOf(f.Path), shown: &shown{text: text}}
 	r.read(text, p)
 	for i := 0; i < len(p.layers) && p.err == nil; i++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		layer := p.layers[i]
-		inner := &reading{s: s, where: placeOther, layer: layer.from, shown: show(layer.text)}
+		inner := &reading{s: s, where: placeOther, layer: layer.from, shown: &shown{text: layer.text}}
 		if strings.Count(layer.from, "!") < maxLayers {
 			inner.read(layer.text, p)
 		}
@@ -75,13 +75,32 @@ type reading struct {
 	told  int
 }
 
+// tokenLists are lists of tokens that nobody uses. A list is ten times as large as its source.
+var tokenLists sync.Pool
+
+// bytesOfToken is how many bytes of a source there are for each of its tokens, about.
+const bytesOfToken = 6
+
 // read tokenizes a text and judges its calls.
 func (r *reading) read(text string, p *peeler) {
-	tokens, whole := pytokens.Split(text)
+	list, ok := tokenLists.Get().(*[]pytokens.Token)
+	if !ok {
+		list = new([]pytokens.Token)
+	}
+	*list = slices.Grow(*list, min(len(text)/bytesOfToken, pytokens.Max))
+	tokens, whole := pytokens.Split(*list, text)
+	defer func() {
+		clear(tokens) // which hold on to the text
+		*list = tokens[:0]
+		tokenLists.Put(list)
+	}()
 	if !whole {
 		p.short = true
 	}
-	c := follow(tokens, p.step)
+	c := &code{}
+	if tells(tokens) {
+		c = follow(tokens, p.step)
+	}
 	for _, k := range tokens {
 		if k.Kind == pytokens.String || k.Kind == pytokens.Bytes {
 			p.literal(k)
@@ -104,7 +123,7 @@ func (r *reading) call(k call, c *code, run map[string]bool) {
 	if len(k.args) > 0 {
 		first = k.args[0]
 	}
-	executes := k.name == "exec" || k.name == "eval" || k.name == "__builtins__.exec" || k.name == "__builtins__.eval"
+	executes := executors[k.name]
 	switch {
 	case executes && (first.fetched || hides(first.from)):
 		r.find(threat.MGPKG102, k, "executes what it decodes or downloads")
@@ -136,7 +155,12 @@ func (r *reading) call(k call, c *code, run map[string]bool) {
 
 // hides tells whether a way to a constant has a step that makes it unreadable.
 func hides(from string) bool {
-	return strings.Trim(strings.NewReplacer("joined", "", "!", "").Replace(from), " ") != ""
+	for step := range strings.SplitSeq(from, "!") {
+		if step != "" && step != "joined" {
+			return true
+		}
+	}
+	return false
 }
 
 // sends tells whether the arguments of a request name the user, the host or the whole environment.

@@ -20,10 +20,9 @@ type value struct {
 
 // call is one call of a source.
 type call struct {
-	name     string
-	at       int
-	args     []value
-	keywords map[string]value
+	name string
+	at   int
+	args []value
 	// open and close are the tokens of its brackets.
 	open, close int
 	// inside is the outermost function or class around the call, "" at the top level.
@@ -71,17 +70,18 @@ func follow(tokens []pytokens.Token, peel func(how string, v value) value) *code
 	return c
 }
 
-func (c *code) at(i int) pytokens.Token {
+// at is the token of a number; where there is none it is an empty one.
+func (c *code) at(i int) *pytokens.Token {
 	if i < 0 || i >= len(c.tokens) {
-		return pytokens.Token{}
+		return &pytokens.Token{}
 	}
-	return c.tokens[i]
+	return &c.tokens[i]
 }
 
 // is tells whether the next token is a certain operator or word.
 func (c *code) is(text string) bool {
 	k := c.at(c.pos)
-	return (k.Kind == pytokens.Op || k.Kind == pytokens.Name) && k.Text == text
+	return k.Text == text && (k.Kind == pytokens.Op || k.Kind == pytokens.Name)
 }
 
 func (c *code) take(text string) bool {
@@ -197,7 +197,6 @@ func (c *code) expression() value {
 		c.nested--
 		return value{}
 	}
-	defer func() { c.nested-- }()
 	v := c.operand()
 	for c.is("+") {
 		c.pos++
@@ -212,6 +211,7 @@ func (c *code) expression() value {
 			v = value{from: from, fetched: v.fetched || w.fetched}
 		}
 	}
+	c.nested--
 	return v
 }
 
@@ -345,7 +345,7 @@ func (c *code) subscript(v value) value {
 func (c *code) calling(fn value) value {
 	at := c.pos
 	c.pos++
-	made := call{name: fn.name, at: c.at(at).At, keywords: map[string]value{}}
+	made := call{name: fn.name, at: c.at(at).At}
 	if n := len(c.blocks); n > 0 {
 		made.inside = c.blocks[0].name
 		for _, b := range c.blocks {
@@ -359,7 +359,7 @@ func (c *code) calling(fn value) value {
 		before := c.pos
 		if k := c.at(c.pos); k.Kind == pytokens.Name && c.at(c.pos+1).Text == "=" && c.at(c.pos+1).Kind == pytokens.Op {
 			c.pos += 2
-			made.keywords[k.Text] = c.expression()
+			c.expression()
 		} else if v := c.expression(); c.pos > before {
 			made.args = append(made.args, v)
 		}

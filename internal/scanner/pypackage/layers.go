@@ -70,7 +70,7 @@ func (p *peeler) decode(how, text string) (out string, ok bool) {
 	var err error
 	switch how {
 	case "base64":
-		text = strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "", " ", "", "=", "").Replace(text)
+		text = plainBase64.Replace(text)
 		b, err = base64.RawStdEncoding.DecodeString(text)
 	case "base32":
 		b, err = base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.TrimRight(text, "="))
@@ -94,6 +94,9 @@ func (p *peeler) decode(how, text string) (out string, ok bool) {
 	p.decoded += int64(len(b))
 	return string(b), err == nil && len(b) > 0
 }
+
+// plainBase64 leaves of base64 what is neither white space nor padding, in the alphabet without - and _.
+var plainBase64 = strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "", " ", "", "=", "")
 
 func rot13(r rune) rune {
 	switch {

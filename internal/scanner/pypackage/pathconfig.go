@@ -39,9 +39,10 @@ var sdistTop = regexp.MustCompile(`^.+-[0-9]`)
 // pathConfig finds lines of a .pth file that the interpreter executes: those that begin with import and a blank (Python, module site). Lines
 // end where str.splitlines ends them.
 func pathConfig(name string, text []byte, s source.Sink) {
-	for at := 0; at < len(text); {
-		n, next := pathLine(string(text[at:]))
-		code := string(text[at : at+n])
+	lines := string(text)
+	for at := 0; at < len(lines); {
+		n, next := pathLine(lines[at:])
+		code := lines[at : at+n]
 		start := at
 		at += next
 		if start == 0 {

@@ -1,6 +1,7 @@
 package pypackage
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -81,63 +82,60 @@ func (c *code) joined(fn, list value) value {
 	return c.constant(strings.Join(parts, fn.text), "joined")
 }
 
+// decoders are the functions that take a step from their first argument to what is hidden in it, by the step.
+var decoders = map[string]string{
+	"base64.b64decode": "base64", "base64.standard_b64decode": "base64", "base64.urlsafe_b64decode": "base64", "base64.decodebytes": "base64",
+	"base64.decodestring": "base64", "binascii.a2b_base64": "base64", "base64.b32decode": "base32", "base64.b16decode": "hex",
+	"binascii.unhexlify": "hex", "binascii.a2b_hex": "hex", "bytes.fromhex": "hex", "bytearray.fromhex": "hex",
+	"base64.b85decode": "base85", "base64.a85decode": "ascii85", "zlib.decompress": "zlib", "gzip.decompress": "gzip", "bz2.decompress": "bz2",
+	"lzma.decompress": "lzma", "marshal.loads": "marshal",
+}
+
+// codecsDecode decodes by the codec that its second argument names.
+const codecsDecode = "codecs.decode"
+
+// codecNames are the names of codecs, without - and _, by the step that they take.
+var codecNames = map[string]string{
+	"rot13": "rot13", "base64": "base64", "base64codec": "base64", "hex": "hex", "hexcodec": "hex", "zlib": "zlib", "zip": "zlib",
+	"zlibcodec": "zlib", "bz2": "bz2", "bz2codec": "bz2",
+}
+
 // decoder names the step that a function takes from its first argument to what is hidden in it, "" if it is none.
 func decoder(name string, second value) string {
-	switch name {
-	case "base64.b64decode", "base64.standard_b64decode", "base64.urlsafe_b64decode", "base64.decodebytes", "base64.decodestring", "binascii.a2b_base64":
-		return "base64"
-	case "base64.b32decode":
-		return "base32"
-	case "base64.b16decode", "binascii.unhexlify", "binascii.a2b_hex", "bytes.fromhex", "bytearray.fromhex":
-		return "hex"
-	case "base64.b85decode":
-		return "base85"
-	case "base64.a85decode":
-		return "ascii85"
-	case "zlib.decompress":
-		return "zlib"
-	case "gzip.decompress":
-		return "gzip"
-	case "bz2.decompress":
-		return "bz2"
-	case "lzma.decompress":
-		return "lzma"
-	case "marshal.loads":
-		return "marshal"
-	case "codecs.decode":
-		switch strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(second.text)) {
-		case "rot13":
-			return "rot13"
-		case "base64", "base64codec":
-			return "base64"
-		case "hex", "hexcodec":
-			return "hex"
-		case "zlib", "zip", "zlibcodec":
-			return "zlib"
-		case "bz2", "bz2codec":
-			return "bz2"
-		}
+	if name == codecsDecode {
+		return codecNames[strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(second.text), "-", ""), "_", "")]
 	}
-	return ""
+	return decoders[name]
 }
+
+// starters are the functions that start a program.
+var starters = setOf("os.system", "os.popen", "os.startfile", "posix.system", "nt.system", "pty.spawn", "subprocess.run", "subprocess.Popen",
+	"subprocess.call", "subprocess.check_call", "subprocess.check_output", "subprocess.getoutput", "subprocess.getstatusoutput", "commands.getoutput")
+
+// starterFamilies are what the names of the other functions that start a program begin with.
+var starterFamilies = []string{"os.exec", "os.spawn", "os.posix_spawn"}
 
 // starts tells whether a function starts a program.
 func starts(name string) bool {
-	switch name {
-	case "os.system", "os.popen", "os.startfile", "posix.system", "nt.system", "pty.spawn", "subprocess.run", "subprocess.Popen", "subprocess.call",
-		"subprocess.check_call", "subprocess.check_output", "subprocess.getoutput", "subprocess.getstatusoutput", "commands.getoutput":
-		return true
-	}
-	return strings.HasPrefix(name, "os.exec") || strings.HasPrefix(name, "os.spawn") || strings.HasPrefix(name, "os.posix_spawn")
+	return starters[name] || slices.ContainsFunc(starterFamilies, func(family string) bool { return strings.HasPrefix(name, family) })
 }
 
+// fetchers are the functions that ask something of the network.
+var fetchers = setOf("urllib.request.urlopen", "urllib.request.urlretrieve", "urllib.urlopen", "urllib.urlretrieve", "urllib2.urlopen",
+	"socket.create_connection", "http.client.HTTPConnection", "http.client.HTTPSConnection", "ftplib.FTP", "requests.get", "requests.post",
+	"requests.put", "requests.request", "requests.Session", "httpx.get", "httpx.post", "httpx.put", "httpx.request", "httpx.Client",
+	"urllib3.PoolManager", "smtplib.SMTP", "wget.download")
+
 // fetches tells whether a function asks something of the network.
-func fetches(name string) bool {
-	switch name {
-	case "urllib.request.urlopen", "urllib.request.urlretrieve", "urllib.urlopen", "urllib.urlretrieve", "urllib2.urlopen", "socket.create_connection",
-		"http.client.HTTPConnection", "http.client.HTTPSConnection", "ftplib.FTP", "requests.get", "requests.post", "requests.put", "requests.request",
-		"requests.Session", "httpx.get", "httpx.post", "httpx.put", "httpx.request", "httpx.Client", "urllib3.PoolManager", "smtplib.SMTP", "wget.download":
-		return true
+func fetches(name string) bool { return fetchers[name] }
+
+// executors are the functions that execute code.
+var executors = setOf("exec", "eval", "__builtins__.exec", "__builtins__.eval")
+
+func setOf(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
 	}
-	return false
+	return set
 }

@@ -152,13 +152,27 @@ var allSigns = []sign{
 
 // signs reads a text for every sign whose words are in it.
 func signs(name string, text []byte, s source.Sink) {
-	where, low := placeOf(name), asciiLower(text)
-	for _, sign := range allSigns {
-		if id := sign.threat(where); id != "" && hasAny(low, sign.needs) {
+	where, has := placeOf(name), signWords.in(text)
+	var low []byte
+	for i, sign := range allSigns {
+		if id := sign.threat(where); id != "" && has&(1<<i) != 0 {
+			if low == nil {
+				low = asciiLower(text)
+			}
 			sign.find(id, text, low, s)
 		}
 	}
 	hidden(text, s)
+}
+
+// signWords looks for the words of all signs.
+var signWords = newWords(needsOf(allSigns))
+
+func needsOf(signs []sign) (all [][]string) {
+	for _, g := range signs {
+		all = append(all, g.needs)
+	}
+	return all
 }
 
 // find reads a text line by line; low is the text in lower case.
@@ -193,17 +207,6 @@ func hasAny(text []byte, words []string) bool {
 	return false
 }
 
-// asciiLower lowers A to Z, so that offsets stay what they are.
-func asciiLower(text []byte) []byte {
-	low := bytes.Clone(text)
-	for i, c := range low {
-		if 'A' <= c && c <= 'Z' {
-			low[i] = c + 'a' - 'A'
-		}
-	}
-	return low
-}
-
 // comment tells whether a place in a line is behind a comment's mark: prose. A mark in a string before it is taken for one only if no
 // quote stands before it.
 func comment(line []byte, at int) bool {
@@ -221,22 +224,31 @@ func hidden(text []byte, s source.Sink) {
 			s.Find(found(threat.MGPKG104, "", int64(off), string(evidence[:min(len(evidence), 200)]), what))
 		}
 	}
+	marked := bytes.IndexByte(text, directions[0][0]) >= 0
 	for line := range bytes.Lines(text) {
 		start := at
 		at += len(line)
-		if i := bytes.Index(line, blanks); i >= 0 {
-			rest := bytes.TrimLeft(line[i:], " \t")
-			if len(bytes.TrimSpace(rest)) > 0 && rest[0] != '#' && len(line)-len(rest) > farRight {
-				say("Code stands far to the right, where editors do not show it.", start+len(line)-len(rest), rest)
+		if len(line) > farRight {
+			if i := bytes.Index(line, blanks); i >= 0 {
+				rest := bytes.TrimLeft(line[i:], " \t")
+				if len(bytes.TrimSpace(rest)) > 0 && rest[0] != '#' && len(line)-len(rest) > farRight {
+					say("Code stands far to the right, where editors do not show it.", start+len(line)-len(rest), rest)
+				}
 			}
 		}
-		for _, mark := range []string{"\u202a", "\u202b", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068"} {
+		if !marked {
+			continue
+		}
+		for _, mark := range directions {
 			if i := bytes.Index(line, []byte(mark)); i >= 0 && utf8.Valid(line) {
 				say("A mark turns the direction of the text, so the code that is shown is not the code that runs.", start+i, line)
 			}
 		}
 	}
 }
+
+// directions are the marks that turn the direction of a text. They begin with the same byte.
+var directions = []string{"\u202a", "\u202b", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068"}
 
 // farRight is the column behind which nobody looks for code.
 const farRight = 500

@@ -45,12 +45,13 @@ type Token struct {
 // Max is how many tokens a source may have. What lies behind the last of them is not looked at.
 const Max = 1 << 20
 
-// Split returns the tokens of a source; whole is false if it has more than Max. It takes time in proportion to the length.
-func Split(text string) (tokens []Token, whole bool) {
-	l := &lexer{text: text, fresh: true}
+// Split appends the tokens of a source to a list, which may be nil; whole is false if it has more than Max. It takes time in proportion to
+// the length.
+func Split(list []Token, text string) (tokens []Token, whole bool) {
+	l := &lexer{text: text, fresh: true, tokens: list, most: len(list) + Max}
 	l.pos = len(text) - len(strings.TrimPrefix(text, "\ufeff"))
 	for l.pos < len(text) {
-		if len(l.tokens) >= Max {
+		if len(l.tokens) >= l.most {
 			return l.tokens, false
 		}
 		l.next()
@@ -63,6 +64,7 @@ type lexer struct {
 	text   string
 	pos    int
 	tokens []Token
+	most   int // tokens there may be
 	depth  int
 	indent int
 	fresh  bool // no token of the logical line was read
@@ -120,10 +122,27 @@ func (l *lexer) next() {
 func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
+// letter is the length of the first character of a text if names may have it, else 0.
+func letter(text string) int {
+	if c := text[0]; c < utf8.RuneSelf {
+		if isLetter(c) || isDigit(c) || c == '_' {
+			return 1
+		}
+		return 0
+	}
+	r, n := utf8.DecodeRuneInString(text)
+	if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || unicode.Is(unicode.Pc, r) || unicode.Is(unicode.Nl, r) {
+		return n
+	}
+	return 0
+}
+
 // lineLength is the length of the first line of a text, without its break.
 func lineLength(text string) int {
-	if n := strings.IndexAny(text, "\r\n"); n >= 0 {
-		return n
+	for i := range len(text) {
+		if text[i] == '\n' || text[i] == '\r' {
+			return i
+		}
 	}
 	return len(text)
 }
@@ -145,8 +164,8 @@ func (l *lexer) number() {
 func (l *lexer) word() {
 	at, ascii := l.pos, true
 	for l.pos < len(l.text) {
-		r, n := utf8.DecodeRuneInString(l.text[l.pos:])
-		if r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !unicode.Is(unicode.Pc, r) && !unicode.Is(unicode.Nl, r) {
+		n := letter(l.text[l.pos:])
+		if n == 0 {
 			break
 		}
 		ascii = ascii && n == 1
@@ -174,8 +193,8 @@ func (l *lexer) word() {
 // str reads a string behind its prefix, which began at at. One without an end is bad as far as it goes.
 func (l *lexer) str(prefix string, at int) {
 	quote := l.text[l.pos : l.pos+1]
-	if strings.HasPrefix(l.text[l.pos:], strings.Repeat(quote, 3)) {
-		quote = strings.Repeat(quote, 3)
+	if three := l.text[l.pos:min(l.pos+3, len(l.text))]; three == `"""` || three == "'''" {
+		quote = three
 	}
 	from := l.pos + len(quote)
 	end, ok := closing(l.text, from, quote)
@@ -219,25 +238,32 @@ func closing(text string, from int, quote string) (end int, ok bool) {
 // operator reads an operator. Those of several characters that nobody asks for are taken in parts.
 func (l *lexer) operator() {
 	at := l.pos
-	for _, op := range [...]string{"==", "!=", "<=", ">=", ":=", "->", "+=", "**"} {
-		if strings.HasPrefix(l.text[at:], op) {
-			l.pos += len(op)
-			l.add(Op, op, at)
-			return
-		}
+	n := 1
+	if at+1 < len(l.text) {
+		n = operatorLength(l.text[at], l.text[at+1])
 	}
-	l.pos++
+	l.pos += n
 	op := l.text[at:l.pos]
-	switch {
-	case strings.ContainsAny(op, "([{"):
+	switch op[0] {
+	case '(', '[', '{':
 		l.add(Op, op, at)
 		l.depth++
-	case strings.ContainsAny(op, ")]}"):
+	case ')', ']', '}':
 		l.depth = max(0, l.depth-1)
 		l.add(Op, op, at)
-	case strings.ContainsAny(op, "+-*/%@&|^~<>,:.;=!"):
+	case '+', '-', '*', '/', '%', '@', '&', '|', '^', '~', '<', '>', ',', ':', '.', ';', '=', '!':
 		l.add(Op, op, at)
 	default:
 		l.add(Bad, op, at)
+	}
+}
+
+// operatorLength is how many of two characters are one operator.
+func operatorLength(a, b byte) int {
+	switch {
+	case b == '=' && (a == '=' || a == '!' || a == '<' || a == '>' || a == ':' || a == '+'), a == '-' && b == '>', a == '*' && b == '*':
+		return 2
+	default:
+		return 1
 	}
 }

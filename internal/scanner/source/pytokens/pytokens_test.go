@@ -25,7 +25,7 @@ func TestSplit(t *testing.T) {
 		{"numbers of all kinds", "0x1f 1_000 .5e3", "0x1f 1_000 .5e3 ;"},
 		{"a character that is none", "a ? b", "a !\"?\" b ;"},
 	} {
-		tokens, whole := pytokens.Split(c.text)
+		tokens, whole := pytokens.Split(nil, c.text)
 		var got []string
 		for _, k := range tokens {
 			switch k.Kind {
@@ -51,7 +51,7 @@ func TestSplit(t *testing.T) {
 }
 
 func TestIndentTellsTheTopLevel(t *testing.T) {
-	tokens, _ := pytokens.Split("def f():\n    a = '''\n'''; b\nc\n")
+	tokens, _ := pytokens.Split(nil, "def f():\n    a = '''\n'''; b\nc\n")
 	indents := map[string]int{}
 	for _, k := range tokens {
 		if k.Kind == pytokens.Name {
@@ -64,7 +64,7 @@ func TestIndentTellsTheTopLevel(t *testing.T) {
 }
 
 func TestTooManyTokens(t *testing.T) {
-	tokens, whole := pytokens.Split(strings.Repeat("a ", pytokens.Max+1))
+	tokens, whole := pytokens.Split(nil, strings.Repeat("a ", pytokens.Max+1))
 	if whole || len(tokens) != pytokens.Max {
 		t.Errorf("%d tokens, whole %v", len(tokens), whole)
 	}
@@ -76,7 +76,7 @@ func FuzzSplit(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		tokens, whole := pytokens.Split(text)
+		tokens, whole := pytokens.Split(nil, text)
 		at := 0
 		for _, k := range append(tokens, pytokens.Token{At: len(text), End: len(text)}) {
 			if k.At < at || k.End < k.At || k.End > len(text) {
