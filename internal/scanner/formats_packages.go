@@ -12,7 +12,7 @@ import (
 func packageRows() []Format {
 	return []Format{
 		{
-			Name: "wheel", Title: "Python wheel", Version: 1, Package: true, Covers: []string{"zip"},
+			Name: "wheel", Title: "Python wheel", Version: 2, Package: true, Covers: []string{"zip"},
 			Recognised: "ZIP of a package index with a folder of a wheel's metadata",
 			Threats:    "files and digests that RECORD does not have, names that disagree, programs in pure wheels; models in it by their own scanners",
 			Probe:      pypackage.ProbeWheel, Scan: pypackage.ScanWheel,

@@ -25,8 +25,9 @@ type place struct {
 	// a checkpoint: its own formats say nothing new of the file.
 	outermost, nameless bool
 	prose               bool
-	known               bool                     // some format accepted it
-	own                 func(module string) bool // modules that a package around it brings; nil if there is none
+	known               bool // some format accepted it
+	// amend is how a container around it takes findings; nil if there is none that does.
+	amend func(f finding.Finding) (as finding.Finding, keep bool)
 	// above are the fingerprints of the streams around it and its own.
 	above [][sha256.Size]byte
 
@@ -59,8 +60,11 @@ func (p *place) Find(f finding.Finding) {
 	if f.Format == "" {
 		f.Format = p.format
 	}
-	if f.Threat == threat.PKL101 && f.Level == threat.Suspicious && p.ownModule(f.Module) {
-		return
+	if p.amend != nil {
+		var keep bool
+		if f, keep = p.amend(f); !keep {
+			return
+		}
 	}
 	f.Member = join(p.member, f.Member)
 	f.Module, f.Operator = printable(f.Module), printable(f.Operator)
@@ -72,12 +76,6 @@ func (p *place) Find(f finding.Finding) {
 			kept.Excerpt = append(kept.Excerpt, printable(redact(line)))
 		}
 	}
-}
-
-// ownModule tells whether a module is part of the package that the stream lies in.
-func (p *place) ownModule(module string) bool {
-	top, _, _ := strings.Cut(module, ".")
-	return p.own != nil && top != "" && p.own(top)
 }
 
 // Refer implements source.Sink. What leads out of the version is a finding at once; whether the rest exists is for the
@@ -131,8 +129,8 @@ func (p *place) Member(ctx context.Context, m source.Member) (source.Outcome, er
 		scan: p.scan, member: join(p.member, m.Name), depth: p.depth + 1, prose: m.Prose,
 		nameless: p.nameless || m.Family != source.FamilyNone && m.Family != source.FamilyPackage, format: p.format, above: slices.Clip(p.above),
 	}
-	if child.own = m.Own; child.own == nil {
-		child.own = p.own
+	if child.amend = m.Amend; child.amend == nil {
+		child.amend = p.amend
 	}
 	err := child.judge(ctx, &source.File{Reader: m.Bytes, Path: m.Name, Family: m.Family, Budget: p.scan.budget})
 	if err != nil {

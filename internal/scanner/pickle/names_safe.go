@@ -215,6 +215,7 @@ func libraryRows() []safe {
 			"scale minmax_scale maxabs_scale robust_scale normalize binarize power_transform quantile_transform add_dummy_feature",
 		},
 		{"sklearn.utils.deprecation", roleCreated, 0, "DeprecationDict"},
+		{"sklearn.datasets.base sklearn.datasets._base", roleCreated | roleFill, 0, "Bunch"}, // where old releases defined sklearn.utils.Bunch
 		{
 			"scipy.sparse scipy.sparse.csr scipy.sparse.csc scipy.sparse.coo scipy.sparse.dok scipy.sparse.lil scipy.sparse.bsr scipy.sparse.dia", roleCreated, 0,
 			"csr_matrix csc_matrix coo_matrix dok_matrix lil_matrix bsr_matrix dia_matrix csr_array csc_array coo_array",

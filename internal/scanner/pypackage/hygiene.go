@@ -12,8 +12,8 @@ import (
 // outside of the archive stays what it is. Members are not touched.
 type hygiene struct {
 	source.Sink
-	own map[string]bool // packages and modules at the top of the wheel
-	tar bool            // a tar archive that is malformed was not read to its end, but for devices, which have no content
+	sources *sources // of the wheel, nil if it is none
+	tar     bool     // a tar archive that is malformed was not read to its end, but for devices, which have no content
 }
 
 // Find implements source.Sink.
@@ -35,10 +35,10 @@ func (h hygiene) Find(f finding.Finding) {
 	h.Sink.Find(f)
 }
 
-// Member implements source.Sink: it says which modules are the package's own, so that a pickle of its classes is taken for what it is.
+// Member implements source.Sink.
 func (h hygiene) Member(ctx context.Context, m source.Member) (source.Outcome, error) {
-	if len(h.own) > 0 {
-		m.Own = func(module string) bool { return h.own[module] }
+	if h.sources != nil {
+		m.Amend = func(f finding.Finding) (finding.Finding, bool) { return h.sources.amend(m.Name, f) }
 	}
 	return h.Sink.Member(ctx, m)
 }

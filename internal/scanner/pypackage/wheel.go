@@ -87,7 +87,7 @@ func ScanWheel(ctx context.Context, f *source.File, s source.Sink) error {
 
 // native hands every member to the engine, as the archive's own scan would, and notes programs where there should be none.
 func (w *wheel) native(ctx context.Context, f *source.File) error {
-	texts, own := &texts{s: w.s}, w.own()
+	texts, own := &texts{s: w.s}, hygiene{Sink: w.s, sources: newSources(w)}
 	done := map[*zipview.Entry]bool{}
 	for _, e := range w.view.Entries {
 		if e.IsDir() {
@@ -97,7 +97,7 @@ func (w *wheel) native(ctx context.Context, f *source.File) error {
 			done[e] = true
 			continue
 		}
-		outcome, err := w.view.Member(ctx, f, hygiene{Sink: w.s, own: own}, e, source.FamilyPackage)
+		outcome, err := w.view.Member(ctx, f, own, e, source.FamilyPackage)
 		if err != nil {
 			return err
 		}
@@ -106,18 +106,7 @@ func (w *wheel) native(ctx context.Context, f *source.File) error {
 			w.s.Find(found(threat.MGPKG105, e.Name(), 0, e.Name(), "The wheel says that it has no code for a certain machine, and carries a program or library."))
 		}
 	}
-	return zipview.Scan(ctx, f, hygiene{Sink: w.s, own: own}, zipview.Plan{Done: func(e *zipview.Entry) bool { return done[e] }})
-}
-
-// own are the packages of the wheel: folders at its top in which Python source lies as a package.
-func (w *wheel) own() map[string]bool {
-	out := map[string]bool{}
-	for name := range w.members {
-		if top, base, ok := strings.Cut(name, "/"); ok && base == "__init__.py" {
-			out[top] = true
-		}
-	}
-	return out
+	return zipview.Scan(ctx, f, own, zipview.Plan{Done: func(e *zipview.Entry) bool { return done[e] }})
 }
 
 // names compares the file's name with the folder of the metadata and with what they say.

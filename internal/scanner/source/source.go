@@ -204,9 +204,9 @@ type Member struct {
 	// Prose marks bytes that merely might be something, such as a string constant: no finding is made of them if
 	// nothing recognises them.
 	Prose bool
-	// Own tells whether a Python module, by its first name, is one that the container itself brings. It may be nil, which is what the
-	// container around it says. A class of such a module is judged where its code is.
-	Own func(module string) bool
+	// Amend says how a finding in the member, or in what is nested in it, is to be taken at its place in the container: as another one or,
+	// if keep is false, as none. It may be nil, which is what the container around it says.
+	Amend func(f finding.Finding) (as finding.Finding, keep bool)
 }
 
 // Outcome is what the engine says of a member.

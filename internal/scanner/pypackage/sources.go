@@ -1,0 +1,183 @@
+package pypackage
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"modelgate/internal/finding"
+	"modelgate/internal/scanner/source"
+	"modelgate/internal/scanner/source/pytokens"
+	"modelgate/internal/threat"
+)
+
+// Bounds of what is read of a wheel's sources to answer for names in its pickles.
+const (
+	maxSources  = 64 << 20 // bytes of all
+	maxSource   = 2 << 20  // bytes of one
+	maxModules  = 500
+	maxReexport = 8
+)
+
+// sources answers for the names that pickles in a wheel import, from the Python that the wheel brings. A name of the wheel's own is on no
+// list of names, so it is unknown to whoever judges pickles alone. It is taken for harmless only if
+//
+//   - its module is a source in the wheel, at the place where Python imports it from, and no module of somebody else has that name;
+//   - a class of that name stands there, and nothing else may be bound to it;
+//   - what unpickling runs of the class, down to its last base, does nothing but move data: see [sources.quiet].
+//
+// A function of the wheel's own is never harmless: calling it with arguments that stand in a pickle is what hides a payload from people
+// who read the source.
+type sources struct {
+	w       *wheel
+	modules map[string]*pymodule
+	judged  map[question]bool
+	left    int64
+	// words are what the strings in all code but the tests say, if anybody asked.
+	words map[string]bool
+}
+
+func newSources(w *wheel) *sources {
+	return &sources{w: w, modules: map[string]*pymodule{}, judged: map[question]bool{}, left: maxSources}
+}
+
+// amend says how a finding in a member of the wheel is to be taken. Only names that are on no list are asked about.
+func (s *sources) amend(member string, f finding.Finding) (finding.Finding, bool) {
+	if f.Level != threat.Suspicious || f.Threat != threat.PKL101 && f.Threat != threat.JOBLIB101 && f.Threat != threat.PYTCH101 {
+		return f, true
+	}
+	if s.own(f) {
+		return f, false
+	}
+	if s.testData(member) {
+		f.Threat = threat.MGPKG104
+		row := threat.Get(f.Threat)
+		f.Level, f.Severity = row.Level, row.Severity
+		f.Description = "A pickle that tests of the package read has a name that is on no list: " + source.Evidence(f.Module+"."+f.Operator) + "."
+	}
+	return f, true
+}
+
+// own tells whether a finding is about a class of the wheel that runs nothing when it is unpickled.
+func (s *sources) own(f finding.Finding) bool {
+	if f.Module == "" || f.Operator == "" || strings.Contains(f.Operator, ".") {
+		return false
+	}
+	switch f.Role {
+	case finding.RoleImport, finding.RoleNew, finding.RoleBuild, finding.RoleFill, finding.RoleCall:
+		return s.quiet(question{f.Module, f.Operator, f.Role == finding.RoleCall})
+	default: // an argument, an attribute: what is done with it is not known
+		return false
+	}
+}
+
+// testFolders are the names of folders in packages that only tests read.
+var testFolders = map[string]bool{"test": true, "tests": true, "testing": true, "test_data": true, "testdata": true}
+
+// testData tells whether a member is data that only tests of the package read: it lies in a folder of tests inside a package, and the
+// strings of no other code name it.
+func (s *sources) testData(member string) bool {
+	dirs := strings.Split(path.Dir(member), "/")
+	if len(dirs) < 2 || !slices.ContainsFunc(dirs[1:], func(d string) bool { return testFolders[d] }) {
+		return false
+	}
+	if s.words == nil {
+		s.words = s.strings()
+	}
+	base := path.Base(member)
+	stem, _, _ := strings.Cut(base, ".")
+	return s.words != nil && !s.words[base] && !s.words[stem]
+}
+
+// strings are the last parts of all paths that strings name, in the code outside of tests. It is nil if not all of it could be read.
+func (s *sources) strings() map[string]bool {
+	words := map[string]bool{}
+	for name := range s.w.members {
+		if !isText(name) || slices.ContainsFunc(strings.Split(path.Dir(name), "/"), func(d string) bool { return testFolders[d] }) {
+			continue
+		}
+		text, ok := s.read(name)
+		if !ok {
+			return nil
+		}
+		tokens, whole := pytokens.Split(nil, text)
+		if !whole {
+			return nil
+		}
+		for _, k := range tokens {
+			if (k.Kind == pytokens.String || k.Kind == pytokens.Bytes) && len(k.Text) < 1<<10 {
+				base := path.Base(strings.ReplaceAll(strings.TrimSpace(k.Text), `\`, "/"))
+				stem, _, _ := strings.Cut(base, ".")
+				words[base], words[stem] = true, true
+			}
+		}
+	}
+	return words
+}
+
+// read returns the text of a member; ok is false if there is none, or too much.
+func (s *sources) read(name string) (text string, ok bool) {
+	e := s.w.members[name]
+	if e == nil || e.Size() > min(maxSource, s.left) {
+		return "", false
+	}
+	s.left -= e.Size()
+	b, err := s.w.content(name, maxSource)
+	return string(b), err == nil && b != nil
+}
+
+// module returns a module of the wheel by its dotted name, nil if the wheel has no source of it or Python would import another one.
+func (s *sources) module(dotted string) *pymodule {
+	if m, ok := s.modules[dotted]; ok || len(s.modules) >= maxModules {
+		return m
+	}
+	s.modules[dotted] = nil
+	top, _, _ := strings.Cut(dotted, ".")
+	if standardLibrary[top] || foreign(top, s.w.name.Project) {
+		return nil
+	}
+	file := strings.ReplaceAll(dotted, ".", "/")
+	name, isPackage := file+"/__init__.py", true
+	if s.w.members[name] == nil {
+		if name, isPackage = file+".py", false; s.w.members[name] == nil || s.extension(file) {
+			return nil
+		}
+	}
+	if text, ok := s.read(name); ok {
+		s.modules[dotted] = parseModule(dotted, isPackage, text)
+	}
+	return s.modules[dotted]
+}
+
+// extension tells whether a module in machine code lies beside a source: Python imports that first.
+func (s *sources) extension(file string) bool {
+	for name := range s.w.members {
+		if rest, ok := strings.CutPrefix(name, file+"."); ok && (strings.HasSuffix(rest, "so") || strings.HasSuffix(rest, "pyd")) && !strings.Contains(rest, "/") {
+			return true
+		}
+	}
+	return false
+}
+
+// find follows a name to the class that it stands for in the wheel's sources.
+func (s *sources) find(module, name string) *pyclass {
+	for range maxReexport {
+		m := s.module(module)
+		if m == nil {
+			return nil
+		}
+		if c := m.class(name); c != nil {
+			return c
+		}
+		full, ok := m.imports[name]
+		if !ok || m.classes[name] > 0 {
+			return nil
+		}
+		i := strings.LastIndexByte(full, '.')
+		if i < 0 {
+			return nil
+		}
+		module, name = full[:i], full[i+1:]
+	}
+	return nil
+}
