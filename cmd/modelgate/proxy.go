@@ -15,6 +15,7 @@ import (
 	"modelgate/internal/auth"
 	"modelgate/internal/config"
 	"modelgate/internal/model"
+	"modelgate/internal/objectstore"
 	"modelgate/internal/proxy"
 	"modelgate/internal/proxy/authority"
 	"modelgate/internal/upstream"
@@ -66,8 +67,12 @@ func (a *app) forwardProxy(d doors) (*proxy.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	doors, err := a.proxyDoors(relay, d)
+	if err != nil {
+		return nil, err
+	}
 	return proxy.New(proxy.Config{
-		Authority: ca, Accounts: accounts, Doors: a.proxyDoors(relay, d), Web: a.webDoor(relay), Pass: passOn(relay), Dial: relay.Dial,
+		Authority: ca, Accounts: accounts, Doors: doors, Web: a.webDoor(relay), Pass: passOn(relay), Dial: relay.Dial,
 		Policy: proxy.Policy{
 			Rules: rules, Ports: cfg.ConnectPorts, AllowHosts: cfg.AllowHosts, RefuseHosts: cfg.RefuseHosts, TunnelHosts: cfg.TunnelHosts,
 			Default: proxy.Action(cfg.Default),
@@ -103,10 +108,30 @@ func (a *app) relay() (*upstream.Relay, error) {
 }
 
 // proxyDoors are the doors that answer for hosts by their names.
-func (a *app) proxyDoors(_ *upstream.Relay, d doors) []proxy.Door {
+func (a *app) proxyDoors(relay *upstream.Relay, d doors) ([]proxy.Door, error) {
+	stores, err := objectstore.New(objectstore.Config{
+		Relay: relay, Gate: a.gate, Blobs: a.blobs, Record: a.store.RecordDownload, Log: a.log,
+		PublicURL: a.address(), Hold: a.config.Scan.Hold.Std(), Registerer: a.metrics,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the door of object stores: %w", err)
+	}
 	return []proxy.Door{
 		{Name: "hub", Hosts: hubHosts(a.config.HuggingFace.Endpoint), Handler: d.hub},
+		{Name: "objectstore", Sends: objectstore.Hosts(), Knows: stores.Knows, Takes: stores.Takes, Handler: stores},
+	}, nil
+}
+
+// address is what links to the gate start with where no request tells.
+func (a *app) address() string {
+	if a.config.PublicURL != "" {
+		return a.config.PublicURL
 	}
+	scheme := "http"
+	if a.config.TLS.Cert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + a.config.Listen
 }
 
 // hubHosts are the hosts of the Hub's site.

@@ -30,7 +30,7 @@ func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) {
 func (s *Server) pac(own string) string {
 	var inspected []string
 	for _, d := range s.Doors {
-		inspected = append(inspected, d.Hosts...)
+		inspected = append(append(inspected, d.Hosts...), d.Sends...)
 	}
 	slices.Sort(inspected)
 	rest := "DIRECT"

@@ -47,6 +47,8 @@ type Door struct {
 	Name string // of logs and metrics
 	// Hosts are those that it answers for by their names: exact ones, or patterns like *.example.org.
 	Hosts []string
+	// Sends are further patterns of hosts that the PAC file sends to the proxy: some of what matches may be the door's.
+	Sends []string
 	// Knows tells of further hosts, such as those that were learned. nil knows none.
 	Knows func(host string, port int) bool
 	// Takes tells whether it answers a request to a host that no door knows, by the request's own marks. nil takes none.

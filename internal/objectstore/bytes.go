@@ -1,0 +1,237 @@
+package objectstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"modelgate/internal/auth"
+	"modelgate/internal/gate"
+	"modelgate/internal/model"
+	"modelgate/internal/reply"
+	"modelgate/internal/transfer"
+	"modelgate/internal/upstream"
+	"modelgate/internal/upstream/bucket"
+)
+
+// quarantineWithin bounds how long a quarantine may take to be recorded. It does not depend on the client.
+const quarantineWithin = 30 * time.Second
+
+// askings is how often a store is asked for one request: an object that changes each time is not waited for.
+const askings = 3
+
+// serveBytes answers a request for bytes. The store is asked first, as the client asks, which proves that the client may; what it answers pins
+// the state of the object. If that has no verdict yet, the answer is let go, and the store is asked again when it has.
+func (d *Door) serveBytes(x *exchange) error {
+	for range askings {
+		res, err := d.ask(x)
+		if err != nil {
+			return err
+		}
+		done, err := d.settle(x, res)
+		_ = res.Body.Close()
+		if done || err != nil {
+			return err
+		}
+	}
+	return failure{status: http.StatusServiceUnavailable, code: x.dialect.busy, message: "the object changes faster than it can be judged"}
+}
+
+// ask asks the store what the client asks. What is sent as it is stored can be judged, so that is asked for where the signature lets it.
+func (d *Door) ask(x *exchange) (*http.Response, error) {
+	req := upstream.Outgoing(x.Context(), x.Request)
+	if x.dialect.freedom(x.Request).encoding {
+		x.dialect.raw(req)
+	}
+	return d.Relay.RoundTrip(req)
+}
+
+// settle does with a store's answer what can be done: passes an error of its own, gives the bytes, or refuses them. Done is false if the store
+// has to be asked again.
+func (d *Door) settle(x *exchange, res *http.Response) (done bool, err error) {
+	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusPartialContent {
+		return true, d.passAnswer(x, res)
+	}
+	span, info, err := d.identify(x, res)
+	if err != nil {
+		return true, err
+	}
+	object := bucket.Object{Key: x.address.Key, Info: info}
+	judged, err := d.judge(x, object, res.Body)
+	if err != nil || !judged.fresh {
+		return false, err
+	}
+	return true, d.send(x, res, span, judged.file)
+}
+
+// passAnswer passes an answer of the store's that has no bytes of the object.
+func (d *Door) passAnswer(x *exchange, res *http.Response) error {
+	if res.StatusCode < http.StatusMultipleChoices && res.StatusCode != http.StatusNoContent {
+		return failure{status: http.StatusBadGateway, code: "BadGateway", message: "the store's answer is not understood"}
+	}
+	copyHeader(x.out.Header(), res.Header)
+	x.out.WriteHeader(res.StatusCode)
+	_, err := transfer.Copy(x.out, http.MaxBytesReader(nil, res.Body, maxErrorBody), transfer.Span{Last: -1, Total: -1}, transfer.Check{})
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// maxErrorBody bounds what passes under the status of an error: an error is short, a model is not.
+const maxErrorBody = 64 << 10
+
+// identify reads which bytes of which state of the object an answer has.
+func (d *Door) identify(x *exchange, res *http.Response) (transfer.Span, bucket.Info, error) {
+	unclear := func(why string) error {
+		return failure{status: http.StatusForbidden, code: "AccessDenied", message: "it cannot be judged: " + why}
+	}
+	span, err := transfer.SpanOf(res)
+	if err != nil || span.Total < 0 {
+		return span, bucket.Info{}, unclear("the store does not tell which bytes of how many it sends")
+	}
+	if want, ok := transfer.Asked(x.dialect.rangeOf(x.Request), span.Total); res.StatusCode == http.StatusPartialContent && ok &&
+		(want.First != span.First || want.Last != span.Last) {
+		return span, bucket.Info{}, unclear("the store sends another range than was asked for")
+	}
+	info := bucket.Told(x.address.Provider, res.Header)
+	info.Size = span.Total
+	switch {
+	case info.ETag == "" && info.VersionID == "":
+		return span, info, unclear("the store tells neither a version nor an entity tag")
+	case !bucket.IsLegible(info.Encoding):
+		return span, info, unclear("it is stored under an encoding that nobody here looks into")
+	}
+	return span, info, nil
+}
+
+// judgement is a verdict that lets bytes pass.
+type judgement struct {
+	file model.File // that was judged
+	// fresh says that the verdict stood when the store was asked; else its answer has waited for too long.
+	fresh bool
+}
+
+// judge waits for the verdict on an object. It returns an error unless the bytes may be served. What the store has answered is closed if it would
+// have to wait too.
+func (d *Door) judge(x *exchange, object bucket.Object, answer io.Closer) (judgement, error) {
+	o, err := d.origin(x, object)
+	if errors.Is(err, errStale) {
+		return judgement{}, nil
+	}
+	if err != nil {
+		return judgement{}, err
+	}
+	x.version, x.path = o.version, o.file.Path
+	req := gate.Request{
+		Version: o.version, Group: auth.From(x.Context()).Group(x.address.Provider), Path: o.file.Path, Origin: o.reads, Owner: x.who,
+		ScanOrigin: model.OriginGateway, RequestedRevision: object.Label(), ModelURI: o.version.Name, Whole: o.whole,
+	}
+	ticket, err := d.Gate.Check(x.Context(), req)
+	if err != nil {
+		return judgement{}, fmt.Errorf("check %s: %w", o.version, err)
+	}
+	x.scan, x.outcome = ticket.Scan, model.Pending
+	fresh := isClosed(ticket.Done())
+	if !fresh {
+		_ = answer.Close()
+		d.metrics.waiting.Inc()
+		end := reply.Wait(x.out, x.Request, ticket.Done(), d.Hold)
+		d.metrics.waiting.Dec()
+		switch end {
+		case reply.TooLong:
+			return judgement{}, refusal{scan: ticket.Scan, outcome: model.Pending}
+		case reply.Gone:
+			return judgement{}, x.Context().Err()
+		case reply.Ready:
+		}
+	}
+	v, err := ticket.Verdict(x.Context())
+	if err != nil {
+		return judgement{}, fmt.Errorf("scan of %s: %w", o.version, err)
+	}
+	x.scan, x.outcome = v.Scan, v.Outcome
+	if v.Outcome != model.Allowed {
+		d.record(x, o.file)
+		return judgement{}, refusal{scan: v.Scan, outcome: v.Outcome, failed: blocking(v.Failed), message: v.Message, unread: o.unread}
+	}
+	if v.Warning != "" {
+		x.out.Header().Set("X-Modelgate-Warning", reply.Line(v.Warning, 300))
+	}
+	return judgement{file: o.file, fresh: fresh}, nil
+}
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
+// blocking are the names of the blocking rules that failed.
+func blocking(failed []gate.FailedRule) []string {
+	var out []string
+	for _, f := range failed {
+		if f.State == model.Blocking {
+			out = append(out, f.Name)
+		}
+	}
+	return out
+}
+
+// send gives the bytes of an answer, as they pass the comparison with what was judged.
+func (d *Door) send(x *exchange, res *http.Response, span transfer.Span, f model.File) error {
+	defer func() { d.record(x, f) }()
+	h := x.out.Header()
+	copyHeader(h, res.Header)
+	h.Set("X-Modelgate-Scan", x.scan.String())
+	h.Set("Cache-Control", private(res.Header.Get("Cache-Control")))
+	x.out.WriteHeader(res.StatusCode)
+	_, err := transfer.Copy(x.out, res.Body, span, transfer.Check{Blocks: d.Gate.Blocks(x.Context(), f), Digest: f.Digest})
+	if errors.Is(err, transfer.ErrMismatch) {
+		return errors.Join(err, d.quarantine(x, err))
+	}
+	return err
+}
+
+// quarantine tells the gate of bytes that were not those that were judged.
+func (d *Door) quarantine(x *exchange, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.Context()), quarantineWithin)
+	defer cancel()
+	d.Log.Error().Str("request", x.id).Stringer("version", x.version).Err(cause).Msg("bytes do not match: quarantine")
+	req := gate.Request{Version: x.version, Group: auth.From(x.Context()).Group(x.address.Provider), Path: x.path, Owner: x.who, ScanOrigin: model.OriginGateway}
+	if err := d.Gate.Quarantine(ctx, req, cause.Error()); err != nil {
+		return fmt.Errorf("quarantine %s: %w", x.version, err)
+	}
+	return nil
+}
+
+// copyHeader copies what concerns more than the connection to the store.
+func copyHeader(to, from http.Header) {
+	for name, values := range from {
+		switch name {
+		case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Alt-Svc":
+		default:
+			to[name] = values
+		}
+	}
+}
+
+// private keeps caches between the gate and a client from giving the bytes to others.
+func private(control string) string {
+	if control == "" {
+		return "private"
+	}
+	for part := range strings.SplitSeq(control, ",") {
+		if strings.EqualFold(strings.TrimSpace(part), "private") {
+			return control
+		}
+	}
+	return control + ", private"
+}

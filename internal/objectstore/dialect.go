@@ -1,0 +1,79 @@
+package objectstore
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// dialect is how a provider's protocol is spoken.
+type dialect struct {
+	name     string
+	identity string // of the provider, as the stores of package bucket name it
+	busy     string // the code that says to come back
+	// freedom reads what a signature leaves free.
+	freedom func(*http.Request) freedom
+	// rangeOf is the range that a request asks for, in the form of the Range header.
+	rangeOf func(*http.Request) string
+	// raw asks for the bytes as they are stored.
+	raw func(*http.Request)
+	// refusal is the header and document of an error.
+	refusal func(x *exchange, r report) (http.Header, []byte)
+	// describing is the first byte of every description, beside white space.
+	describing string
+}
+
+// s3XML is the dialect of S3.
+func s3XML() dialect {
+	return dialect{
+		name: "s3", identity: "s3", busy: "SlowDown", freedom: s3Freedom, rangeOf: standardRange, raw: identityEncoding, refusal: s3Refusal, describing: "<",
+	}
+}
+
+func standardRange(r *http.Request) string { return r.Header.Get("Range") }
+
+func identityEncoding(r *http.Request) { r.Header.Set("Accept-Encoding", "identity") }
+
+// report is what a client is told of an error.
+type report struct {
+	status  int
+	code    string
+	message string
+	scan    string // "" if there is none
+}
+
+// s3Refusal is an error document of S3. The request id is what some clients print even when they cannot read the document.
+func s3Refusal(_ *exchange, r report) (http.Header, []byte) {
+	id := r.scan
+	if id == "" {
+		id = "modelgate"
+	}
+	h := http.Header{"Content-Type": {"application/xml"}, "X-Amz-Request-Id": {id}, "X-Amz-Id-2": {"modelgate"}}
+	body := fmt.Sprintf("%s<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId><HostId>modelgate</HostId></Error>",
+		xml.Header, escapeXML(r.code), escapeXML(r.message), escapeXML(id))
+	return h, []byte(body)
+}
+
+func escapeXML(s string) string {
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, []byte(s)) // to memory
+	return b.String()
+}
+
+// describes says whether an answer begins as a description does. The body is left as it came.
+func describes(res *http.Response, d dialect) error {
+	body := bufio.NewReaderSize(res.Body, 512)
+	head, _ := body.Peek(512) // one that is shorter, or breaks, is for the client to see
+	trimmed := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
+	if len(trimmed) > 0 && !bytes.ContainsAny(trimmed[:1], d.describing) {
+		return errContent
+	}
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{body, res.Body}
+	return nil
+}

@@ -1,0 +1,130 @@
+package objectstore
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"modelgate/internal/auth"
+	"modelgate/internal/model"
+	"modelgate/internal/reply"
+)
+
+// exchange is one request and what is known of it so far.
+type exchange struct {
+	*http.Request
+	asked
+	out *reply.Writer
+	id  string // of the request
+	who string // account or address of the client
+
+	// For the log and the record.
+	version model.Version
+	path    string // of the object within its version
+	scan    uuid.UUID
+	outcome model.Outcome
+}
+
+// ServeHTTP answers a request whose URL is whole.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	x := &exchange{Request: r, out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r)}
+	var err error
+	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
+	if x.asked, err = d.parse(r); err == nil {
+		err = d.handler(x)(x)
+	}
+	if err != nil {
+		d.fail(x, err)
+	}
+}
+
+// handler finds who answers.
+func (d *Door) handler(x *exchange) func(*exchange) error {
+	switch x.class {
+	case classBytes:
+		return d.serveBytes
+	case classMetadata, classList:
+		return d.serveDescription
+	case classWrite:
+		return d.serveWrite
+	default:
+		return func(x *exchange) error {
+			return failure{status: http.StatusForbidden, code: "AccessDenied", message: x.reason}
+		}
+	}
+}
+
+// serveWrite passes what changes the store, and its answer. The next read of what is written is judged.
+func (d *Door) serveWrite(x *exchange) error { return d.pass(x, nil) }
+
+// pass sends a request on and the answer back.
+func (d *Door) pass(x *exchange, see func(*http.Response) error) error {
+	var failed error
+	d.Relay.Pass(x.out, x.Request, see, func(err error) { failed = err })
+	return failed
+}
+
+// errContent means that an answer which should describe something has content in it.
+var errContent = errors.New("the store answers with content where a description was asked for")
+
+// serveDescription passes listings and what describes objects, HEAD included: clients show no reason of a HEAD that is refused. A store that
+// does not know a question may answer with the object instead, so only what is no content passes.
+func (d *Door) serveDescription(x *exchange) error {
+	return d.pass(x, func(res *http.Response) error {
+		if x.Method == http.MethodHead || res.StatusCode >= http.StatusMultipleChoices || res.ContentLength == 0 {
+			return nil
+		}
+		return describes(res, x.dialect)
+	})
+}
+
+// who is the client for the record.
+func who(r *http.Request) string {
+	if name := auth.From(r.Context()).Name; name != "" {
+		return name
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// finish logs and counts a request that was answered. Queries hold signatures, so nothing of them is told.
+func (d *Door) finish(x *exchange, began time.Time, err error) {
+	took := time.Since(began)
+	d.metrics.observe(x, took)
+	e := d.Log.Info()
+	if e == nil {
+		return
+	}
+	e.Str("request", x.id).Str("method", reply.Line(x.Method, 20)).Str("class", string(x.class)).Str("object", reply.Line(x.address.String(), 512)).
+		Int("status", x.out.Status).Int64("bytes", x.out.Bytes).Dur("duration", took).Str("client", reply.Line(x.UserAgent(), 200)).Str("who", x.who)
+	if x.scan != uuid.Nil {
+		e.Stringer("version", x.version).Stringer("scan", x.scan).Str("outcome", string(x.outcome))
+	}
+	if err != nil {
+		e.AnErr("error", err)
+	}
+	e.Msg("object store request")
+}
+
+// record notes a request for bytes that was answered or refused.
+func (d *Door) record(x *exchange, f model.File) {
+	outcome := x.outcome
+	switch outcome {
+	case model.Allowed:
+	case model.Blocked, model.Errored:
+		outcome = model.Blocked
+	default: // nothing was answered yet
+		return
+	}
+	d.Record(model.Download{
+		Time: time.Now(), Version: x.version, Path: f.Path, Digest: f.Digest, Scan: x.scan, Outcome: outcome,
+		Client: reply.Line(x.UserAgent(), 200), Who: x.who, Bytes: x.out.Bytes, Door: "objectstore",
+	})
+}
