@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/store"
 	"modelgate/internal/upstream"
+	"modelgate/internal/upstream/attestation"
 	"modelgate/internal/upstream/hub"
 	"modelgate/internal/upstream/index"
 	"modelgate/internal/verdictcache"
@@ -39,6 +41,7 @@ type app struct {
 	hub     *hub.Client
 	index   *index.Index // nil if no package index is configured
 	bad     *advisories
+	trust   *attestation.Root
 	blobs   *blob.Store // nil outside of the gateway, which alone may use the folder
 	closers []func() error
 }
@@ -91,13 +94,16 @@ func (a *app) open(ctx context.Context, gateway bool) error {
 	if a.bad, err = openAdvisories(cfg.PyPI.OSV, a.log); err != nil {
 		return fmt.Errorf("pypi.osv: %w", err)
 	}
-	if err := errors.Join(a.openHub(out), a.openIndex(out)); err != nil {
+	if a.trust, err = openTrust(cfg.PyPI.TrustedRoot); err != nil {
+		return fmt.Errorf("pypi.trusted_root: %w", err)
+	}
+	if err := errors.Join(a.openHub(), a.openIndex(cfg.PyPI, a.blobs)); err != nil {
 		return err
 	}
 	a.gate = gate.New(gate.Config{
 		Store: a.store, Cache: a.cache, Engine: scanner.New(source.DefaultLimits()),
 		Timeout: cfg.Scan.Timeout.Std(), MaxFiles: cfg.Scan.MaxFiles, Workers: cfg.Scan.Workers,
-		PackageFacts: a.bad.digest,
+		PackageFacts: func() string { return a.bad.digest() + a.trust.Digest() },
 		EnforceFile:  cfg.Scan.Enforce == "file", OnErrorAllow: cfg.Scan.OnError == "allow",
 		Log: func(message string, scan uuid.UUID, err error) {
 			a.log.Warn().Err(err).Stringer("scan", scan).Msg(message)
@@ -157,11 +163,11 @@ func (a *app) openRecord(ctx context.Context, gateway bool) error {
 	return nil
 }
 
-func (a *app) openHub(out *upstream.Client) error {
+func (a *app) openHub() error {
 	cfg := a.config
 	var err error
 	a.hub, err = hub.New(hub.Config{
-		Upstream: out, Endpoint: cfg.HuggingFace.Endpoint, Token: hub.Token(cfg.HuggingFace.Token.Reveal()),
+		Upstream: a.out, Endpoint: cfg.HuggingFace.Endpoint, Token: hub.Token(cfg.HuggingFace.Token.Reveal()),
 		RedirectHosts: cfg.HuggingFace.RedirectHosts, BranchTTL: cfg.HuggingFace.BranchTTL.Std(),
 		Stale: cfg.HuggingFace.Stale.Std(), Memory: memory{a.store}, Log: a.log,
 	})
@@ -171,15 +177,50 @@ func (a *app) openHub(out *upstream.Client) error {
 	return nil
 }
 
-// openIndex opens the way to the package indexes, if there are any and somebody to ask for them.
-func (a *app) openIndex(out *upstream.Client) error {
+// indexAlone opens the way to the package indexes for a command that works alone: to one that is given, or to the configured ones. Files are
+// kept until the command ends. The index is nil if there is none.
+func (a *app) indexAlone(address string) (*index.Index, error) {
 	cfg := a.config.PyPI
-	if len(cfg.Indexes()) == 0 || a.blobs == nil {
+	if address != "" {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, errors.New("--index-url is not an http:// or https:// address")
+		}
+		one := config.PackageIndex{Name: "given"}
+		one.Credentials.Username = u.User.Username()
+		password, _ := u.User.Password()
+		one.Credentials.Password = config.Secret(password)
+		u.User = nil
+		one.URL = u.String()
+		cfg.Upstream, cfg.Upstreams = "", []config.PackageIndex{one}
+	}
+	if len(cfg.Indexes()) == 0 {
+		return nil, nil
+	}
+	dir, err := os.MkdirTemp("", "modelgate-scan-*")
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, func() error { return os.RemoveAll(dir) })
+	blobs, err := blob.Open(blob.Config{Dir: dir, Log: a.log})
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, blobs.Close)
+	if err := a.openIndex(cfg, blobs); err != nil {
+		return nil, err
+	}
+	return a.index, nil
+}
+
+// openIndex opens the way to the package indexes, if there are any and a place for their files.
+func (a *app) openIndex(cfg config.PyPI, blobs *blob.Store) error {
+	if len(cfg.Indexes()) == 0 || blobs == nil {
 		return nil
 	}
 	in := index.Config{
-		Client: out, Blobs: a.blobs, Memory: memory{a.store}, Log: a.log, PageTTL: cfg.PageTTL.Std(), PageStale: cfg.PageStale.Std(),
-		MaxFile: int64(cfg.MaxFileBytes), ForgetClaims: !cfg.ClaimsRemembered, Advisories: a.bad.find,
+		Client: a.out, Blobs: blobs, Memory: memory{a.store}, Log: a.log, PageTTL: cfg.PageTTL.Std(), PageStale: cfg.PageStale.Std(),
+		MaxFile: int64(cfg.MaxFileBytes), ForgetClaims: !cfg.ClaimsRemembered, Advisories: a.bad.find, Trust: a.trust,
 	}
 	for _, u := range cfg.Indexes() {
 		password := u.Credentials.Password.Reveal()
@@ -202,6 +243,18 @@ func (a *app) openIndex(out *upstream.Client) error {
 	a.index = x
 	a.closers = append(a.closers, func() error { x.Close(); return nil })
 	return nil
+}
+
+// openTrust reads whom attestations must be signed through: a file, or what ships with modelgate.
+func openTrust(file string) (*attestation.Root, error) {
+	if file == "" {
+		return attestation.Shipped()
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return attestation.ParseRoot(text)
 }
 
 // close closes in the opposite order: what works first, what it writes to last.

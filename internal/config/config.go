@@ -69,6 +69,7 @@ type PyPI struct {
 	Enforce          string   `yaml:"enforce"` // release, file
 	ClaimsRemembered bool     `yaml:"claims_remembered"`
 	OSV              OSV      `yaml:"osv"`
+	TrustedRoot      string   `yaml:"trusted_root"` // file; "" is the one that ships
 }
 
 // OSV is where advisories are read from.

@@ -29,6 +29,7 @@ type File struct {
 	Extra   map[string]any // further keys of the entry
 	Upload  time.Time
 	Claimed []byte // what hash and size are of, if not of Bytes: an index that lies
+	Origin  []byte // provenance object; nil serves none
 	At      string // where the page says that the file is, with the slash; "" is the stand-in's own host
 }
 
@@ -267,6 +268,9 @@ func (x *Index) json(name string, files []File) []byte {
 		if !f.Upload.IsZero() {
 			e["upload-time"] = f.Upload.UTC().Format("2006-01-02T15:04:05.000000Z")
 		}
+		if f.Origin != nil {
+			e["provenance"] = x.FilesURL() + f.Name + ".provenance"
+		}
 		for key, value := range f.Extra {
 			e[key] = value
 		}
@@ -303,6 +307,9 @@ func (x *Index) html(files []File) []byte {
 		if f.Meta != nil {
 			b.WriteString(` data-core-metadata="true"`)
 		}
+		if f.Origin != nil {
+			b.WriteString(` data-provenance="` + html.EscapeString(x.FilesURL()+f.Name+".provenance") + `"`)
+		}
 		b.WriteString(">" + html.EscapeString(f.Name) + "</a><br>\n")
 	}
 	b.WriteString("</body></html>")
@@ -337,14 +344,18 @@ func (x *Index) serveFile(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	stem, meta := strings.CutSuffix(name, ".metadata")
+	stem, origin := strings.CutSuffix(stem, ".provenance")
 	f, ok := x.find(stem)
-	if !ok || meta && f.Meta == nil {
+	if !ok || meta && f.Meta == nil || origin && f.Origin == nil {
 		http.NotFound(w, r)
 		return
 	}
 	body := f.Bytes
-	if meta {
+	switch {
+	case meta:
 		body = f.Meta
+	case origin:
+		body = f.Origin
 	}
 	x.mu.Lock()
 	after, cut := x.cut[name]

@@ -103,20 +103,10 @@ type Package struct {
 	Licenses []string `json:"licenses,omitempty"`
 	// LicenseUnknown is set when the metadata could not be read.
 	LicenseUnknown bool `json:"license_unknown,omitempty"`
-	// Origin is who the index says has published the file.
+	// Origin is what attestations prove of who has published the file.
 	Origin Provenance `json:"origin,omitzero"`
 	// Advisories are records that say something bad of this release, the most serious first.
 	Advisories []Advisory `json:"advisories,omitempty"`
-}
-
-// Provenance is what the attestations say that an index serves of a file (PEP 740). Nobody has verified their signatures here: that
-// is what the index says it has done.
-type Provenance struct {
-	// Served tells whether the index has attestations of the file; Unknown that this could not be learned.
-	Served  bool `json:"served,omitempty"`
-	Unknown bool `json:"unknown,omitempty"`
-	// Publishers are the identities that published the file, as "kind repository workflow", in the order of the document.
-	Publishers []string `json:"publishers,omitempty"`
 }
 
 // Advisory is a record of a known bad release.
@@ -197,7 +187,7 @@ type Evaluation struct {
 	Description  string      `json:"rule_description"`
 	State        RuleState   `json:"state"`
 	Result       RuleResult  `json:"result"`
-	Reason       string      `json:"reason,omitempty"` // why it could not be evaluated
+	Reason       string      `json:"reason,omitempty"` // why it could not be evaluated, or what it means that it passed
 	Violations   []Violation `json:"violations,omitempty"`
 }
 

@@ -1,12 +1,12 @@
 package policy
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"modelgate/internal/model"
-	"modelgate/internal/model/dist"
 )
 
 // CoolDown is the age from which a group takes packages for old enough, 0 if it does not ask: until then a verdict on a package ends with
@@ -166,34 +166,79 @@ func (v *verdict) judgeName(p *model.Package, private bool) {
 	}
 }
 
-// judgeProvenance fails where attestations are expected and there are none, or none of the expected publisher.
+// judgeProvenance fails for attestations that do not verify, and where attestations are expected and there are none, or none of the expected
+// publisher. When it passes, it says what the attestations prove.
 func (v *verdict) judgeProvenance(p *model.Package) {
-	needed := v.fits(keyNeedProvenance, p)
 	var expected []string
 	for _, entry := range v.values(keyPublishers) {
-		name, publisher, _ := strings.Cut(entry, "=")
-		if normal, ok := dist.Normalize(strings.TrimSpace(name)); ok && normal == p.Project {
+		if name, publisher, _ := strings.Cut(entry, "="); packageFits(name, p) {
 			expected = append(expected, strings.TrimSpace(publisher))
 		}
 	}
-	switch {
-	case !needed && len(expected) == 0:
-		return
-	case p.Origin.Unknown:
-		v.reason = "the attestations could not be read"
-		return
-	case !p.Origin.Served:
-		v.fail("The index serves no attestations of %s", p.Filename)
-		return
+	needed := len(expected) > 0 || v.fits(keyNeedProvenance, p)
+	good := 0
+	for _, a := range p.Origin.Attestations {
+		if a.Fault == "" {
+			good++
+			continue
+		}
+		v.fail("An attestation of %s proves nothing: %s", p.Filename, a.Fault)
 	}
-	for _, want := range expected {
-		for _, is := range p.Origin.Publishers {
-			if strings.Contains(strings.ToLower(is), strings.ToLower(want)) {
-				return
-			}
+	switch {
+	case p.Origin.Unknown && needed:
+		v.reason = "the attestations could not be read"
+	case len(v.violations) > 0 || p.Origin.Unknown:
+	case !p.Origin.Served && needed:
+		v.fail("The index serves no attestations of %s", p.Filename)
+	case p.Origin.Lost && !v.passes(keyLostProvenance):
+		v.fail("The index serves no attestations of %s, though it has some of the release before", p.Filename)
+	case good > 0:
+		v.judgePublisher(p, expected)
+	}
+}
+
+// judgePublisher fails if nobody who is expected has signed.
+func (v *verdict) judgePublisher(p *model.Package, expected []string) {
+	var proven []string
+	ok := len(expected) == 0
+	for _, a := range p.Origin.Attestations {
+		proven = append(proven, proves(a))
+		for _, want := range expected {
+			ok = ok || publisherFits(want, a.Identity)
 		}
 	}
-	if len(expected) > 0 {
-		v.fail("%s was published by %s, which is not the expected publisher", p.Filename, strings.Join(p.Origin.Publishers, ", "))
+	if !ok {
+		v.fail("%s was not signed by the expected publisher, %s, but by %s", p.Filename, strings.Join(expected, " or "), p.Origin.Attestations[0].Identity)
+		return
 	}
+	v.note = strings.Join(proven, " ") + " This tells where the file comes from, not that it is harmless."
+}
+
+// proves says what an attestation without a fault proves.
+func proves(a model.Attestation) string {
+	did := "published"
+	if a.Kind == "build" {
+		did = "built"
+	}
+	who := a.Identity
+	if a.Workflow != "" {
+		who += ", workflow " + a.Workflow
+	}
+	if a.Commit != "" {
+		who += ", commit " + a.Commit
+	}
+	return fmt.Sprintf("Verified: %s has signed on %s that it has %s exactly these bytes.", who, a.Logged.UTC().Format(time.DateOnly), did)
+}
+
+// publisherFits tells whether an entry names an identity: itself, or the beginning of it and a star. Without a host it is of GitHub; an
+// address of mail stands for itself. Letter case does not tell them apart.
+func publisherFits(entry, identity string) bool {
+	entry, identity = asciiLower(strings.TrimPrefix(entry, "https://")), asciiLower(identity)
+	if first, _, path := strings.Cut(entry, "/"); path && !strings.Contains(first, ".") {
+		entry = "github.com/" + entry
+	}
+	if stem, open := strings.CutSuffix(entry, "*"); open {
+		return strings.HasPrefix(identity, stem)
+	}
+	return identity == entry
 }

@@ -102,12 +102,13 @@ func packageFactRules(index []model.Source) []Rule {
 		},
 		{
 			UUID: ruleUUID(0x39), Name: provenance, Type: Metadata, Sources: index, Default: model.Blocking,
-			Description: "Packages of which attestations are expected should have them, from the expected publisher. They tell who built a file, not that it is good",
+			Description: "Attestations of packages should verify, and be there from whom they are expected. They tell who published a file, not that it is harmless",
 			Remediation: "Use a release that was published in the usual way",
 			Steps:       []string{"Ask the authors why the release was published in another way than before"},
 			Fields: []Field{
 				{Key: keyNeedProvenance, Name: "Provenance Required", Display: List, Default: []string{}, Description: "Names, or beginnings of names (name*), of which attestations are required"},
-				{Key: keyPublishers, Name: "Expected Publishers", Display: List, Default: []string{}, Description: "name=text: the publisher that the index names must contain the text, such as owner/repository"},
+				{Key: keyPublishers, Name: "Expected Publishers", Display: List, Default: []string{}, Description: "name=publisher, where the publisher is owner/repository at GitHub, owner/*, gitlab.com/group/project, circleci.com/project or an address of mail"},
+				{Key: keyLostProvenance, Name: "Lost Provenance", Display: Select, Choices: verdicts, Default: []string{"fail"}, Description: "What counts when the release before has attestations and this one has none"},
 			},
 		},
 		{

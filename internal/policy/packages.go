@@ -96,6 +96,7 @@ const (
 	keyMissingLicense    = "missing_license"
 	keyNeedProvenance    = "provenance_required"
 	keyPublishers        = "expected_publishers"
+	keyLostProvenance    = "lost_provenance"
 )
 
 // judgePackage evaluates one of these rules.

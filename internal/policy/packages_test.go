@@ -29,6 +29,11 @@ func judgeOne(t *testing.T, rule string, values map[string][]string, p *model.Pa
 	return v.evaluation()
 }
 
+// attested is a package with an attestation that verifies.
+func attested(identity string) model.Package {
+	return model.Package{Origin: model.Provenance{Served: true, Attestations: []model.Attestation{{Kind: "publish", Identity: identity}}}}
+}
+
 func TestFactsOfPackages(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	hours := func(n int) time.Time { return now.Add(-time.Duration(n) * time.Hour) }
@@ -65,9 +70,22 @@ func TestFactsOfPackages(t *testing.T) {
 		{"one letter off, and excepted", lookAlike, map[string][]string{keyExcepted: {"requestz"}}, model.Package{Project: "requestz"}, false, model.Passed},
 		{"nobody asks for attestations", provenance, nil, model.Package{}, false, model.Passed},
 		{"they are required", provenance, map[string][]string{keyNeedProvenance: {"demo"}}, model.Package{}, false, model.Failed},
-		{"they are there", provenance, map[string][]string{keyNeedProvenance: {"demo"}}, model.Package{Origin: model.Provenance{Served: true}}, false, model.Passed},
-		{"of another publisher", provenance, map[string][]string{keyPublishers: {"demo=acme/demo"}}, model.Package{Origin: model.Provenance{Served: true, Publishers: []string{"GitHub evil/demo release.yml"}}}, false, model.Failed},
-		{"of the expected one", provenance, map[string][]string{keyPublishers: {"demo=acme/demo"}}, model.Package{Origin: model.Provenance{Served: true, Publishers: []string{"GitHub acme/demo release.yml"}}}, false, model.Passed},
+		{"they are there", provenance, map[string][]string{keyNeedProvenance: {"dem*"}}, attested("github.com/acme/demo"), false, model.Passed},
+		{"they are not required of others", provenance, map[string][]string{keyNeedProvenance: {"other"}}, model.Package{}, false, model.Passed},
+		{"whether they are there is not known", provenance, map[string][]string{keyNeedProvenance: {"demo"}}, model.Package{Origin: model.Provenance{Unknown: true}}, false, model.RuleError},
+		{"nobody asks whether they are there", provenance, nil, model.Package{Origin: model.Provenance{Unknown: true}}, false, model.Passed},
+		{"the release before had some", provenance, nil, model.Package{Origin: model.Provenance{Lost: true}}, false, model.Failed},
+		{"they may get lost", provenance, map[string][]string{keyLostProvenance: {"pass"}}, model.Package{Origin: model.Provenance{Lost: true}}, false, model.Passed},
+		{"of another publisher", provenance, map[string][]string{keyPublishers: {"demo=acme/demo"}}, attested("github.com/evil/demo"), false, model.Failed},
+		{"of the expected one", provenance, map[string][]string{keyPublishers: {"demo=other/demo", "demo=Acme/demo"}}, attested("github.com/acme/Demo"), false, model.Passed},
+		{"of one whose name is longer", provenance, map[string][]string{keyPublishers: {"demo=acme/demo"}}, attested("github.com/acme/demo-evil"), false, model.Failed},
+		{"of the same name elsewhere", provenance, map[string][]string{keyPublishers: {"demo=acme/demo"}}, attested("gitlab.com/acme/demo"), false, model.Failed},
+		{"of any repository of an owner", provenance, map[string][]string{keyPublishers: {"dem*=acme/*"}}, attested("github.com/acme/other"), false, model.Passed},
+		{"of an owner whose name is longer", provenance, map[string][]string{keyPublishers: {"demo=acme/*"}}, attested("github.com/acme-evil/demo"), false, model.Failed},
+		{"of the expected one elsewhere", provenance, map[string][]string{keyPublishers: {"demo=https://gitlab.com/acme/sub/demo"}}, attested("gitlab.com/acme/sub/demo"), false, model.Passed},
+		{"of the expected account", provenance, map[string][]string{keyPublishers: {"demo=robot@example.test"}}, attested("robot@example.test"), false, model.Passed},
+		{"there are none of the expected one", provenance, map[string][]string{keyPublishers: {"demo=acme/demo"}}, model.Package{}, false, model.Failed},
+		{"others have expected ones", provenance, map[string][]string{keyPublishers: {"other=acme/demo"}}, model.Package{}, false, model.Passed},
 		{"a file that changed", contentChanged, nil, model.Package{FormerDigest: "00"}, false, model.Failed},
 		{"one that did not", contentChanged, nil, model.Package{}, false, model.Passed},
 	} {
@@ -78,6 +96,35 @@ func TestFactsOfPackages(t *testing.T) {
 		}
 		if got := judgeOne(t, row.rule, row.values, &p, row.private); got.Result != row.want {
 			t.Errorf("%s: %s, want %s: %v %s", row.what, got.Result, row.want, got.Violations, got.Reason)
+		}
+	}
+}
+
+func TestAttestationsAreToldPlainly(t *testing.T) {
+	good := model.Attestation{
+		Kind: "publish", Identity: "github.com/acme/demo", Workflow: "release.yml", Commit: "0123456", Logged: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
+	}
+	p := &model.Package{Project: "demo", Filename: "demo-1.0.tar.gz", Origin: model.Provenance{Served: true, Attestations: []model.Attestation{good}}}
+	want := "Verified: github.com/acme/demo, workflow release.yml, commit 0123456 has signed on 2026-03-04 that it has published exactly these bytes. " +
+		"This tells where the file comes from, not that it is harmless."
+	if e := judgeOne(t, provenance, nil, p, false); e.Result != model.Passed || e.Reason != want {
+		t.Errorf("one that verifies: %s %q", e.Result, e.Reason)
+	}
+	p.Origin.Attestations = append(p.Origin.Attestations, model.Attestation{Publisher: "GitHub acme/demo", Fault: "its signature does not verify"})
+	e := judgeOne(t, provenance, nil, p, false)
+	if e.Result != model.Failed || e.Reason != "" || len(e.Violations) != 1 ||
+		e.Violations[0].Description != "An attestation of demo-1.0.tar.gz proves nothing: its signature does not verify" {
+		t.Errorf("one that does not: %s %q %+v", e.Result, e.Reason, e.Violations)
+	}
+}
+
+func TestPublishersAsTheyAreWritten(t *testing.T) {
+	for entry, want := range map[string]bool{
+		"demo=acme/demo": true, "demo*=acme/*": true, "demo=gitlab.com/a/b/c": true, "demo=robot@example.test": true, "demo=https://github.com/a/b": true,
+		"demo=": false, "demo=acme": false, "demo=acme/de*": false, "demo=*": false, "demo=*/demo": false, "=acme/demo": false, "demo=acme/demo x": false, "demo=acme//demo": false,
+	} {
+		if err := validEntry(Field{Key: keyPublishers}, entry); (err == nil) != want {
+			t.Errorf("%q: %v", entry, err)
 		}
 	}
 }

@@ -112,6 +112,7 @@ type verdict struct {
 	violations []model.Violation
 	omitted    int    // violations that are not listed
 	reason     string // why it could not be evaluated
+	note       string // what it means that the rule passed
 }
 
 // maxListed is how many violations of one rule are listed whatever file they are in. Beyond, each file has its first one listed, so
@@ -141,6 +142,8 @@ func (v *verdict) evaluation() model.Evaluation {
 		}
 	case v.reason != "":
 		e.Result, e.Reason = model.RuleError, v.reason
+	default:
+		e.Reason = v.note
 	}
 	return e
 }

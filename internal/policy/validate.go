@@ -106,7 +106,7 @@ var (
 	digestPattern    = regexp.MustCompile(`^(sha256:)?[0-9A-Fa-f]{64}$`)
 	advisoryPattern  = regexp.MustCompile(`^[A-Z]+-[0-9A-Za-z-]+$`)
 	statusPattern    = regexp.MustCompile(`^[a-z][a-z-]*$`)
-	publisherPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*=\S+$`)
+	publisherPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*\*?=((https://)?[^\s/*]+(/[^\s/*]+)*(/\*)?|[^\s/@]+@[^\s/@]+)$`)
 	hoursPattern     = regexp.MustCompile(`^[0-9]{1,5}$`)
 	uriPattern       = regexp.MustCompile(`^[a-z][a-z0-9+-]*://[^\s/]+(/\S*)?$`)
 )
@@ -149,10 +149,11 @@ func validEntry(f Field, v string) error {
 	case keyExcepted, keyNeedProvenance:
 		fits, expected = packagePattern.MatchString(v), "name, name==version or name*"
 	case keyPublishers:
-		fits, expected = publisherPattern.MatchString(v), "name=publisher"
+		fits = publisherPattern.MatchString(v) && strings.ContainsAny(v, "/@")
+		expected = "name=publisher with a publisher such as owner/repository, owner/*, gitlab.com/group/project or an address of mail"
 	case keyMinimumAge:
 		fits, expected = hoursPattern.MatchString(v), "a number of hours"
-	case keyMissingTime, keyMissingLicense:
+	case keyMissingTime, keyMissingLicense, keyLostProvenance:
 		fits, expected = v == "fail" || v == "pass", "fail or pass"
 	case keyBadStatus:
 		fits, expected = statusPattern.MatchString(v), "a state such as quarantined"

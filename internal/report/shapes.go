@@ -95,7 +95,7 @@ type Evaluation struct {
 	Description  string    `json:"rule_description"`
 	State        string    `json:"rule_instance_state"`
 	Origin       string    `json:"rule_origin"`
-	Reason       string    `json:"reason,omitempty"` // why it could not be evaluated
+	Reason       string    `json:"reason,omitempty"` // why it could not be evaluated, or what it means that it passed
 }
 
 // Violation is a violation in the API.

@@ -80,6 +80,13 @@ func writeText(w io.Writer, s model.Scan, o Options) error {
 	for _, e := range failedFirst(s.Evaluations) {
 		p.evaluation(e, o.Explain)
 	}
+	for _, e := range s.Evaluations {
+		if e.Result == model.Passed && e.Reason != "" {
+			p.line("")
+			p.line("%s  %s", p.paint(green, "PASSED"), e.RuleName)
+			p.line("  %s", visible(e.Reason))
+		}
+	}
 	return p.w.Flush()
 }
 

@@ -2,13 +2,12 @@ package index
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"strings"
 
 	"modelgate/internal/blob"
 	"modelgate/internal/model"
 	"modelgate/internal/model/dist"
+	"modelgate/internal/upstream/attestation"
 )
 
 // coreMetadata are the metadata of the package: those beside the file, else those in it.
@@ -27,44 +26,36 @@ func (o *Origin) coreMetadata(ctx context.Context) ([]byte, error) {
 	return dist.ArchiveMetadata(c, o.File.Size, o.Entry.Filename)
 }
 
-// maxPublishers bounds how many publishers of a file are told.
-const maxPublishers = 8
-
-// attested is who the index says has published a file (PEP 740). The signatures are not verified: the index has done so, or says so.
-func (x *Index) attested(ctx context.Context, e Entry) model.Provenance {
+// attested is what the attestations of a file prove of its origin (PEP 740).
+func (o *Origin) attested(ctx context.Context) model.Provenance {
+	e := o.Entry
 	if e.Provenance == "" {
-		return model.Provenance{}
+		return model.Provenance{Lost: e.Page != nil && e.Page.lost(e.File)}
 	}
-	text, err := x.Beside(ctx, e, Provenance)
+	doc, err := o.Index.Beside(ctx, e, Provenance)
 	if errors.Is(err, ErrNotFound) {
 		return model.Provenance{}
 	}
-	var doc struct {
-		Bundles []struct {
-			Publisher struct {
-				Kind       string `json:"kind"`
-				Repository string `json:"repository"`
-				Workflow   string `json:"workflow"`
-				Email      string `json:"email"`
-			} `json:"publisher"`
-			Attestations []json.RawMessage `json:"attestations"`
-		} `json:"attestation_bundles"`
-	}
-	if err != nil || json.Unmarshal(text, &doc) != nil {
+	if err != nil || o.Index.cfg.Trust == nil {
 		return model.Provenance{Unknown: true}
 	}
-	var out model.Provenance
-	for _, b := range doc.Bundles {
-		if len(b.Attestations) == 0 {
-			continue
-		}
-		out.Served = true
-		p := b.Publisher
-		if len(out.Publishers) < maxPublishers {
-			out.Publishers = append(out.Publishers, oneLine(strings.Join([]string{p.Kind, p.Repository, p.Workflow, p.Email}, " ")))
+	found := o.Index.cfg.Trust.Verify(doc, attestation.Subject{Project: e.Project, Filename: e.Filename, SHA256: o.File.Digest.Hex()})
+	return model.Provenance{Served: len(found) > 0, Attestations: found}
+}
+
+// lost tells whether the file that was uploaded last before this one, for another release, has attestations: then this one, which has none,
+// was published in another way.
+func (p *Page) lost(f File) bool {
+	if f.Uploaded.IsZero() || f.Parsed.Version.Key() == "" {
+		return false
+	}
+	var before File
+	for _, other := range p.Files {
+		if other.Uploaded.After(before.Uploaded) && other.Uploaded.Before(f.Uploaded) && !other.Parsed.Version.Equal(f.Parsed.Version) {
+			before = other
 		}
 	}
-	return out
+	return before.Provenance != ""
 }
 
 // former is the digest that the file had when it was judged first, "" if that is the one it has now. The first one is remembered.

@@ -56,6 +56,8 @@ type sighting struct {
 	Hashes   map[string]string `json:"hashes,omitempty"`
 	Size     int64             `json:"size"`
 	Metadata string            `json:"metadata,omitempty"`
+	// Provenance is where its attestations are.
+	Provenance string `json:"provenance,omitempty"`
 	// SHA256 is that of the bytes, where the index tells none.
 	SHA256 string `json:"sha256,omitempty"`
 }
@@ -74,10 +76,10 @@ func (f *files) seen(ctx context.Context, s *site, project, id, filename string)
 	if err != nil || known.Filename != filename {
 		return Entry{}, false
 	}
-	e := Entry{
-		File:    File{Filename: filename, URL: u, Hashes: known.Hashes, Size: known.Size, MetadataSHA256: known.Metadata, HasMetadata: known.Metadata != ""},
-		Project: project, Upstream: s.Name, site: s,
-	}
+	e := Entry{Project: project, Upstream: s.Name, site: s, File: File{
+		Filename: filename, URL: u, Hashes: known.Hashes, Size: known.Size, MetadataSHA256: known.Metadata, HasMetadata: known.Metadata != "",
+		Provenance: known.Provenance,
+	}}
 	e.Parsed, e.Known = dist.ParseFilename(project, filename)
 	return e, e.ID() == id
 }
@@ -102,7 +104,7 @@ func (f *files) note(ctx context.Context, e Entry, sum string) error {
 		sum, size = old.SHA256, old.Size // what was learned stays
 	}
 	text, err := json.Marshal(sighting{
-		Filename: e.Filename, URL: e.URL.String(), Hashes: e.Hashes, Size: size, Metadata: e.MetadataSHA256, SHA256: sum,
+		Filename: e.Filename, URL: e.URL.String(), Hashes: e.Hashes, Size: size, Metadata: e.MetadataSHA256, Provenance: e.Provenance, SHA256: sum,
 	})
 	if err != nil {
 		return fmt.Errorf("remember %s: %w", e.Filename, err)
@@ -265,6 +267,7 @@ func (x *Index) ask(ctx context.Context, e Entry, method string, u *url.URL, off
 		return nil, fmt.Errorf("open %s: %w", e.Filename, err)
 	}
 	req.Header.Set("Accept-Encoding", "identity")
+	req.Header.Set("Accept", "*/*")
 	if off > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", off))
 	}

@@ -24,6 +24,7 @@ import (
 	"modelgate/internal/model"
 	"modelgate/internal/model/dist"
 	"modelgate/internal/upstream"
+	"modelgate/internal/upstream/attestation"
 )
 
 // Upstream is one index.
@@ -60,6 +61,8 @@ type Config struct {
 	MaxFile   int64         // bytes of a file; 0 is 10 GiB
 	// Advisories finds what is known against a release; nil knows nothing.
 	Advisories func(project, version string) []model.Advisory
+	// Trust is whom attestations must be signed through; nil verifies none.
+	Trust *attestation.Root
 	// ForgetClaims turns off that names which a private index has answered for are its own from then on.
 	ForgetClaims bool
 }

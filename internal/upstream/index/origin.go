@@ -37,7 +37,7 @@ func (o *Origin) Metadata(ctx context.Context) (model.Metadata, error) {
 		meta.Package.Since = e.Page.since()
 	}
 	meta.Package.FormerDigest = o.Index.files.former(ctx, e, o.File.Digest)
-	meta.Package.Origin = o.Index.attested(ctx, e)
+	meta.Package.Origin = o.attested(ctx)
 	text, err := o.coreMetadata(ctx)
 	meta.Package.LicenseUnknown = err != nil
 	meta.Package.Licenses = dist.ParseMetadata(text).Licenses()
