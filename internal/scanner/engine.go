@@ -185,7 +185,7 @@ func (e *Engine) file(ctx context.Context, in Input, f model.File, whole *source
 	if err != nil {
 		return named, fmt.Errorf("open: %w", err)
 	}
-	b, err := e.bytes(ctx, f, familyOf(in.Version, f.Path), content, whole)
+	b, err := e.bytes(ctx, in.Version, f, content, whole)
 	if closeErr := content.Close(); err == nil && closeErr != nil {
 		err = fmt.Errorf("close: %w", closeErr)
 	}
@@ -210,7 +210,7 @@ func (e *Engine) Key(v model.Version, f model.File) string {
 	if bytes == "" {
 		return ""
 	}
-	return bytes + "|" + role(f.Path) + "|" + string(familyOf(v, f.Path)) + "|" + e.version
+	return bytes + "|" + role(f.Path) + "|" + string(familyOf(v, f.Path)) + "|" + projectOf(v, f.Path) + "|" + e.version
 }
 
 // familyOf tells for whom a file of a version is meant: what comes from a package index, and local wheels and source distributions, are
@@ -220,13 +220,39 @@ func familyOf(v model.Version, name string) source.Family {
 	case model.PyPI:
 		return source.FamilyPackage
 	case model.Local:
-		base := path.Base(name)
-		project, ok := dist.GuessProject(base)
-		if parsed, fits := dist.ParseFilename(project, base); ok && fits && parsed.Kind != dist.Other {
+		if _, ok := distribution(name); ok {
 			return source.FamilyPackage
 		}
 	}
 	return source.FamilyNone
+}
+
+// distribution tells whether a name is that of a wheel or a source distribution, and of which project.
+func distribution(name string) (project string, ok bool) {
+	base := path.Base(name)
+	project, ok = dist.GuessProject(base)
+	parsed, fits := dist.ParseFilename(project, base)
+	return project, ok && fits && parsed.Kind != dist.Other
+}
+
+func isDistribution(name string) bool {
+	_, ok := distribution(name)
+	return ok
+}
+
+// projectOf is the project that a file of a package belongs to, in the normal form of its name: what an index lists it under, if a
+// distribution file is named so, or the package that was installed.
+func projectOf(v model.Version, name string) string {
+	project, file := distribution(name)
+	switch {
+	case v.Source == model.PyPI && !file:
+		return v.Name
+	case v.Source == model.PyPI && v.Name != project:
+		return ""
+	case file && familyOf(v, name) == source.FamilyPackage:
+		return project
+	}
+	return ""
 }
 
 // judged is the report of bytes that were read.
@@ -243,7 +269,7 @@ type judged struct {
 const wholeSize = 1 << 20
 
 // bytes judges the bytes of an open file.
-func (e *Engine) bytes(ctx context.Context, f model.File, family source.Family, content source.Content, whole *source.Budget) (judged, error) {
+func (e *Engine) bytes(ctx context.Context, v model.Version, f model.File, content source.Content, whole *source.Budget) (judged, error) {
 	size, err := content.Size()
 	if err != nil {
 		return judged{}, fmt.Errorf("size: %w", err)
@@ -264,7 +290,7 @@ func (e *Engine) bytes(ctx context.Context, f model.File, family source.Family, 
 		}
 	}
 	s := newScan(e, f.Path, whole.For(size))
-	err = s.stream(ctx, reader, family)
+	err = s.stream(ctx, reader, familyOf(v, f.Path), projectOf(v, f.Path))
 	switch {
 	case errors.Is(err, source.ErrChanged):
 		out.mismatch = append(out.mismatch, changed())

@@ -24,7 +24,7 @@ func packageRows() []Format {
 			Probe:      pypackage.ProbeSdist, Scan: pypackage.ScanSdist,
 		},
 		{
-			Name: "python", Title: "Python source in packages", Version: 1, Text: true, Package: true,
+			Name: "python", Title: "Python source in packages", Version: 2, Text: true, Package: true,
 			Recognised: "name in a package",
 			Threats:    "lines of .pth files that are executed, code that is decoded and executed, what runs at install, signs of malicious packages",
 			Limits:     "no data flow through functions and files; what is computed at run time is not seen",

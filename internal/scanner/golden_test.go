@@ -11,6 +11,7 @@ import (
 
 	"modelgate/internal/finding"
 	"modelgate/internal/model"
+	"modelgate/internal/model/dist"
 	"modelgate/internal/scanner"
 	"modelgate/internal/scanner/scantest"
 	"modelgate/internal/scanner/source"
@@ -55,6 +56,9 @@ func inputOf(c scantest.Case) scanner.Input {
 	in := version(c.Content()).input()
 	if c.Source != "" {
 		in.Version = model.Version{Source: c.Source, Name: "demo", Revision: "0123456789"}
+		if project, ok := dist.GuessProject(c.Path); ok {
+			in.Version.Name = project
+		}
 	}
 	return in
 }

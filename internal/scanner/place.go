@@ -25,7 +25,8 @@ type place struct {
 	// a checkpoint: its own formats say nothing new of the file.
 	outermost, nameless bool
 	prose               bool
-	known               bool // some format accepted it
+	known               bool   // some format accepted it
+	project             string // as [source.File] has it
 	// amend is how a container around it takes findings; nil if there is none that does.
 	amend func(f finding.Finding) (as finding.Finding, keep bool)
 	// above are the fingerprints of the streams around it and its own.
@@ -128,11 +129,15 @@ func (p *place) Member(ctx context.Context, m source.Member) (source.Outcome, er
 	child := &place{
 		scan: p.scan, member: join(p.member, m.Name), depth: p.depth + 1, prose: m.Prose,
 		nameless: p.nameless || m.Family != source.FamilyNone && m.Family != source.FamilyPackage, format: p.format, above: slices.Clip(p.above),
+		project: p.project,
+	}
+	if project, ok := distribution(m.Name); ok { // that a package carries, as tools that make environments do
+		child.project = project
 	}
 	if child.amend = m.Amend; child.amend == nil {
 		child.amend = p.amend
 	}
-	err := child.judge(ctx, &source.File{Reader: m.Bytes, Path: m.Name, Family: m.Family, Budget: p.scan.budget})
+	err := child.judge(ctx, &source.File{Reader: m.Bytes, Path: m.Name, Family: m.Family, Project: child.project, Budget: p.scan.budget})
 	if err != nil {
 		return child.outcome, err
 	}

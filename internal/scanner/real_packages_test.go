@@ -14,6 +14,7 @@ import (
 
 	"modelgate/internal/finding"
 	"modelgate/internal/model"
+	"modelgate/internal/model/dist"
 	"modelgate/internal/policy"
 	"modelgate/internal/scanner"
 	"modelgate/internal/scanner/scantest"
@@ -79,8 +80,12 @@ func scanDistribution(t *testing.T, file string) finding.Report {
 	if err := errors.Join(err, opened.Close()); err != nil {
 		t.Fatal(err)
 	}
+	project, ok := dist.GuessProject(filepath.Base(file))
+	if !ok {
+		t.Fatalf("%s is no distribution file", file)
+	}
 	in := scanner.Input{
-		Version: model.Version{Source: model.PyPI, Name: filepath.Base(file), Revision: "1"},
+		Version: model.Version{Source: model.PyPI, Name: project, Revision: "1"},
 		Files:   []model.File{{Path: filepath.Base(file), Size: size}},
 		Open:    func(context.Context, model.File) (source.Content, error) { return source.Open(file) },
 	}

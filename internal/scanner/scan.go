@@ -44,9 +44,9 @@ func newScan(e *Engine, path string, budget *source.Budget) *scan {
 }
 
 // stream scans the whole file.
-func (s *scan) stream(ctx context.Context, r source.Reader, family source.Family) error {
-	top := &place{scan: s, outermost: true}
-	err := top.judge(ctx, &source.File{Reader: r, Path: s.path, Family: family, Budget: s.budget})
+func (s *scan) stream(ctx context.Context, r source.Reader, family source.Family, project string) error {
+	top := &place{scan: s, outermost: true, project: project}
+	err := top.judge(ctx, &source.File{Reader: r, Path: s.path, Family: family, Project: project, Installed: family == source.FamilyPackage && !isDistribution(s.path), Budget: s.budget})
 	if errors.Is(err, source.ErrBudget) || errors.Is(err, source.ErrBomb) {
 		return nil // stated where it happened
 	}

@@ -46,7 +46,7 @@ func ScanSource(ctx context.Context, f *source.File, s source.Sink) error {
 		return err
 	}
 	if placeOf(f.Path) == placePath {
-		pathConfig(f.Path, text, s)
+		pathConfig(f, text, s)
 	}
 	signs(f.Path, text, s)
 	coding(text, s)

@@ -1,6 +1,7 @@
 package scantest
 
 import (
+	"slices"
 	"strings"
 
 	"modelgate/internal/indextest"
@@ -23,15 +24,11 @@ func packageCases() []Case {
 		encrypted[at] |= 1
 	}
 	elf := "\x7fELF\x02\x01\x01\x00" + strings.Repeat("\x00", 8) + "\x03\x00\x3e\x00\x01\x00\x00\x00" + strings.Repeat("\x00", 40)
-	return append(append(packageCodeCases(one, wheel, sdist), packageOwnCases(one, wheel)...), []Case{
+	return append(slices.Concat(packageCodeCases(one, wheel, sdist), packageOwnCases(one, wheel), packagePathCases(one)), []Case{
 		one("twin: a plain wheel", wheel("demo/__init__.py", "x = 1\n", "demo/data.bin", "\x00\x01\x02\xff"), "", threat.Clean),
 		one("twin: a plain source distribution", sdist("setup.py", "from setuptools import setup\nsetup()\n", "demo/__init__.py", ""), "", threat.Clean),
 		one("package: a line of a .pth file that is executed", wheel("demo_init.pth", "import os; print(1)\n"), threat.MGPKG100, threat.Malicious),
 		one("twin: a .pth file of paths", wheel("demo_init.pth", "# import os\n./demo\nimportant\n"), "", threat.Clean),
-		one("twin: the hook of setuptools", wheel("distutils-precedence.pth",
-			"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('_distutils_hack').add_shim();"), "", threat.Clean),
-		one("package: the hook of setuptools and more on its line", wheel("distutils-precedence.pth",
-			"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, 'local') == 'local'; enabled and __import__('_distutils_hack').add_shim(); print(1)"), threat.MGPKG100, threat.Malicious),
 		one("package: setup.py that decodes and executes", sdist("setup.py", decoded), threat.MGPKG101, threat.Malicious),
 		one("package: an import that decodes and executes", wheel("demo/__init__.py", decoded), threat.MGPKG101, threat.Malicious),
 		one("package: a module that decodes and executes", wheel("demo/other.py", decoded), threat.MGPKG102, threat.Suspicious),

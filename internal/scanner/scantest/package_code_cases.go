@@ -19,10 +19,6 @@ type build = func(files ...string) indextest.File
 // packageCodeCases are what malicious packages do in places that run by themselves, and their honest neighbours. The code is inert: it would
 // print or do nothing, and nothing runs it.
 func packageCodeCases(one func(string, indextest.File, threat.ID, threat.Level) Case, wheel, sdist build) []Case {
-	const nspkg = "import sys, types, os;has_mfs = sys.version_info > (3, 5);p = os.path.join(sys._getframe(1).f_locals['sitedir'], *('demo',));" +
-		"importlib = has_mfs and __import__('importlib.util');has_mfs and __import__('importlib.machinery');" +
-		"m = has_mfs and sys.modules.setdefault('demo', importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec('demo', [os.path.dirname(p)])));" +
-		"m = m or sys.modules.setdefault('demo', types.ModuleType('demo'));mp = (m or []) and m.__dict__.setdefault('__path__',[]);(p not in mp) and mp.append(p)"
 	const run = "import os\nos.system('true')\n"
 	packed := base64.StdEncoding.EncodeToString(deflated(run))
 	pth := func(name, text string) indextest.File { return wheel(name, text) }
@@ -41,8 +37,6 @@ func packageCodeCases(one func(string, indextest.File, threat.ID, threat.Level) 
 		one("twin: a .pth file that data put where nobody looks", pth("demo-1.0.data/data/share/demo/a.pth", "./x\n"), "", threat.Clean),
 		one("package: an executed .pth line of a source distribution", sdist("src/a.pth", "import os\n"), threat.MGPKG100, threat.Malicious),
 		one("package: a line of a .pth file that only str.splitlines ends", pth("a.pth", "./demo\x0cimport os\n"), threat.MGPKG100, threat.Malicious),
-		one("twin: a namespace package of old setuptools", pth("demo-1.0-py3.7-nspkg.pth", nspkg+"\n"), "", threat.Clean),
-		one("package: a namespace package with more on its line", pth("demo-1.0-py3.7-nspkg.pth", nspkg+";print(1)\n"), threat.MGPKG100, threat.Malicious),
 		one("package: sitecustomize at the top of site-packages", wheel("sitecustomize.py", "x = 1\n"), threat.MGPKG104, threat.Suspicious),
 		one("twin: sitecustomize in a package", wheel("demo/sitecustomize.py", "x = 1\n"), "", threat.Clean),
 		one("package: decoded through an alias, over two lines", module("from base64 import b64decode as d\nx = d(b'cHJpbnQoMSk=')\nexec(x)\n"), threat.MGPKG102, threat.Suspicious),

@@ -63,7 +63,11 @@ type File struct {
 	// gives names a meaning; formats are recognised by content.
 	Path   string
 	Family Family
-	Budget *Budget
+	// Project is the Python project, in the normal form of its name, of which the file is a part; "" if that is not certain.
+	Project string
+	// Installed says that the file lies where an installer has put it, and not in a distribution file.
+	Installed bool
+	Budget    *Budget
 
 	head   []byte
 	tail   []byte
