@@ -44,7 +44,7 @@ func newEngine(limits source.Limits, formats []Format) *Engine {
 }
 
 // engineVersion is raised when the engine itself comes to judge the same bytes differently.
-const engineVersion = 3
+const engineVersion = 4
 
 // versionOf hashes the rows of the table, so that an improved format gets new reports.
 func versionOf(formats []Format) string {

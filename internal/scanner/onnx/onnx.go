@@ -147,7 +147,10 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	if err != nil {
 		return err
 	}
-	r := newReader(ctx, f, s)
+	r, err := newReader(ctx, f, s)
+	if err != nil {
+		return err
+	}
 	r.wire = w
 	whole, err := w.Whole()
 	if err != nil {
@@ -167,19 +170,20 @@ func ScanORT(ctx context.Context, f *source.File, s source.Sink) error {
 	if err != nil {
 		return err
 	}
-	r := newReader(ctx, f, s)
+	r, err := newReader(ctx, f, s)
+	if err != nil {
+		return err
+	}
 	err = r.session(b)
 	return r.finish(err)
 }
 
-// Bounds of what a model may hold. Names are bounded in all, so that what is kept of a file is.
+// Bounds of what a model may hold, beside that of its memory.
 const (
 	maxNodes    = 1 << 18
 	maxTensors  = 1 << 18
-	maxUses     = 4 << 20 // names that are used, attributes that are kept and the like
-	maxDepth    = 24      // graphs in each other
+	maxDepth    = 24 // graphs in each other
 	maxName     = 64 << 10
-	maxNames    = 64 << 20
 	maxFound    = 50 // findings of one kind
 	maxExternal = 10_000
 )
@@ -193,8 +197,8 @@ type reader struct {
 
 	m         *model
 	interned  map[string]string
-	names     int // bytes of all names
-	uses      int // of names, and what else is kept
+	used      int64 // bytes of memory
+	most      int64 // that may be
 	nodes     int
 	tensors   int
 	depth     int // of graphs
@@ -205,10 +209,12 @@ type reader struct {
 	found     map[threat.ID]int
 }
 
-func newReader(ctx context.Context, f *source.File, s source.Sink) *reader {
+func newReader(ctx context.Context, f *source.File, s source.Sink) (*reader, error) {
+	size, err := f.Size()
 	return &reader{
-		ctx: ctx, f: f, s: s, m: &model{sets: map[string]int64{}}, interned: map[string]string{}, external: map[string]*external{}, found: map[threat.ID]int{},
-	}
+		most: source.Kept(size),
+		ctx:  ctx, f: f, s: s, m: &model{sets: map[string]int64{}}, interned: map[string]string{}, external: map[string]*external{}, found: map[threat.ID]int{},
+	}, err
 }
 
 // finish judges what was read, also if the reading broke off, whose error is given.
@@ -244,24 +250,36 @@ func (r *reader) twofold(at int64, evidence, description string) {
 	r.find(threat.MGFMT403, finding.RoleStructure, at, "", "", evidence, description)
 }
 
-// use takes n things that are kept from the bound.
+// What things take in memory, in bytes, with their places in lists and tables.
+const (
+	sizeNode      = 224 // also as an operator that is judged
+	sizeGraph     = 400 // with the scope in which its names are looked up
+	sizeFunction  = 240
+	sizeAttribute = 112
+	sizeTensor    = 96
+	sizeEntry     = 64
+	sizeName      = 48 // without its letters
+	sizeUse       = 24 // of a name
+)
+
+// use takes memory from the bound.
 func (r *reader) use(n int) error {
-	if r.uses += n; r.uses > maxUses {
-		return fmt.Errorf("more than %d names and attributes: %w", maxUses, source.ErrBudget)
+	if r.used += int64(n); r.used > r.most {
+		return fmt.Errorf("a model that takes more than %d bytes of memory: %w", r.most, source.ErrBudget)
 	}
 	return nil
 }
 
 // intern keeps one copy of every name, within the bound.
 func (r *reader) intern(name string) (string, error) {
-	if err := r.use(1); err != nil {
+	if err := r.use(sizeUse); err != nil {
 		return "", err
 	}
 	if kept, ok := r.interned[name]; ok {
 		return kept, nil
 	}
-	if r.names += len(name) + 32; r.names > maxNames {
-		return "", fmt.Errorf("names of more than %d bytes: %w", maxNames, source.ErrBudget)
+	if err := r.use(sizeName + len(name)); err != nil {
+		return "", err
 	}
 	r.interned[name] = name
 	return name, nil

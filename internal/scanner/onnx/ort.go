@@ -130,7 +130,7 @@ func (r *reader) flatTexts(t flatbuf.Table, field int) ([]string, error) {
 // flatGraph reads a Graph.
 func (r *reader) flatGraph(t flatbuf.Table) (*graph, error) {
 	g := &graph{at: t.Offset()}
-	if err := r.use(8); err != nil {
+	if err := r.use(sizeGraph); err != nil {
 		return g, err
 	}
 	if r.depth++; r.depth > maxDepth {

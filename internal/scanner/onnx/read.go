@@ -125,7 +125,7 @@ func (r *reader) training(f wire.Field) error {
 // function reads a FunctionProto.
 func (r *reader) function(f wire.Field) error {
 	fn := &function{at: f.At, sets: map[string]int64{}}
-	if err := r.use(16); err != nil {
+	if err := r.use(sizeFunction); err != nil {
 		return err
 	}
 	r.m.functions = append(r.m.functions, fn)
@@ -166,7 +166,7 @@ func (r *reader) add(list *[]string, f wire.Field) error {
 // graph reads a GraphProto. What was read of one that breaks off is returned too.
 func (r *reader) graph(f wire.Field) (*graph, error) {
 	g := &graph{at: f.At}
-	if err := r.use(8); err != nil {
+	if err := r.use(sizeGraph); err != nil {
 		return g, err
 	}
 	if r.depth++; r.depth > maxDepth {
@@ -200,7 +200,7 @@ func (r *reader) graph(f wire.Field) (*graph, error) {
 
 // valueInfo reads a ValueInfoProto: 1 name, 2 type. Numbers is how many numbers a value of the type has, 0 if they are many or unknown.
 func (r *reader) valueInfo(f wire.Field) (name string, numbers int64, err error) {
-	if err := r.use(1); err != nil {
+	if err := r.use(sizeUse); err != nil {
 		return "", 0, err
 	}
 	types := 0
@@ -238,7 +238,9 @@ func (r *reader) node(f wire.Field, list *[]*node) error {
 			n.name, err = r.text(f)
 		case 4:
 			if n.op != "" { // the one that other readers may take is judged too
-				*list = append(*list, &node{at: n.at, name: n.name, op: n.op, domain: n.domain})
+				if err = r.count(&node{at: n.at, name: n.name, op: n.op, domain: n.domain}, list); err != nil {
+					return err
+				}
 			}
 			o.field(f)
 			n.op, err = r.text(f)
@@ -247,10 +249,15 @@ func (r *reader) node(f wire.Field, list *[]*node) error {
 			a, err = r.attribute(f)
 			if keeps(a.name) || len(a.graphs) > 0 || a.tensor != nil {
 				n.attributes = append(n.attributes, a)
+				if err == nil {
+					err = r.use(sizeAttribute)
+				}
 			}
 		case 7:
 			if n.domain != "" {
-				*list = append(*list, &node{at: n.at, name: n.name, op: n.op, domain: n.domain})
+				if err = r.count(&node{at: n.at, name: n.name, op: n.op, domain: n.domain}, list); err != nil {
+					return err
+				}
 			}
 			o.field(f)
 			n.domain, err = r.text(f)
@@ -267,6 +274,9 @@ func (r *reader) count(n *node, list *[]*node) error {
 	if r.nodes++; r.nodes > maxNodes {
 		return fmt.Errorf("more than %d operators: %w", maxNodes, source.ErrBudget)
 	}
+	if err := r.use(sizeNode); err != nil {
+		return err
+	}
 	if r.nodes%4096 == 0 && r.ctx.Err() != nil {
 		return r.ctx.Err()
 	}
@@ -280,7 +290,7 @@ const maxAttribute = 8 << 10
 // attribute reads an AttributeProto.
 func (r *reader) attribute(f wire.Field) (attribute, error) {
 	a := attribute{at: f.At}
-	if err := r.use(1); err != nil {
+	if err := r.use(sizeUse); err != nil {
 		return a, err
 	}
 	o := once{r: r, what: "attribute"}

@@ -23,6 +23,9 @@ func (r *reader) tensorMessage(at int64, walk func(func(wire.Field) error) error
 	if r.tensors++; r.tensors > maxTensors {
 		return t, fmt.Errorf("more than %d tensors: %w", maxTensors, source.ErrBudget)
 	}
+	if err := r.use(sizeTensor); err != nil {
+		return t, err
+	}
 	o := once{r: r, what: "tensor"}
 	var entries []entry
 	var raw wire.Field
@@ -83,6 +86,9 @@ func (t *tensor) place(f wire.Field, packed bool) {
 // sparse reads a SparseTensorProto: 1 values, 2 indices, 3 dimensions. Its name is that of its values.
 func (r *reader) sparse(f wire.Field) (*tensor, error) {
 	t := &tensor{at: f.At, sparse: true}
+	if err := r.use(sizeTensor); err != nil {
+		return t, err
+	}
 	o := once{r: r, what: "sparse tensor"}
 	return t, f.Walk(func(f wire.Field) error {
 		if f.Num != 1 && f.Num != 2 {
@@ -106,7 +112,7 @@ type entry struct {
 // entry reads a StringStringEntryProto: 1 key, 2 value.
 func (r *reader) entry(f wire.Field) (entry, error) {
 	e := entry{at: f.At}
-	if err := r.use(4); err != nil {
+	if err := r.use(sizeEntry); err != nil {
 		return e, err
 	}
 	err := f.Walk(func(f wire.Field) (err error) {

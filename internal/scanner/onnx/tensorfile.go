@@ -116,7 +116,10 @@ func ScanTensor(ctx context.Context, f *source.File, s source.Sink) error {
 	if err != nil {
 		return err
 	}
-	r := newReader(ctx, f, s)
+	r, err := newReader(ctx, f, s)
+	if err != nil {
+		return err
+	}
 	r.wire = w
 	whole, err := w.Whole()
 	if err != nil {

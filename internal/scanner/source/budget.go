@@ -91,5 +91,9 @@ func (b *Budget) Entry() error {
 	return nil
 }
 
+// Kept tells how many bytes of memory may be kept of a file of a size, in bytes, whatever it says: what honest models of many small
+// parts take, and a fixed amount beside it.
+func Kept(size int64) int64 { return 24<<20 + 2*min(size, 256<<20) }
+
 // Inflated tells how many bytes came out of decoders so far, repeated ones included.
 func (b *Budget) Inflated() int64 { return b.inflated.Load() }

@@ -94,6 +94,15 @@ func (c *Cursor) head(n int) []byte {
 	return f.head[c.off:]
 }
 
+// Window returns bytes from the present position on that were read already, one at least. It is valid until the next read, and
+// nothing is taken.
+func (c *Cursor) Window() ([]byte, error) {
+	if _, err := c.peek(1); err != nil {
+		return nil, err
+	}
+	return c.buf[c.off-c.start:], nil
+}
+
 // U8 reads one byte.
 func (c *Cursor) U8() (uint8, error) {
 	b, err := c.peek(1)

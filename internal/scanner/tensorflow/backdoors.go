@@ -274,7 +274,7 @@ func (b *inliner) branches(p place, callees []*graph, inputs, outs []backdoor.Va
 // loop adds the body of a loop, whose variables are what they were at first or what the body returns. How often it runs decides nothing
 // here: searches and decoders all end by a test of what they have.
 func (b *inliner) loop(p place, inputs, outs []backdoor.Value) {
-	body := b.f.m.byName[p.node().body]
+	body := b.f.m.byName[p.node().details().body]
 	if body == nil {
 		b.add(p, backdoor.Node{Op: p.node().op, Inputs: inputs, Outputs: outs})
 		return

@@ -34,7 +34,7 @@ func (f *flow) callees(n *node) []*graph {
 	if g := f.m.byName[n.op]; g != nil {
 		out = append(out, g)
 	}
-	for _, name := range n.calls {
+	for _, name := range n.details().calls {
 		if g := f.m.byName[name]; g != nil {
 			out = append(out, g)
 		}

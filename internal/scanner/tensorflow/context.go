@@ -76,7 +76,7 @@ func (c *contexts) saves(p place) bool {
 				return false
 			}
 		case "Const":
-			if n.value.more || !allMatch(n.value.strings) {
+			if n.details().value.more || !allMatch(n.details().value.strings) {
 				return false
 			}
 		default:
@@ -159,7 +159,7 @@ func (c *contexts) escaping(p place) string {
 		if c.asset(q) {
 			continue
 		}
-		for _, s := range q.node().value.strings {
+		for _, s := range q.node().details().value.strings {
 			if leaves(s) {
 				return s
 			}

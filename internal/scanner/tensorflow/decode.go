@@ -8,19 +8,22 @@ import (
 
 // Bounds of what is kept of one file.
 const (
-	maxNodes   = 400_000
-	maxText    = 64 << 20 // bytes of names and strings
-	maxName    = 64 << 10 // bytes of one name
-	maxString  = 4 << 10  // bytes of one string attribute or value
-	maxStrings = 64       // values of one constant
-	maxDims    = 16
-	maxHeld    = 4096 // strings of a file that are looked into for graphs
+	maxNodes     = 400_000
+	maxName      = 64 << 10 // bytes of one name
+	maxString    = 4 << 10  // bytes of one string attribute or value
+	maxStrings   = 64       // values of one constant
+	maxDims      = 16
+	pairSize     = 64   // bytes that a result of a function takes beside its names
+	maxOperators = 4096 // names of operators of which one copy is kept
+	maxHeld      = 4096 // strings of a file that are looked into for graphs
 )
 
 // decoder reads messages into models. What it meets besides, such as graphs in strings, it hands to extra.
 type decoder struct {
-	nodes, bytes int
-	held         int
+	nodes       int
+	bytes, most int64 // of memory, and how many may be taken
+	held        int
+	ops         map[string]string // one copy of the name of each operator
 	// extra takes a string in which something may be nested, and says what it is.
 	extra func(what held) error
 }
@@ -41,12 +44,36 @@ func (d *decoder) name(f field) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s, d.count(len(s))
+	return s, d.count(len(s) + 16)
+}
+
+// operator reads the name of an operator, of which a graph has few.
+func (d *decoder) operator(f field) (string, error) {
+	s, err := d.name(f)
+	if kept, ok := d.ops[s]; ok {
+		return kept, err
+	}
+	if d.ops == nil {
+		d.ops = map[string]string{}
+	}
+	if len(d.ops) < maxOperators {
+		d.ops[s] = s
+	}
+	return s, err
+}
+
+// detail returns the details of a node to be changed.
+func (d *decoder) detail(n *node) (*details, error) {
+	if n.more != nil {
+		return n.more, nil
+	}
+	n.more = &details{}
+	return n.more, d.count(detailSize)
 }
 
 func (d *decoder) count(n int) error {
-	if d.bytes += n; d.bytes > maxText {
-		return fmt.Errorf("a graph of more than %d bytes of names: %w", maxText, source.ErrBudget)
+	if d.bytes += int64(n); d.bytes > d.most {
+		return fmt.Errorf("a graph that takes more than %d bytes of memory: %w", d.most, source.ErrBudget)
 	}
 	return nil
 }
@@ -105,9 +132,9 @@ func (d *decoder) graphDef(m *model, f field) error {
 // library reads a FunctionDefLibrary.
 func (d *decoder) library(m *model, f field) error {
 	if f.num() == 1 {
-		g := &graph{at: f.at(), rets: map[string]string{}}
+		g := &graph{at: f.at()}
 		m.functions = append(m.functions, g)
-		if err := d.count(256); err != nil {
+		if err := d.count(graphSize); err != nil {
 			return err
 		}
 		return f.walk(func(f field) error { return d.function(g, f) })
@@ -134,7 +161,13 @@ func (d *decoder) function(g *graph, f field) error {
 		return d.node(g, f)
 	case 4, 6:
 		key, val, err := d.pair(f)
+		if err == nil {
+			err = d.count(pairSize)
+		}
 		if f.num() == 4 {
+			if g.rets == nil {
+				g.rets = map[string]string{}
+			}
 			g.rets[key] = val
 		} else {
 			g.orders = append(g.orders, val)
@@ -177,13 +210,16 @@ func (d *decoder) node(g *graph, f field) error {
 	if d.nodes++; d.nodes > maxNodes {
 		return fmt.Errorf("a graph of more than %d operators: %w", maxNodes, source.ErrBudget)
 	}
+	if err := d.count(nodeSize); err != nil {
+		return err
+	}
 	n := node{at: f.at()}
 	err := f.walk(func(f field) (err error) {
 		switch f.num() {
 		case 1:
 			n.name, err = d.name(f)
 		case 2:
-			n.op, err = d.name(f)
+			n.op, err = d.operator(f)
 		case 3:
 			err = d.into(&n.inputs, f)
 		case 5:
@@ -201,7 +237,7 @@ func (d *decoder) node(g *graph, f field) error {
 // whose name comes later is read under no name, and gets the last one of the entry.
 func (d *decoder) attribute(n *node, f field) error {
 	var key string
-	first := len(n.attrs)
+	first := len(n.details().attrs)
 	err := f.walk(func(f field) (err error) {
 		switch f.num() {
 		case 1:
@@ -211,8 +247,8 @@ func (d *decoder) attribute(n *node, f field) error {
 		}
 		return err
 	})
-	for i := first; i < len(n.attrs); i++ {
-		n.attrs[i].name = key
+	for attrs := n.details().attrs; first < len(attrs); first++ {
+		attrs[first].name = key
 	}
 	return err
 }
@@ -237,10 +273,10 @@ func (d *decoder) attrValue(n *node, key string, f field) error {
 	case 8:
 		return d.tensor(n, key, f)
 	case 10:
-		first := len(n.calls)
+		first := len(n.details().calls)
 		err := d.call(n, f)
-		if key == "body" && len(n.calls) > first {
-			n.body = n.calls[first]
+		if key == "body" && len(n.details().calls) > first {
+			n.more.body = n.more.calls[first]
 		}
 		return err
 	}
@@ -256,7 +292,11 @@ func (d *decoder) stringAttr(n *node, key string, f field) error {
 	if err != nil {
 		return err
 	}
-	n.attrs = append(n.attrs, attr{key, s})
+	more, err := d.detail(n)
+	if err != nil {
+		return err
+	}
+	more.attrs = append(more.attrs, attr{key, s})
 	return d.count(len(s) + 48)
 }
 
@@ -265,7 +305,11 @@ func (d *decoder) call(n *node, f field) error {
 	return f.walk(func(f field) error {
 		switch f.num() {
 		case 1:
-			return d.into(&n.calls, f)
+			more, err := d.detail(n)
+			if err != nil {
+				return err
+			}
+			return d.into(&more.calls, f)
 		case 2:
 			return d.attribute(n, f)
 		}

@@ -25,28 +25,35 @@ type field interface {
 	walk(visit func(field) error) error
 }
 
-// wireField is a field in the binary encoding.
+// wireField is a field in the binary encoding. There is one for each message around the place that is read.
 type wireField struct {
-	f    wire.Field
-	spec spec // of number 0 for fields that the schema does not have
+	f     wire.Field
+	spec  spec       // of number 0 for fields that the schema does not have
+	inner *wireField // for the fields of the message that it is
 }
 
-func (w wireField) num() int32     { return w.spec.num }
-func (w wireField) at() int64      { return w.f.At }
-func (w wireField) integer() int64 { return w.f.Int() }
+func (w *wireField) num() int32     { return w.spec.num }
+func (w *wireField) at() int64      { return w.f.At }
+func (w *wireField) integer() int64 { return w.f.Int() }
 
-func (w wireField) str(limit int64) (s string, whole bool, err error) {
+func (w *wireField) str(limit int64) (s string, whole bool, err error) {
 	f := w.f
 	f.Size = min(f.Size, limit)
 	s, err = f.Text(limit)
 	return s, f.Size == w.f.Size, err
 }
 
-func (w wireField) bytes() (source.Reader, error) { return w.f.Reader(), nil }
+func (w *wireField) bytes() (source.Reader, error) { return w.f.Reader(), nil }
 
-func (w wireField) walk(visit func(field) error) error {
-	inner := w.spec.inner()
-	return w.f.Walk(func(f wire.Field) error { return visit(wireField{f, inner.of(f)}) })
+func (w *wireField) walk(visit func(field) error) error {
+	if w.inner == nil {
+		w.inner = &wireField{}
+	}
+	s := w.spec.inner()
+	return w.f.Walk(func(f wire.Field) error {
+		w.inner.f, w.inner.spec = f, s.of(f)
+		return visit(w.inner)
+	})
 }
 
 // of finds what the schema says of a field in the binary encoding.
@@ -72,5 +79,9 @@ func walkWire(r source.Reader, of string, visit func(field) error) error {
 		return err
 	}
 	s := schemas[of]
-	return w.Walk(whole, func(f wire.Field) error { return visit(wireField{f, s.of(f)}) })
+	outer := &wireField{}
+	return w.Walk(whole, func(f wire.Field) error {
+		outer.f, outer.spec = f, s.of(f)
+		return visit(outer)
+	})
 }

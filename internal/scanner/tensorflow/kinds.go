@@ -104,10 +104,10 @@ func (in *instance) pattern(n *node) bool {
 	return slices.ContainsFunc(n.data(), func(input string) bool {
 		name, _ := sourceOf(input)
 		i, ok := in.g.index[name]
-		if !ok || in.g.nodes[i].op != "Const" || len(in.g.nodes[i].value.dims) == 0 {
+		if !ok || in.g.nodes[i].op != "Const" || len(in.g.nodes[i].details().value.dims) == 0 {
 			return false
 		}
-		count := in.g.nodes[i].value.elements()
+		count := in.g.nodes[i].details().value.elements()
 		return count >= 0 && count < minWeights
 	})
 }

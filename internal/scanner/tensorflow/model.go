@@ -13,10 +13,32 @@ type node struct {
 	name   string
 	op     string
 	inputs []string // "node", "node:1", in functions "node:output:0" or an argument; "^node" only orders
-	calls  []string // functions that its attributes name
-	body   string   // the one of them that is the body of a loop
-	attrs  []attr   // its attributes that are strings
-	value  value    // of the tensor in its attribute "value"
+	more   *details // nil for nodes that have none, which most are
+}
+
+// details are what attributes of a node say that names something or is a constant.
+type details struct {
+	calls []string // functions that the node calls
+	body  string   // the one of them that is the body of a loop
+	attrs []attr   // strings
+	value value    // of the tensor in the attribute "value"
+}
+
+// graphSize is what the body of a function takes in memory without its nodes.
+const graphSize = 640
+
+// nodeSize is what a node without details takes in memory, also while lists of them grow, and detailSize what its details add.
+const (
+	nodeSize   = 160
+	detailSize = 128
+)
+
+// details are those of a node, empty if it has none.
+func (n *node) details() details {
+	if n.more == nil {
+		return details{}
+	}
+	return *n.more
 }
 
 // attr is a string attribute of a node.
@@ -24,7 +46,7 @@ type attr struct{ name, text string }
 
 // attribute is the first string of an attribute, "" if there is none.
 func (n *node) attribute(name string) string {
-	for _, a := range n.attrs {
+	for _, a := range n.details().attrs {
 		if a.name == name {
 			return a.text
 		}

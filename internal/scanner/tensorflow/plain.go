@@ -109,7 +109,8 @@ const minRows = 8
 func constantOf(n *node) constant {
 	switch n.op {
 	case "Const", "HostConst":
-		dims, count := n.value.dims, n.value.elements()
+		v := n.details().value
+		dims, count := v.dims, v.elements()
 		switch {
 		case len(dims) > 1 && dims[0] >= minRows && count >= minRows*minRows:
 			return lookup

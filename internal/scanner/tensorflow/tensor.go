@@ -39,10 +39,14 @@ func (d *decoder) tensor(n *node, key string, f field) error {
 		}
 		v.unpack(b)
 	}
-	if key == "value" || n.value.dtype == 0 {
-		n.value = v
+	if key != "value" && n.details().value.dtype != 0 {
+		return nil
 	}
-	return nil
+	more, err := d.detail(n)
+	if err == nil {
+		more.value = v
+	}
+	return err
 }
 
 // dims reads a TensorShapeProto.

@@ -88,7 +88,11 @@ func inBinary(f *source.File) walk {
 // more lenient, or read another part.
 func scan(ctx context.Context, f *source.File, sink source.Sink, r root, document walk) error {
 	sink.Format(r.format)
-	d := &decoder{extra: func(what held) error { return nested(ctx, f, sink, what) }}
+	size, err := f.Size()
+	if err != nil {
+		return err
+	}
+	d := &decoder{most: source.Kept(size), extra: func(what held) error { return nested(ctx, f, sink, what) }}
 	var models []*model
 	add := func() *model {
 		m := &model{}
@@ -115,7 +119,7 @@ func scan(ctx context.Context, f *source.File, sink source.Sink, r root, documen
 		m := add()
 		visit = func(f field) error { return d.graphDef(m, f) }
 	}
-	err := document(r.of, visit)
+	err = document(r.of, visit)
 	var malformed *source.Malformed
 	if err != nil && !errors.As(err, &malformed) {
 		return err

@@ -118,7 +118,11 @@ func (js *script) topology(m jsontree.Member, doc jsontree.Node) error {
 			return err
 		}
 	}
-	d := &decoder{extra: func(what held) error { return nested(js.ctx, js.f, js.sink, what) }}
+	size, err := js.f.Size()
+	if err != nil {
+		return err
+	}
+	d := &decoder{most: source.Kept(size), extra: func(what held) error { return nested(js.ctx, js.f, js.sink, what) }}
 	g := &model{}
 	if err := walkJSON(n, schemas["GraphDef"], func(f field) error { return d.graphDef(g, f) }); err != nil {
 		return err

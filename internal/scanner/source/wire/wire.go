@@ -243,7 +243,16 @@ func (w *Walker) group(num protowire.Number, end int64, depth int) error {
 // varint reads a varint that ends before end.
 func (w *Walker) varint(end int64) (uint64, error) {
 	at := w.in.Offset()
-	var v uint64
+	if at < end {
+		window, err := w.in.Window()
+		if err != nil {
+			return 0, err
+		}
+		if v, n := protowire.ConsumeVarint(window); n > 0 && at+int64(n) <= end {
+			return v, w.in.Skip(int64(n))
+		}
+	}
+	var v uint64 // of a number that the window does not have to its end, or that no writer would write so
 	for shift := 0; shift < 70; shift += 7 {
 		if w.in.Offset() >= end {
 			return 0, source.Malformedf(at, "the message ends inside a number")
