@@ -35,7 +35,7 @@ func Formats() []Format {
 func pickles() []Format {
 	return []Format{
 		{
-			Name: "pickle", Title: "Pickle, joblib and stacked PyTorch checkpoints", Version: 9,
+			Name: "pickle", Title: "Pickle, joblib and stacked PyTorch checkpoints", Version: 10,
 			Recognised: "opcodes that can follow each other and name, call or build something",
 			Threats:    "every name, call and attribute: dangerous ones, unknown ones, what is hidden in strings and behind the end",
 			Probe:      pickle.Probe, Scan: pickle.Scan,

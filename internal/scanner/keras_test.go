@@ -17,7 +17,10 @@ func TestCodeOfAuthors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]threat.ID{"keras/custom_lambda": threat.KERAS100, "keras/custom_legacy_lambda": threat.KERAS100, "keras/custom_registered": threat.KERAS301}
+	want := map[string]threat.ID{
+		"keras/custom_lambda": threat.KERAS100, "keras/custom_legacy_lambda": threat.KERAS100, "keras/custom_registered": threat.KERAS301,
+		"pickled-keras/custom_k3_lambda": threat.KERAS100, "pickled-keras/custom_k2_lambda": threat.KERAS100,
+	}
 	seen := map[string]bool{}
 	for _, m := range models {
 		stem, _, _ := strings.Cut(m.Package, ".")

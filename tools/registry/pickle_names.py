@@ -1,6 +1,7 @@
 """Lists the classes of libraries that a pickle may make: internal/scanner/pickle/names/libraries.tsv.
 
-    python3 tools/registry/pickle_names.py > internal/scanner/pickle/names/libraries.tsv
+    python3 tools/registry/pickle_names.py > libraries.tsv && mv libraries.tsv internal/scanner/pickle/names/
+    python3 tools/registry/pickle_names.py keras statsmodels > …    reads these anew, and takes the others from the table that there is
 
 Reads the sources of pinned wheels, which pip fetches into MODELGATE_TEST_CACHE/registry; nothing of them is installed, imported or
 run. A class is listed under each module in which a version defines it, with the versions that do, if what a pickle sets off in it
@@ -26,6 +27,8 @@ import re
 import subprocess
 import sys
 import zipfile
+
+TABLE = pathlib.Path(__file__).parent / "../../internal/scanner/pickle/names/libraries.tsv"
 
 # Distribution, top-level package, Python, versions. Old versions need an old Python, by the tags of their wheels.
 LIBRARIES = [
@@ -66,6 +69,12 @@ LIBRARIES = [
     ("mlxtend", "mlxtend", "3.11", "0.23.4"),
     ("feature-engine", "feature_engine", "3.11", "1.9.3"),
     ("hmmlearn", "hmmlearn", "3.11", "0.3.3"),
+    ("keras", "keras", "3.11", "2.2.4 2.3.1 2.6.0 2.9.0 2.12.0 2.15.0 3.0.5 3.5.0 3.10.0 3.15.1"),
+    ("tf-keras", "tf_keras", "3.11", "2.16.0 2.21.0"),
+    ("statsmodels", "statsmodels", "3.6.9", "0.11.1"),
+    ("statsmodels", "statsmodels", "3.11", "0.13.5 0.15.0"),
+    ("tables", "tables", "3.6.9", "3.6.1"),
+    ("tables", "tables", "3.11", "3.8.0 3.11.1"),
 ]
 
 # Parts of a library's modules that are read, where it has more than models; everything else of it is not.
@@ -76,12 +85,13 @@ ONLY = {
                     r"pytorch_utils|cache_utils|tokenization|feature_extraction|image_processing|utils\.(generic|quantization_config)|models\.|file_utils|"
                     r"(configuration|modeling)_[a-z0-9]+$)",
     "scipy": r"scipy\.(sparse|spatial|interpolate|stats|optimize|integrate|signal|ndimage|linalg|special|cluster|_lib\._(bunch|util|array_api))",
+    "tables": r"tables\.(filters|atom|description)$",
     "networkx": r"networkx\.(classes|utils\.misc)",
     "lightning": r"lightning\.(pytorch|fabric)\.",
 }
 
 # Modules that no model needs, whatever their classes do.
-LEFT_OUT = re.compile(r"(^|\.)_*(tests?|testing|testutils|conftest|datasets?|io|externals|benchmarks?|examples?|docs?|cli|commands?|scripts?|setup|build|download|hub|"
+LEFT_OUT = re.compile(r"^(?!(tf_)?keras\.(src\.)?engine\.\w+$).*(?<![^.])_*(tests?|\w+_tests?|\w*_?test_\w+|testing|testutils|conftest|datasets?|io|externals|benchmarks?|examples?|docs?|cli|commands?|scripts?|setup|build|download|hub|"
                       r"loggers?|profilers?|plugins|connectors|onnx|export|serving|server|rpc|elastic|launch\w*|run|cpp_extension|engine|runs|trackers|"
                       r"convert\w*|_?conversion\w*|dataloader|data_loader|computation|parsers|clipboard|sas|json|excel|vec_env|remote\w*|array_api_compat|array_api_extra|"
                       r"filesystem|checkpointer|_fsspec_filesystem|hf_storage)(\.|$)")
@@ -103,7 +113,7 @@ HARMLESS_BASES = CONTAINERS | ENUMS | set("""object tuple int float str bytes co
 BaseException ValueError TypeError RuntimeError AttributeError KeyError IndexError NotImplementedError UserWarning Warning DeprecationWarning FutureWarning ImportError
 RuntimeWarning AssertionError NameError PendingDeprecationWarning OSError EnvironmentError LookupError StopIteration Mapping Sequence Set Iterable Iterator Container Collection Hashable Sized Callable
 MutableSet date datetime timedelta tzinfo ndarray matrix generic number RandomState Generator recarray partial local namedtuple ContextDecorator AbstractContextManager
-MetaEstimatorMixin Number Real Integral property classmethod""".split())
+rv_continuous rv_discrete MetaEstimatorMixin Number Real Integral property classmethod""".split())
 
 # Classes that do more than store, and that people have looked at.
 REVIEWED = {
@@ -114,10 +124,17 @@ REVIEWED = {
     "lightgbm.basic.Booster": "hands text of its own state to the library's reader of models",
 }
 
+# Classes of TensorFlow, whose wheels are too large to read, that people have looked at: they keep track of what is stored in them. The
+# last are names that Keras 3 gives the classes of the backend that it runs on.
+OF_TENSORFLOW = {f"tensorflow.{path}" for path in """compat.v2.Module Module compat.v2.__internal__.tracking.Trackable compat.v2.__internal__.tracking.AutoTrackable
+__internal__.tracking.Trackable __internal__.tracking.AutoTrackable compat.v2.__internal__.tracking.DelegatingTrackableMixin compat.v2.compat.v1.variance_scaling_initializer
+compat.v2.compat.v1.truncated_normal_initializer compat.v2.compat.v1.random_uniform_initializer compat.v2.compat.v1.random_normal_initializer keras.layers.Layer keras.Model
+keras.losses.Loss keras.metrics.Metric keras.optimizers.schedules.LearningRateSchedule""".split()} | {"BackendOptimizer", "BackendVariable", "BackendLayer", "BaseMeanIoU"}
+
 # Extension modules whose types pickles make by calling them.
 MADE_IN_C = re.compile(
     r"^(sklearn\.(tree|neighbors|metrics|_loss|linear_model|ensemble|cluster|svm)\.|scipy\.spatial\.(_?ckdtree|transform\._rotation)|"
-    r"pandas\._libs\.(arrays|hashtable|index|indexing|internals|interval|missing|sparse|tslibs\.\w+)$)"
+    r"statsmodels\.tsa\.statespace\.|pandas\._libs\.(arrays|hashtable|index|indexing|internals|interval|missing|sparse|tslibs\.\w+)$)"
 )
 
 
@@ -236,8 +253,8 @@ class Library:
             return
         pattern = re.escape(module).encode() + rb"\.([A-Za-z_]\w*)\x00"
         names = {m.group(1).decode() for m in re.finditer(pattern, self.zip.read(name))}
-        # A type's name stands alone; a function's is also the prefix of nothing. Types begin with a capital, or are private ones.
-        self.compiled[module] = {n for n in names if re.match(r"_*[A-Z]", n) and not n.startswith(("__pyx_", "__Pyx", "_PyX")) and n != "Enum"}
+        # A type's name stands alone; a function's is also the prefix of nothing. Types begin with a capital, which the letter of a kind of numbers may precede, or are private ones.
+        self.compiled[module] = {n for n in names if re.match(r"_*[cdsz]?[A-Z]", n) and not n.startswith(("__pyx_", "__Pyx", "_PyX")) and n != "Enum"}
 
     def resolve(self, name, depth=0):
         """The class that a full name means, followed through modules that import it from elsewhere, which are read as needed."""
@@ -343,8 +360,10 @@ def acts_any(chain, methods):
     return None
 
 
-def wheels(cache):
+def wheels(cache, wanted):
     for dist, top, python, versions in LIBRARIES:
+        if wanted and dist not in wanted:
+            continue
         for version in versions.split():
             yield dist, top, version, fetch(cache, dist, version, python)
 
@@ -367,8 +386,9 @@ def main():
     cache = pathlib.Path(os.environ.get("MODELGATE_TEST_CACHE", ".cache")) / "registry"
     cache.mkdir(parents=True, exist_ok=True)
     found = collections.defaultdict(list)  # (module, name, role) -> versions
-    orders, known, refused = {}, {"sklearn.base.BaseEstimator", "torch.nn.Module", *REVIEWED}, collections.Counter()
-    for dist, top, version, wheel in wheels(cache):
+    orders, known, refused = {}, {"sklearn.base.BaseEstimator", "torch.nn.Module", *REVIEWED, *OF_TENSORFLOW}, collections.Counter()
+    wanted = set(sys.argv[1:])
+    for dist, top, version, wheel in wheels(cache, wanted):
         library = Library(wheel, top)
         orders.setdefault(top, []).append(version)
         n = 0
@@ -396,10 +416,10 @@ def main():
         print(f"{dist} {version}: {n} classes", file=sys.stderr)
     for why, _ in sorted(refused.items()):
         print(f"left out: {why}", file=sys.stderr)
-    write(found, orders)
+    write(found, orders, [line for line in TABLE.read_text().splitlines() if wanted and line[0] != "#" and line.split("\t")[2].split()[0] not in wanted])
 
 
-def write(found, orders):
+def write(found, orders, kept):
     print("# Names of libraries that pickles may make, by tools/registry/pickle_names.py, which says how they are judged.")
     print("# module\troles\tlibrary and versions in which it was read\tnames")
     rows = collections.defaultdict(list)
@@ -411,8 +431,9 @@ def write(found, orders):
         else:
             text = read[0] if len(read) == 1 else f"{read[0]}-{read[-1]}"
         rows[(module, role, f"{dist} {text}")].append(name)
-    for (module, role, source), names in sorted(rows.items()):
-        print(f"{module}\t{role}\t{source}\t{' '.join(sorted(names))}")
+    lines = [f"{module}\t{role}\t{source}\t{' '.join(sorted(names))}" for (module, role, source), names in rows.items()]
+    for line in sorted(kept + lines, key=lambda line: line.split("\t")[:3]):
+        print(line)
 
 
 main()

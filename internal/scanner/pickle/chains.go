@@ -66,8 +66,8 @@ func (m *machine) viaGetattr(g *global, callee, args value, items []value) value
 		if owner := &m.globals[of.payload()]; owner.grade == harmless && owner.roles&roleMember != 0 && memberName(name) {
 			return makeValue(kInstance, of.payload())
 		}
-		if t := m.global(target); t != nil && t.grade == harmless { // a method that is on the list itself
-			return target
+		if t := m.global(target); t != nil && (t.grade == harmless || t.grade == conditional && t.check == checkLoadBytes) {
+			return target // a method that is on the list itself
 		}
 		if owner := &m.globals[of.payload()]; of.kind() == kInstance && name == "_entropy" && owner.grade == harmless &&
 			strings.HasPrefix(owner.module, "scipy.stats.") {

@@ -19,7 +19,8 @@ const (
 	checkFactory             // collections.defaultdict(class)
 	checkArray               // numpy's _reconstruct(class, shape, dtype)
 	checkUfunc               // numpy's _ufunc_reconstruct(module, name)
-	checkLoadBytes           // torch.storage._load_from_bytes(bytes)
+	checkLoadBytes           // torch.storage._load_from_bytes(bytes) and its like: what the bytes are decides
+	checkBytesIO             // io.BytesIO(bytes): it stands for its bytes
 	checkRebuildType         // torch._tensor._rebuild_from_type_v2(function, class, args, state)
 	checkClassFirst          // f(class, …), where only the class matters
 	checkContainer           // list(…) and its like: not of endless things
@@ -84,6 +85,11 @@ func (m *machine) condition(g *global, callee value, items []value, whole bool) 
 		return self, m.ufunc(items)
 	case checkLoadBytes:
 		return self, m.loadBytes(items)
+	case checkBytesIO:
+		if first(items).kind() == kNested {
+			return items[0], harmless
+		}
+		return self, harmless
 	case checkRebuildType:
 		return self, m.rebuildType(items)
 	case checkTypeOf:
@@ -194,7 +200,8 @@ var ufuncModules = map[string]bool{
 	"numpy._core.umath": true, "scipy.special": true, "scipy.special._ufuncs": true, "scipy.special._special_ufuncs": true,
 }
 
-// loadBytes judges torch.storage._load_from_bytes: it loads a torch file, so what that is decides.
+// loadBytes judges the functions by which libraries load a file of theirs that they keep inside a pickle, as bytes or as a file in memory:
+// torch.storage._load_from_bytes, and those by which models of Keras are pickled. What the file is decides.
 func (m *machine) loadBytes(items []value) grade {
 	if len(items) == 0 || items[0].kind() != kNested {
 		return suspicious
@@ -202,7 +209,7 @@ func (m *machine) loadBytes(items []value) grade {
 	switch n := m.nested[items[0].payload()]; {
 	case n.level == threat.Malicious:
 		return dangerous
-	case n.known && n.level == threat.Clean:
+	case n.known: // what else is wrong with it is said of the file itself
 		return harmless
 	default:
 		return suspicious

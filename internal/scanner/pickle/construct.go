@@ -244,6 +244,10 @@ func (m *machine) buildInstance(v, state value) {
 		m.arrayWrapper(state)
 	case checkFileWrapper:
 		m.fileWrapper(state)
+	case checkBytesIO: // (bytes, position, attributes)
+		if parts, ok := m.nodes.items(state); ok && first(parts).kind() == kNested {
+			m.stack[m.sp-1] = parts[0]
+		}
 	}
 }
 

@@ -18,8 +18,17 @@ var libraryRoles = map[string]roles{
 	"class": roleClass, "made": roleCreated, "container": roleClass | roleFill | roleCall, "enum": roleCreated | roleMember,
 }
 
+// kerasUnpickle is the method of Keras 3 (keras/src/saving/keras_saveable.py) by which its objects are pickled: it loads an archive of
+// Keras from a file in memory, without regard to what is in it.
+const kerasUnpickle = "_unpickle_model"
+
 // libraryClass looks up a class in its module, and the functions by which Cython makes the classes of extension modules.
 func libraryClass(module, name string) (verdict, bool) {
+	if class, ok := strings.CutSuffix(name, "."+kerasUnpickle); ok && (strings.HasPrefix(module, "keras.") || module == "keras") {
+		if v, ok := libraryClass(module, class); ok && v.roles&roleNew != 0 {
+			return verdict{grade: conditional, roles: roleCall, check: checkLoadBytes}, true
+		}
+	}
 	if module == "" || module[0] == '#' || strings.ContainsAny(module+name, " \t\n") {
 		return verdict{}, false
 	}

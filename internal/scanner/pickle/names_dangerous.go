@@ -38,7 +38,7 @@ var dangerousModules = words(
 	torch.distributed.run torch.distributed.elastic torch.distributed.launcher torch.multiprocessing torch.onnx.verification
 	torch.testing torch.ops torch.classes torch.utils.benchmark torch.utils.tensorboard torch.export
 	transformers.dynamic_module_utils transformers.utils.hub
-	keras.saving keras.src.saving keras.utils.file_utils keras.src.utils.file_utils keras.utils.data_utils
+	keras.saving keras.src.saving tf_keras.saving tf_keras.src.saving keras.utils.file_utils keras.src.utils.file_utils keras.utils.data_utils
 	tensorflow.io tensorflow.python.lib.io tensorflow.saved_model sklearn.datasets sklearn.utils.testing
 	scipy.io scipy.weave scipy.lib.testutils joblib.externals.loky joblib.memmapping_reducer joblib.parallel joblib.memory
 	joblib.externals.cloudpickle sklearn.externals.joblib.parallel sklearn.externals.joblib.memory`,
@@ -203,6 +203,7 @@ var suspiciousModules = words(`os.path posixpath ntpath genericpath glob fnmatch
 // suspiciousNames are single names of that kind.
 var suspiciousNames = expand(
 	"builtins", "__dict__",
+	"__builtin__", "__main__", // as dill names the variables of the program, which functions of the program see
 	"os", "environ environb getenv getenvb getcwd getcwdb getpid getppid getuid geteuid getgid uname cpu_count listdir stat path sep name",
 	"platform", `node platform system release version machine processor uname architecture mac_ver win32_ver libc_ver freedesktop_os_release
 	python_version python_implementation`,

@@ -1,6 +1,9 @@
 package pickle
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // safe is a row of the table of harmless names: modules, roles, a condition, and names. Functions are called, classes made and
 // given a state; what is only imported may be stored, and flagged when it is called.
@@ -12,9 +15,9 @@ type safe struct {
 }
 
 // safeRows is the table. Its libraries: CPython 3.6 to 3.13, NumPy 1.11 to 2.4, torch 0.4 to 2.5, joblib 0.8 to 1.6,
-// scikit-learn 0.20 to 1.9, SciPy 1.17, pandas 0.25 to 3.1, LightGBM 4.7, XGBoost 3.2.
+// scikit-learn 0.20 to 1.9, SciPy 1.17, pandas 0.25 to 3.1, LightGBM 4.7, XGBoost 3.2, TensorFlow 2.21, Keras 2.2 to 3.15.
 func safeRows() []safe {
-	return append(append(append(standardRows(), numpyRows()...), torchRows()...), libraryRows()...)
+	return slices.Concat(standardRows(), numpyRows(), torchRows(), tensorflowRows(), libraryRows())
 }
 
 func standardRows() []safe {
@@ -45,6 +48,9 @@ func standardRows() []safe {
 		{"types", roleCreated, 0, "SimpleNamespace MappingProxyType NoneType GenericAlias"},
 		{"argparse", roleCreated, 0, "Namespace"},
 		{"array", roleCreated | roleFill, checkContainer, "array"},
+		{"_io io", roleCreated, checkBytesIO, "BytesIO"},
+		{"_io io", roleCreated, 0, "StringIO"},
+		{"inspect", roleCreated, 0, "FullArgSpec"},
 		{"array", roleCall, 0, "_array_reconstructor"},
 		{"random", roleCreated, 0, "Random"},
 		{"re", roleCall | roleMember, 0, "_compile RegexFlag"},
@@ -168,6 +174,35 @@ func torchRows() []safe {
 		{"torch.torch_version", roleCreated, 0, "TorchVersion"},
 		{"torch.utils.hooks", roleCreated, 0, "RemovableHandle"},
 		{"torch.nn.modules.container", roleCreated | roleFill, 0, "ModuleList ModuleDict ParameterList ParameterDict Sequential"},
+	}
+}
+
+// tensorflowRows are the names of TensorFlow and, beside its classes, of Keras. What loads a model is harmless as far as the model is, which
+// lies in its argument and is scanned as a file of Keras; everything else of the modules for saving is dangerous.
+func tensorflowRows() []safe {
+	return []safe{
+		{"tensorflow.python.framework.dtypes", roleCall, 0, "as_dtype"},
+		{"tensorflow.python.framework.dtypes", roleCreated, 0, "DType"},
+		{"tensorflow.python.framework.ops tensorflow.python.framework.tensor_conversion", roleCall, 0, "convert_to_tensor"},
+		{"tensorflow.python.framework.tensor_shape", roleCreated, 0, "TensorShape Dimension"},
+		{"tensorflow.python.framework.tensor tensorflow.python.framework.tensor_spec", roleCreated, 0, "TensorSpec BoundedTensorSpec DenseSpec"},
+		{"tensorflow.python.ops.resource_variable_ops", roleCreated, 0, "ResourceVariable"},
+		{"tensorflow.python.ops.ragged.ragged_tensor", roleCreated, 0, "RaggedTensor RaggedTensorSpec"},
+		{"tensorflow.python.ops.ragged.row_partition", roleCreated, 0, "RowPartition RowPartitionSpec"},
+		{"tensorflow.python.trackable.base", roleCreated, 0, "TrackableReference"},
+		{"tensorflow.python.trackable.data_structures tensorflow.python.training.tracking.data_structures", roleClass | roleFill, 0, "ListWrapper List NoDependency"},
+		{
+			"tf_keras.src.saving.pickle_utils keras.src.saving.pickle_utils keras.saving.pickle_utils", roleCall, checkLoadBytes,
+			"deserialize_model_from_bytecode",
+		},
+		{"tf_keras.src.saving.serialization_lib keras.src.saving.serialization_lib keras.saving.serialization_lib", roleClass, 0, "Config"},
+		{"keras.src.backend", roleClass, 0, "Variable"},
+		{"keras.activations keras.src.activations keras.src.activations.activations tf_keras.src.activations", roleImport, 0, `elu exponential gelu
+			hard_sigmoid hard_silu leaky_relu linear log_softmax mish relu relu6 selu sigmoid silu softmax softplus softsign swish tanh`},
+		{"keras.losses keras.src.losses keras.src.losses.losses keras.metrics keras.src.metrics tf_keras.src.losses tf_keras.src.metrics", roleImport, 0, `
+			binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy categorical_hinge
+			cosine_similarity dice hinge huber kl_divergence log_cosh mean_absolute_error mean_absolute_percentage_error mean_squared_error
+			mean_squared_logarithmic_error poisson sparse_categorical_crossentropy squared_hinge tversky`},
 	}
 }
 

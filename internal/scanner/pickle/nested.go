@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/scanner/source/pycode"
@@ -63,7 +64,7 @@ func (m *machine) sniffHead(at int64, n uint64, head []byte, text bool) (index i
 			return 0, false
 		}
 	}
-	if looksLike(head, text) {
+	if (!text || ascii(head)) && looksLike(head, text) { // other texts are no bytes as they stand: see latin1
 		return m.hand(at, "#bytes", source.Section(m.f, at, size))
 	}
 	if !text {
@@ -140,6 +141,11 @@ func looksLike(head []byte, text bool) bool {
 		return false
 	}
 	return probe(head, len(head) < sniffHead) || (!text && zlibbed(head))
+}
+
+// ascii tells whether a text has no characters that are encoded as several bytes.
+func ascii(text []byte) bool {
+	return !bytes.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // zlibHeader tells whether a string begins with the two bytes of a zlib stream.

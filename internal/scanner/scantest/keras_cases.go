@@ -331,5 +331,5 @@ func kerasArchives() []Case {
 	for _, c := range cases {
 		out = append(out, Case{Name: "keras: archive, " + c.name, Path: "model.keras", Bytes: BuildZIP(c.files...), Want: c.want, Level: c.level, Twin: c.want == ""})
 	}
-	return out
+	return append(out, pickledArchives(BuildZIP(metadata, honest), BuildZIP(metadata, evil))...)
 }

