@@ -43,6 +43,7 @@ type app struct {
 	bad     *advisories
 	trust   *attestation.Root
 	blobs   *blob.Store // nil outside of the gateway, which alone may use the folder
+	ports   []int       // that the gateway listens at
 	closers []func() error
 }
 

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"modelgate/internal/auth"
@@ -63,6 +62,10 @@ func (a *app) forwardProxy(d doors) (*proxy.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	clients, err := prefixes(cfg.Clients)
+	if err != nil {
+		return nil, fmt.Errorf("proxy.clients: %w", err)
+	}
 	relay, err := a.relay()
 	if err != nil {
 		return nil, err
@@ -71,15 +74,31 @@ func (a *app) forwardProxy(d doors) (*proxy.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return proxy.New(proxy.Config{
-		Authority: ca, Accounts: accounts, Doors: doors, Web: a.webDoor(relay), Pass: passOn(relay), Dial: relay.Dial,
+	p, err := proxy.New(proxy.Config{
+		Authority: ca, Clients: clients, Accounts: accounts, Doors: doors, Web: a.webDoor(relay), Dial: relay.Dial,
+		Pass: passOn(relay), Upgrade: upgradeBy(relay),
 		Policy: proxy.Policy{
 			Rules: rules, Ports: cfg.ConnectPorts, AllowHosts: cfg.AllowHosts, RefuseHosts: cfg.RefuseHosts, TunnelHosts: cfg.TunnelHosts,
 			Default: proxy.Action(cfg.Default),
 		},
-		H2Hosts: cfg.H2Hosts, WebSocketHosts: cfg.WebSocketHosts, PrivateNames: cfg.PrivateNames,
+		H2Hosts: append(speakHTTP2(), cfg.H2Hosts...), WebSocketHosts: cfg.WebSocketHosts, PrivateNames: cfg.PrivateNames,
 		MaxConnections: cfg.MaxConnections, MaxPerClient: cfg.MaxPerClient, Log: a.log, Registerer: a.metrics,
 	})
+	if err != nil {
+		return nil, err
+	}
+	for _, host := range p.OpenDoors() {
+		a.log.Warn().Str("host", host).Msg("models or packages come from this host, and it is tunnelled (proxy.tunnel_hosts, proxy.rules): nothing of it is judged")
+	}
+	if relay.HasParent() {
+		a.log.Info().Msg("the proxy has a parent, which finds the addresses of names: whether they are private is not looked at here")
+	}
+	return p, nil
+}
+
+// speakHTTP2 are hosts with clients that speak HTTP/2 alone: gRPC, to the storage of Google.
+func speakHTTP2() []string {
+	return []string{"storage.googleapis.com", "storage.mtls.googleapis.com", "*.rep.googleapis.com"}
 }
 
 // relay is the way to the hosts that clients of the proxy ask for.
@@ -89,16 +108,8 @@ func (a *app) relay() (*upstream.Relay, error) {
 	if err != nil {
 		return nil, fmt.Errorf("proxy.parent_bypass: %w", err)
 	}
-	var own []int
-	for _, listen := range []string{a.config.Listen, cfg.Listen} {
-		if _, port, err := net.SplitHostPort(listen); err == nil {
-			if n, err := strconv.Atoi(port); err == nil {
-				own = append(own, n)
-			}
-		}
-	}
 	relay, err := a.out.NewRelay(upstream.RelayConfig{
-		AllowPrivate: cfg.AllowPrivate, Own: own, Parent: cfg.Parent.Reveal(), Bypass: bypass.Has,
+		AllowPrivate: cfg.AllowPrivate, Own: a.ports, Parent: cfg.Parent.Reveal(), Bypass: bypass.Has,
 	})
 	if err != nil {
 		return nil, err
@@ -153,14 +164,43 @@ func (a *app) webDoor(*upstream.Relay) http.Handler {
 // passOn lets requests of plain HTTP through to hosts that are not inspected.
 func passOn(relay *upstream.Relay) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		relay.Pass(w, r, nil, func(err error) {
-			status, text := http.StatusBadGateway, "the host cannot be reached\n"
-			if errors.Is(err, upstream.ErrRefused) {
-				status, text = http.StatusForbidden, "modelgate does not connect to this host\n"
-			}
-			writeText(w, status, text)
-		})
+		relay.Pass(w, r, nil, func(err error) { writeTrouble(w, r, err) })
 	})
+}
+
+// upgradeBy lets connections change their protocol. An answer that does not do so keeps its status and has no body, since nobody judges it.
+func upgradeBy(relay *upstream.Relay) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		relay.Pass(w, r, withoutBody, func(err error) { writeTrouble(w, r, err) })
+	})
+}
+
+// withoutBody takes the body from an answer, unless the connection has changed its protocol.
+func withoutBody(res *http.Response) error {
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return nil
+	}
+	for _, name := range []string{"Content-Length", "Transfer-Encoding", "Content-Encoding", "Trailer"} {
+		res.Header.Del(name)
+	}
+	err := res.Body.Close()
+	res.Body, res.ContentLength, res.TransferEncoding, res.Trailer = http.NoBody, 0, nil, nil
+	return err
+}
+
+// writeTrouble answers a request whose host gave no answer.
+func writeTrouble(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // who left needs no answer
+	}
+	status := http.StatusBadGateway
+	switch {
+	case errors.Is(err, upstream.ErrRefused):
+		status = http.StatusForbidden
+	case upstream.IsLate(err):
+		status = http.StatusGatewayTimeout
+	}
+	writeText(w, status, "modelgate: "+upstream.Cause(err)+"\n")
 }
 
 // proxyAccounts are who may use the proxy; nil lets everybody in.
@@ -197,17 +237,34 @@ func proxyAccounts(list []config.ProxyAccount) (*auth.Accounts, error) {
 func proxyRules(list []config.ProxyRule) ([]proxy.Rule, error) {
 	var out []proxy.Rule
 	for _, r := range list {
-		rule := proxy.Rule{Action: proxy.Action(r.Action), Hosts: r.Hosts, Ports: r.Ports, Users: r.Users}
-		for _, from := range r.From {
-			p, err := netip.ParsePrefix(from)
-			if err != nil {
-				return nil, fmt.Errorf("proxy.rules: %w", err)
-			}
-			rule.From = append(rule.From, p)
+		from, err := prefixes(r.From)
+		if err != nil {
+			return nil, fmt.Errorf("proxy.rules: %w", err)
 		}
-		out = append(out, rule)
+		out = append(out, proxy.Rule{Action: proxy.Action(r.Action), Hosts: r.Hosts, Ports: r.Ports, From: from, Users: r.Users})
 	}
 	return out, nil
+}
+
+// prefixes reads networks.
+func prefixes(list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range list {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// portOf is the port that a listener has.
+func portOf(l net.Listener) int {
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok {
+		return tcp.Port
+	}
+	return 0
 }
 
 // hostOf is the host of an address, in lower case.

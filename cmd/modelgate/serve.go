@@ -97,6 +97,7 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, t termina
 	if proxyListener == nil {
 		proxyDone <- nil
 	} else {
+		a.ports = append(a.ports, portOf(listener), portOf(proxyListener))
 		p, err := a.forwardProxy(d)
 		if err != nil {
 			return fmt.Errorf("forward proxy: %w", err)

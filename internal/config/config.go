@@ -119,6 +119,7 @@ type Proxy struct {
 	WebSocketHosts []string `yaml:"websocket_hosts"`
 
 	Rules    []ProxyRule    `yaml:"rules"`
+	Clients  []string       `yaml:"clients"` // networks that may use it: 10.0.0.0/8
 	Accounts []ProxyAccount `yaml:"accounts"`
 
 	Parent         Secret   `yaml:"parent"`

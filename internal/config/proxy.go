@@ -37,6 +37,11 @@ func (p Proxy) validate() []problem {
 			}
 		}
 	}
+	for i, from := range p.Clients {
+		if _, err := netip.ParsePrefix(from); err != nil {
+			add(fmt.Sprintf("proxy.clients[%d]", i), "%q is not a network like 10.1.0.0/16", from)
+		}
+	}
 	for i, a := range p.Accounts {
 		key := fmt.Sprintf("proxy.accounts[%d]", i)
 		if a.Name == "" {
@@ -46,8 +51,8 @@ func (p Proxy) validate() []problem {
 			add(key, "needs either token or token_file")
 		}
 	}
-	if p.Listen != "" && len(p.Accounts) == 0 && !loopback(p.Listen) && len(p.Rules) == 0 {
-		add("proxy.listen", "is open to everybody who reaches %s: set proxy.accounts, or proxy.rules that say which networks may use it", p.Listen)
+	if p.Listen != "" && len(p.Accounts) == 0 && len(p.Clients) == 0 && !loopback(p.Listen) {
+		add("proxy.listen", "is open to everybody who reaches %s: set proxy.accounts, or proxy.clients", p.Listen)
 	}
 	return ps
 }

@@ -30,22 +30,30 @@ func (s *Server) newEngine() *goproxy.ProxyHttpServer {
 
 // connect answers a CONNECT whose connection was taken over. It returns when it is known what happens with the connection.
 func (s *Server) connect(r *http.Request, conn net.Conn, _ *goproxy.ProxyCtx) {
-	t, err := parseTarget(r.Host, 443)
-	if err != nil {
-		answer(conn, http.StatusBadRequest, "CONNECT needs host:port")
+	if !s.open.enter(conn, false) {
+		_ = conn.Close()
+		return
+	}
+	defer s.open.leave(conn)
+	t, err := parseTarget(r.Host, 0)
+	if err != nil || r.URL.User != nil || r.URL.Path != "" || r.URL.RawQuery != "" || r.URL.Host == "" {
+		answer(conn, http.StatusBadRequest, "CONNECT needs host:port, and nothing else")
 		return
 	}
 	d := s.policy.decide(t, s.clientOf(r))
 	s.note(r, t, d, "connect")
 	switch d.action {
 	case Inspect:
-		s.intercept(r.Context(), conn, &passage{target: t, scheme: "https", agent: r.UserAgent(), principal: auth.From(r.Context())})
+		s.intercept(r.Context(), conn, &passage{target: t, scheme: "https", agent: agentOf(r), principal: auth.From(r.Context())})
 	case Tunnel:
 		s.tunnel(r, conn, t)
 	default:
 		answer(conn, http.StatusForbidden, "modelgate does not let "+t.String()+" be reached: "+d.why)
 	}
 }
+
+// answerWithin is how long a client may take to accept an answer to CONNECT.
+const answerWithin = 10 * time.Second
 
 // answer ends a CONNECT with a status whose reason clients show.
 func answer(conn net.Conn, status int, sentence string) {
@@ -56,13 +64,15 @@ func answer(conn net.Conn, status int, sentence string) {
 		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Cache-Control": {"no-store"}},
 		Body:   io.NopCloser(bytes.NewReader([]byte(body))),
 	}
-	_ = conn.SetWriteDeadline(time.Now().Add(handshakeWithin))
-	_ = res.Write(conn) // who left does not miss it
+	_ = conn.SetWriteDeadline(time.Now().Add(answerWithin))
+	var text bytes.Buffer
+	_ = res.Write(&text)            // to memory
+	_, _ = conn.Write(text.Bytes()) // who left does not miss it
 }
 
 // established tells a client that its connection stands.
 func established(conn net.Conn) error {
-	if err := conn.SetWriteDeadline(time.Now().Add(handshakeWithin)); err != nil {
+	if err := conn.SetWriteDeadline(time.Now().Add(answerWithin)); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {

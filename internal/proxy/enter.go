@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"modelgate/internal/auth"
@@ -15,6 +17,11 @@ import (
 func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodConnect && !r.URL.IsAbs() {
 		s.serveOwn(w, r)
+		return
+	}
+	if !s.welcome(r) {
+		s.metrics.connects.WithLabelValues("stranger").Inc()
+		refuse(w, r, http.StatusForbidden, "the proxy is not for clients of your network (proxy.clients)")
 		return
 	}
 	p, ok := s.authenticate(r)
@@ -32,30 +39,45 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 	s.servePlain(w, r)
 }
 
+// welcome tells whether a client's address is one of those that may use the proxy.
+func (s *Server) welcome(r *http.Request) bool {
+	from := addressOfText(r.RemoteAddr)
+	return len(s.Clients) == 0 || slices.ContainsFunc(s.Clients, func(p netip.Prefix) bool { return p.Contains(from) })
+}
+
 // authenticate finds who is calling. The token is the password of Basic, whose user name is free, or that of Bearer.
 func (s *Server) authenticate(r *http.Request) (auth.Principal, bool) {
 	if s.Accounts == nil {
 		return auth.Principal{}, true
 	}
-	scheme, rest, _ := strings.Cut(r.Header.Get("Proxy-Authorization"), " ")
+	if values := r.Header.Values("Proxy-Authorization"); len(values) == 1 {
+		return s.Accounts.Find(tokenOf(values[0]))
+	}
+	return auth.Principal{}, false
+}
+
+// tokenOf reads the token of Proxy-Authorization (RFC 7617, RFC 6750), "" if there is none.
+func tokenOf(header string) string {
+	scheme, rest, _ := strings.Cut(strings.TrimSpace(header), " ")
 	rest = strings.TrimSpace(rest)
 	switch strings.ToLower(scheme) {
 	case "bearer":
-		return s.Accounts.Find(rest)
+		return rest
 	case "basic":
 		text, err := base64.StdEncoding.DecodeString(rest)
 		_, password, ok := strings.Cut(string(text), ":")
 		if err != nil || !ok {
-			return auth.Principal{}, false
+			return ""
 		}
-		return s.Accounts.Find(password)
+		return password
 	default:
-		return auth.Principal{}, false
+		return ""
 	}
 }
 
 // servePlain answers a request of plain HTTP, whose address is whole. What a door or a site is asked then is asked over plain HTTP too.
-// net/http has taken the host from the address, as it must; a Host header that says otherwise counts for nothing.
+// net/http has taken the host from the address, as a proxy must (RFC 9112, 3.2.2); a Host header that says otherwise counts for nothing,
+// and goes nowhere.
 func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Scheme != "http" || r.URL.User != nil {
 		refuse(w, r, http.StatusBadRequest, "the proxy takes addresses of http:// without a user name, and CONNECT")
@@ -68,7 +90,7 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 	d := s.policy.decidePlain(t, s.clientOf(r))
 	s.note(r, t, d, "plain")
-	pass := &passage{target: t, scheme: "http", agent: r.UserAgent(), principal: auth.From(r.Context())}
+	pass := &passage{target: t, scheme: "http", agent: agentOf(r), principal: auth.From(r.Context())}
 	switch d.action {
 	case Inspect:
 		s.inspect(w, r, pass)
@@ -79,6 +101,9 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// agentOf is the User-Agent, in a form and length that are fit for logs.
+func agentOf(r *http.Request) string { return reply.Line(r.UserAgent(), 200) }
+
 // clientOf is who sent a request.
 func (s *Server) clientOf(r *http.Request) client {
 	return client{address: addressOfText(r.RemoteAddr), name: auth.From(r.Context()).Name}
@@ -88,7 +113,7 @@ func (s *Server) clientOf(r *http.Request) client {
 func (s *Server) note(r *http.Request, t target, d decision, kind string) {
 	s.metrics.connects.WithLabelValues(string(d.action)).Inc()
 	s.log.Info().Str("kind", kind).Str("target", t.String()).Str("action", string(d.action)).Str("why", d.why).
-		Str("from", r.RemoteAddr).Str("account", auth.From(r.Context()).Name).Str("client", reply.Line(r.UserAgent(), 200)).Msg("proxy")
+		Str("from", r.RemoteAddr).Str("account", auth.From(r.Context()).Name).Str("client", agentOf(r)).Msg("proxy")
 }
 
 // refuse answers with a sentence of the proxy's own. On HTTP/1.1 it is the reason phrase too, since clients show no more of a CONNECT.

@@ -11,15 +11,15 @@ type Failure struct {
 	Time         time.Time
 	Host, Client string // Client is the User-Agent of CONNECT, "" for clients that send none there
 	From         string
+	Advice       string // what the user can do, "" if nothing is known
 	Reason       string // untrusted: it does not trust the authority; alpn: it speaks HTTP/2 alone; sni: another name than in CONNECT; other
 }
 
 // Bounds of what is kept of failures.
 const (
-	mostFailures  = 100
-	tellAgain     = time.Hour // of one host and client
-	mostTold      = 1000
-	maxClientText = 200
+	mostFailures = 100
+	tellAgain    = time.Hour // of one host and client
+	mostTold     = 1000
 )
 
 // Failures are the last handshakes that failed.
@@ -42,9 +42,6 @@ func (f *Failures) Last() []Failure {
 
 // add keeps a failure, and tells whether the log should be told: clients that do not trust the authority try again for minutes.
 func (f *Failures) add(x Failure) bool {
-	if len(x.Client) > maxClientText {
-		x.Client = x.Client[:maxClientText]
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.last) == mostFailures {

@@ -37,17 +37,20 @@ var errTarget = errors.New("not a host")
 // maxHost is how long a name may be (RFC 1035, 2.3.4).
 const maxHost = 253
 
-// parseTarget reads "host:port" or "host", which then has the port that goes without saying.
+// parseTarget reads "host:port" or "host", which then has the port that goes without saying. 0: none does.
 func parseTarget(s string, port int) (target, error) {
-	host := s
+	host, brackets := s, strings.HasPrefix(s, "[")
 	if h, p, err := net.SplitHostPort(s); err == nil {
 		n, err := strconv.ParseUint(p, 10, 16)
-		if err != nil || n == 0 {
+		if err != nil {
 			return target{}, fmt.Errorf("%q: %w", s, errTarget)
 		}
 		host, port = h, int(n)
-	} else {
-		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	} else if brackets && strings.HasSuffix(s, "]") {
+		host = s[1 : len(s)-1]
+	}
+	if port == 0 || brackets != strings.Contains(host, ":") { // they are for addresses of IPv6
+		return target{}, fmt.Errorf("%q: %w", s, errTarget)
 	}
 	host, err := normalize(host)
 	if err != nil {
@@ -76,17 +79,19 @@ func normalize(host string) (string, error) {
 			return "", errTarget
 		}
 	}
-	if lastNumeric(host) { // resolvers read 0x7f.1 and 2130706433 as addresses
+	if endsInNumber(host) { // resolvers read 0x7f.1 and 2130706433 as addresses
 		return "", errTarget
 	}
 	return host, nil
 }
 
-// lastNumeric tells whether the last label is a number, which makes resolvers take the name for an address.
-func lastNumeric(host string) bool {
+// endsInNumber tells whether the last label is a number, decimal or not, which makes resolvers take the name for an address.
+func endsInNumber(host string) bool {
 	last := host[strings.LastIndexByte(host, '.')+1:]
-	_, err := strconv.ParseUint(last, 0, 64)
-	return err == nil
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return strings.Trim(last, "0123456789") == ""
 }
 
 // Hosts are host names, and patterns like *.example.org, which stand for all names below it but not for example.org itself.

@@ -27,8 +27,11 @@ func (s *Server) inspect(w http.ResponseWriter, r *http.Request, pass *passage) 
 		return
 	}
 	door := s.doorOf(r, pass)
+	if upgradeOf(r.Header) != "" {
+		door = Door{Name: "upgrade", Handler: s.Upgrade}
+	}
 	s.metrics.requests.WithLabelValues(door.Name).Inc()
-	door.Handler.ServeHTTP(&frontier{ResponseWriter: w}, outward(r, pass))
+	border(door.Handler, w, outward(r, pass))
 }
 
 // pass lets a request of plain HTTP through to a host that is not inspected.
@@ -38,22 +41,23 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, pass *passage) {
 		return
 	}
 	s.metrics.requests.WithLabelValues("pass").Inc()
-	s.Pass.ServeHTTP(w, outward(r, pass))
+	border(s.Pass, w, outward(r, pass))
 }
 
 // objection says why a request is not answered, "" if nothing speaks against it.
 func (s *Server) objection(r *http.Request, pass *passage) (int, string) {
 	asked, err := parseTarget(r.Host, defaultPort(pass.scheme))
+	upgrade := upgradeOf(r.Header)
 	switch {
-	case err != nil:
+	case r.Method == http.MethodConnect, r.Method == "PRI", r.URL.Opaque != "":
+		return http.StatusBadRequest, "a tunnel within the tunnel is not made"
+	case err != nil, r.URL.User != nil:
 		return http.StatusBadRequest, "the request names no valid host"
 	case asked != pass.target:
 		return http.StatusMisdirectedRequest, "the request is for another host than the connection"
-	case r.Method == http.MethodConnect, r.Method == "PRI", r.URL.Path == "" && r.URL.Opaque != "":
-		return http.StatusBadRequest, "a tunnel within the tunnel is not made"
 	case hasOverride(r.Header):
 		return http.StatusForbidden, "a header that overrides the method is not accepted"
-	case upgrades(r.Header) && !s.sockets.Has(pass.host):
+	case upgrade != "" && (s.Upgrade == nil || upgrade != "websocket" || !s.sockets.Has(pass.host)):
 		return http.StatusForbidden, "upgrading the connection is for hosts in proxy.websocket_hosts alone"
 	default:
 		return 0, ""
@@ -77,16 +81,18 @@ func hasOverride(h http.Header) bool {
 	return false
 }
 
-// upgrades tells whether a request wants another protocol than HTTP. To HTTP/2 in clear nobody needs to change: that wish is dropped.
-func upgrades(h http.Header) bool {
+// upgradeOf is the protocol that a request wants to change to, in lower case, "" if none. To HTTP/2 in clear nobody needs to change: that
+// wish is not heard.
+func upgradeOf(h http.Header) string {
+	var wanted []string
 	for _, value := range h.Values("Upgrade") {
 		for name := range strings.SplitSeq(value, ",") {
-			if name = strings.TrimSpace(name); name != "" && !strings.EqualFold(name, "h2c") {
-				return true
+			if name = strings.ToLower(strings.TrimSpace(name)); name != "" && name != "h2c" {
+				wanted = append(wanted, name)
 			}
 		}
 	}
-	return false
+	return strings.Join(wanted, ",")
 }
 
 // doorOf finds who answers: the door of the host, the door that knows the request by its marks, or the one for everything else.
@@ -120,7 +126,7 @@ func outward(r *http.Request, pass *passage) *http.Request {
 	for _, name := range []string{"Proxy-Authorization", "Proxy-Connection", "Proxy-Authenticate", "Http2-Settings"} {
 		out.Header.Del(name)
 	}
-	if !upgrades(out.Header) {
+	if upgradeOf(out.Header) == "" {
 		out.Header.Del("Upgrade")
 	}
 	return out
@@ -130,6 +136,15 @@ func outward(r *http.Request, pass *passage) *http.Request {
 type frontier struct {
 	http.ResponseWriter
 	begun bool
+}
+
+// border has a handler answer through a frontier.
+func border(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	f := &frontier{ResponseWriter: w}
+	h.ServeHTTP(f, r)
+	if !f.begun { // net/http sends the header by itself then
+		f.Header().Del("Alt-Svc")
+	}
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -145,6 +160,14 @@ func (w *frontier) Write(p []byte) (int, error) {
 		w.WriteHeader(http.StatusOK)
 	}
 	return w.ResponseWriter.Write(p)
+}
+
+// FlushError is for http.ResponseController.
+func (w *frontier) FlushError() error {
+	if !w.begun {
+		w.WriteHeader(http.StatusOK)
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // Unwrap is for http.ResponseController.

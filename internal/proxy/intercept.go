@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"modelgate/internal/auth"
@@ -27,10 +29,15 @@ type inspected struct {
 	replayed
 	pass *passage
 	// name is set when the client asked, in TLS, for another name than in CONNECT.
-	name string
+	name  string
+	close func() error
 }
 
-// configureTLS makes the configurations that all inspected connections share: sessions can be resumed, and none is made for each.
+// Close implements net.Conn.
+func (c *inspected) Close() error { return c.close() }
+
+// configureTLS makes the configurations that all inspected connections share: one for all handshakes, so that sessions can be resumed, and
+// those that it chooses from.
 func (s *Server) configureTLS() {
 	base := &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -46,7 +53,9 @@ func (s *Server) configureTLS() {
 	s.plain.NextProtos = []string{"http/1.1"}
 	s.both = base.Clone()
 	s.both.NextProtos = []string{"http/1.1", "h2"} // the server's order counts
-	s.refused = &tls.Config{MinVersion: tls.VersionTLS12}
+	// A session that is resumed needs no certificate: none may be, where there is none.
+	s.refused = &tls.Config{MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true}
+	s.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: s.forHello}
 }
 
 // forHello chooses the configuration for a handshake. A name that is not that of CONNECT gets one without certificates, which ends the
@@ -66,24 +75,61 @@ func (s *Server) forHello(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	return s.plain, nil
 }
 
-// Types of the first byte of what comes through a tunnel.
+// language is what the first bytes of a tunnel are.
+type language int
+
 const (
-	recordHandshake = 22 // TLS record type (RFC 8446, 5.1)
+	notYetKnown language = iota
+	speaksTLS
+	speaksHTTP
+	speaksOther
 )
+
+// longestMethod is how long the longest method of HTTP in use is: VERSION-CONTROL, of WebDAV, and some more.
+const longestMethod = 20
+
+// recognise tells what the first bytes of a tunnel are: a handshake of TLS (RFC 8446, 5.1), or the method of a request of HTTP/1. The preface
+// of HTTP/2 looks like one and is none.
+func recognise(b []byte) language {
+	const handshake, major = 22, 3 // type of the record, and the version that all have in common
+	switch {
+	case len(b) == 0:
+		return notYetKnown
+	case b[0] == handshake && len(b) == 1:
+		return notYetKnown
+	case b[0] == handshake && b[1] == major:
+		return speaksTLS
+	}
+	method, _, whole := bytes.Cut(b, []byte(" "))
+	switch {
+	case len(method) == 0 || len(method) > longestMethod || len(bytes.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")) > 0:
+		return speaksOther
+	case !whole:
+		return notYetKnown
+	case string(method) == "PRI":
+		return speaksOther
+	default:
+		return speaksHTTP
+	}
+}
 
 // intercept ends a tunnel here: TLS, or plain HTTP, is answered by the server inside. Anything else is closed.
 func (s *Server) intercept(ctx context.Context, conn net.Conn, pass *passage) {
 	c := &inspected{pass: pass}
 	c.Conn = conn
-	first, err := c.first()
+	c.close = sync.OnceValue(func() error {
+		defer s.open.leave(c)
+		return conn.Close()
+	})
+	speaks, err := c.first(s.within.header)
 	switch {
 	case err != nil:
 		_ = conn.Close()
-	case first == recordHandshake:
+	case speaks == speaksTLS:
 		s.handshake(ctx, c)
-	case 'A' <= first && first <= 'Z':
+	case speaks == speaksHTTP:
 		pass.scheme = "http"
-		s.handed.give(c)
+		s.handOver(c, c)
 	default:
 		s.metrics.handshakes.WithLabelValues("not_tls").Inc()
 		s.log.Warn().Str("target", pass.String()).Str("from", conn.RemoteAddr().String()).Msg("what came through the tunnel is neither TLS nor HTTP")
@@ -91,26 +137,40 @@ func (s *Server) intercept(ctx context.Context, conn net.Conn, pass *passage) {
 	}
 }
 
-// first tells the client that the tunnel stands, and looks at the first byte that comes.
-func (c *inspected) first() (byte, error) {
+// handOver gives a connection to the server inside.
+func (s *Server) handOver(c *inspected, conn net.Conn) {
+	if !s.open.enter(c, true) || !s.handed.give(conn) {
+		_ = c.Close()
+	}
+}
+
+// first tells the client that the tunnel stands, and looks at the first bytes that come.
+func (c *inspected) first(within time.Duration) (language, error) {
 	if err := established(c.Conn); err != nil {
-		return 0, err
+		return speaksOther, err
 	}
-	if err := c.SetReadDeadline(time.Now().Add(headerWithin)); err != nil {
-		return 0, err
+	if err := c.SetReadDeadline(time.Now().Add(within)); err != nil {
+		return speaksOther, err
 	}
-	b := make([]byte, 1)
-	if _, err := io.ReadFull(c.Conn, b); err != nil {
-		return 0, err
+	b := make([]byte, longestMethod+2)
+	n := 0
+	for {
+		more, err := c.Conn.Read(b[n:])
+		n += more
+		if speaks := recognise(b[:n]); speaks != notYetKnown {
+			c.early = b[:n]
+			return speaks, c.SetReadDeadline(time.Time{})
+		}
+		if err != nil {
+			return speaksOther, err
+		}
 	}
-	c.early = b
-	return b[0], c.SetReadDeadline(time.Time{})
 }
 
 // handshake ends TLS and hands the connection to the server inside.
 func (s *Server) handshake(ctx context.Context, c *inspected) {
-	conn := tls.Server(c, &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: s.forHello})
-	ctx, cancel := context.WithTimeout(ctx, handshakeWithin)
+	conn := tls.Server(c, s.tls)
+	ctx, cancel := context.WithTimeout(ctx, s.within.handshake)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
 		s.mourn(c, err)
@@ -118,20 +178,22 @@ func (s *Server) handshake(ctx context.Context, c *inspected) {
 		return
 	}
 	s.metrics.handshakes.WithLabelValues("ok").Inc()
-	s.handed.give(conn)
+	s.handOver(c, conn)
 }
 
 // mourn counts a handshake that failed, and tells the log of it now and then.
 func (s *Server) mourn(c *inspected, err error) {
-	reason := reasonOf(c, err)
-	s.metrics.handshakes.WithLabelValues(reason).Inc()
-	if s.failed.add(Failure{Time: time.Now(), Host: c.pass.host, Client: c.pass.agent, From: c.RemoteAddr().String(), Reason: reason}) {
-		s.log.Warn().Err(err).Str("target", c.pass.String()).Str("client", c.pass.agent).Str("from", c.RemoteAddr().String()).
-			Str("reason", reason).Str("asked_for", c.name).Msg("handshake with a client failed")
+	f := Failure{Time: time.Now(), Host: c.pass.host, Client: c.pass.agent, From: c.RemoteAddr().String(), Reason: reasonOf(c, err)}
+	f.Advice = adviceFor(f)
+	s.metrics.handshakes.WithLabelValues(f.Reason).Inc()
+	s.metrics.failures.WithLabelValues(f.Reason, toolOf(f.Client).Name).Inc()
+	if s.failed.add(f) {
+		s.log.Warn().Err(err).Str("target", c.pass.String()).Str("client", f.Client).Str("from", f.From).
+			Str("reason", f.Reason).Str("asked_for", c.name).Str("advice", f.Advice).Msg("handshake with a client failed")
 	}
 }
 
-// reasonOf tells why a handshake failed.
+// reasonOf tells why a handshake failed. A client that does not trust the certificate says so, or just leaves.
 func reasonOf(c *inspected, err error) string {
 	var alert tls.AlertError
 	text := err.Error()
@@ -140,7 +202,8 @@ func reasonOf(c *inspected, err error) string {
 		return "sni"
 	case strings.Contains(text, "unsupported application protocols"):
 		return "alpn"
-	case errors.As(err, &alert), strings.Contains(text, "remote error"), strings.Contains(text, "bad record MAC"), errors.Is(err, io.EOF):
+	case errors.As(err, &alert), strings.Contains(text, "remote error"), strings.Contains(text, "bad record MAC"),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return "untrusted"
 	default:
 		return "other"
@@ -178,12 +241,13 @@ func newHandover() *handover {
 	return &handover{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// give hands a connection over, or closes it if nobody takes any more.
-func (h *handover) give(c net.Conn) {
+// give hands a connection over. It is false if nobody takes any more.
+func (h *handover) give(c net.Conn) bool {
 	select {
 	case h.conns <- c:
+		return true
 	case <-h.closed:
-		_ = c.Close()
+		return false
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 type metrics struct {
 	connects   *prometheus.CounterVec
 	handshakes *prometheus.CounterVec
+	failures   *prometheus.CounterVec
 	requests   *prometheus.CounterVec
 	tunnels    prometheus.Gauge
 }
@@ -23,6 +24,10 @@ func newMetrics(reg prometheus.Registerer) (metrics, error) {
 			Name: "modelgate_proxy_handshakes_total",
 			Help: "Handshakes with clients of inspected hosts, by how they ended: ok, untrusted, alpn, sni, not_tls, other.",
 		}, []string{"result"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "modelgate_proxy_handshake_failures_total",
+			Help: "Handshakes that clients of inspected hosts gave up, or were refused, by reason and client.",
+		}, []string{"reason", "client"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "modelgate_proxy_requests_total", Help: "Requests inside of inspected connections, by door.",
 		}, []string{"door"}),
@@ -33,7 +38,7 @@ func newMetrics(reg prometheus.Registerer) (metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.connects, m.handshakes, m.requests, m.tunnels} {
+	for _, c := range []prometheus.Collector{m.connects, m.handshakes, m.failures, m.requests, m.tunnels} {
 		if err := reg.Register(c); err != nil {
 			return metrics{}, fmt.Errorf("register metrics of the proxy: %w", err)
 		}

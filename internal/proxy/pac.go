@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,7 +18,11 @@ func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/proxy.pac":
 		w.Header().Set("Content-Type", "application/x-ns-proxy-autoconfig")
-		_, _ = w.Write([]byte(s.pac(r.Host))) // who left does not miss it
+		own := r.Host
+		if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); own == "" && ok {
+			own = local.String()
+		}
+		_, _ = w.Write([]byte(s.pac(own))) // who left does not miss it
 	case "/ca.pem":
 		w.Header().Set("Content-Type", "application/x-pem-file")
 		_, _ = w.Write(s.Authority.PEM())
@@ -26,21 +31,26 @@ func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pac is the file that tells clients what to ask the proxy for. Hosts that are inspected go to the proxy and nowhere else, should it fail.
+// pac is the file that tells clients what to ask the proxy for: everything but what is private. Hosts of which it is known that they are not
+// just tunnelled are asked for there and nowhere else, should it fail; others, too, if tunnelling is not the default.
 func (s *Server) pac(own string) string {
-	var inspected []string
+	gated := slices.Concat(s.Policy.RefuseHosts)
 	for _, d := range s.Doors {
-		inspected = append(append(inspected, d.Hosts...), d.Sends...)
+		gated = append(append(gated, d.Hosts...), d.Sends...)
 	}
-	slices.Sort(inspected)
-	rest := "DIRECT"
-	if s.policy.byDefault != Tunnel {
-		rest = "PROXY " + pacText(own)
+	for _, r := range s.Policy.Rules {
+		if r.Action != Tunnel {
+			gated = append(gated, r.Hosts...)
+		}
+	}
+	slices.Sort(gated)
+	rest := "PROXY " + pacText(own)
+	if s.policy.byDefault == Tunnel {
+		rest += "; DIRECT"
 	}
 	return fmt.Sprintf(`function FindProxyForURL(url, host) {
-  var proxy = "PROXY %s";
+  var gated = %s;
   var direct = %s;
-  var inspected = %s;
   function among(list) {
     for (var i = 0; i < list.length; i++) {
       var p = list[i];
@@ -49,11 +59,11 @@ func (s *Server) pac(own string) string {
     return false;
   }
   host = host.toLowerCase();
-  if (among(inspected)) return proxy;
+  if (among(gated)) return "PROXY %s";
   if (isPlainHostName(host) || among(direct)) return "DIRECT";
   return %q;
 }
-`, pacText(own), pacList(s.PrivateNames), pacList(slices.Compact(inspected)), rest)
+`, pacList(slices.Compact(gated)), pacList(s.PrivateNames), pacText(own), rest)
 }
 
 // pacText keeps what a client sent as its Host from being anything but a host in a script.

@@ -127,8 +127,9 @@ func (p *policy) decideHost(t target, c client) decision {
 	}
 }
 
+// matches tells whether a rule speaks of a connection. Of an address it does only if it names it, or refuses.
 func (r rule) matches(t target, c client) bool {
-	return (r.hosts.empty() || r.hosts.Has(t.host)) &&
+	return (r.hosts.empty() && (!t.isAddress() || r.Action == Refuse) || r.hosts.Has(t.host)) &&
 		(len(r.Ports) == 0 || slices.Contains(r.Ports, t.port)) &&
 		(len(r.From) == 0 || slices.ContainsFunc(r.From, func(p netip.Prefix) bool { return p.Contains(c.address.Unmap()) })) &&
 		(len(r.Users) == 0 || slices.Contains(r.Users, c.name))

@@ -20,8 +20,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/elazarl/goproxy"
@@ -32,15 +32,21 @@ import (
 	"modelgate/internal/proxy/authority"
 )
 
-// Time limits and sizes.
-const (
-	headerWithin    = 10 * time.Second // of a request, inside and outside
-	handshakeWithin = 10 * time.Second
-	idleInside      = 120 * time.Second
-	idleTunnel      = 15 * time.Minute
-	tunnelsEnd      = 30 * time.Second // how long tunnels may go on at the end
-	maxHeader       = 64 << 10
-)
+// limits are how long is waited for what.
+type limits struct {
+	header     time.Duration // of a request, inside and outside, and the first bytes of a tunnel
+	handshake  time.Duration // of TLS, and the making of a tunnel
+	idleInside time.Duration // between requests
+	idleTunnel time.Duration
+	tunnelsEnd time.Duration // how long tunnels may go on at the end
+}
+
+func usualLimits() limits {
+	return limits{header: 10 * time.Second, handshake: 10 * time.Second, idleInside: 2 * time.Minute, idleTunnel: 15 * time.Minute, tunnelsEnd: 30 * time.Second}
+}
+
+// maxHeader is how long the header of a request may be: addresses with signatures have some 4 KiB.
+const maxHeader = 64 << 10
 
 // Door answers for some hosts.
 type Door struct {
@@ -63,11 +69,13 @@ type Config struct {
 	Doors     []Door
 	// Web answers for inspected hosts that no door knows.
 	Web http.Handler
-	// Pass lets plain HTTP through to hosts that are not inspected; nil refuses it.
-	Pass http.Handler
+	// Pass lets plain HTTP through to hosts that are not inspected, and Upgrade requests to change the protocol, to WebSocketHosts; nil
+	// refuses them. Upgrade must give no body in its answer: nobody judges it.
+	Pass, Upgrade http.Handler
 	// Dial connects to hosts that are tunnelled; it refuses addresses that nobody may be connected to.
 	Dial func(ctx context.Context, host string, port int) (net.Conn, error)
-	// Accounts are who may use the proxy; nil lets everybody in.
+	// Clients are the networks whose clients may use the proxy; none lets all of them in. Accounts are who may; nil lets everybody in.
+	Clients  []netip.Prefix
 	Accounts *auth.Accounts
 	// H2Hosts are hosts whose clients may speak HTTP/2: those that speak nothing else. WebSocketHosts may be upgraded to.
 	H2Hosts, WebSocketHosts []string
@@ -97,16 +105,16 @@ type Server struct {
 	plain   *tls.Config
 	both    *tls.Config
 	refused *tls.Config
+	tls     *tls.Config // of all handshakes: it chooses one of the three
 	failed  *Failures
-
-	tunnels sync.WaitGroup
-	mu      sync.Mutex
-	open    map[*tunnel]struct{}
-	closing bool
+	open    ledger
+	within  limits
 }
 
 // New returns the proxy.
-func New(cfg Config) (*Server, error) {
+func New(cfg Config) (*Server, error) { return newServer(cfg, usualLimits()) }
+
+func newServer(cfg Config, within limits) (*Server, error) {
 	if cfg.Authority == nil || cfg.Web == nil || cfg.Dial == nil {
 		return nil, errors.New("forward proxy: authority, dial and web must be given")
 	}
@@ -116,7 +124,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.MaxPerClient <= 0 {
 		cfg.MaxPerClient = 512
 	}
-	s := &Server{Config: cfg, log: cfg.Log, open: map[*tunnel]struct{}{}, handed: newHandover(), failed: newFailures()}
+	s := &Server{Config: cfg, log: cfg.Log, handed: newHandover(), failed: newFailures(), within: within}
 	s.crowd = crowd{all: cfg.MaxConnections, each: cfg.MaxPerClient, by: map[netip.Addr]int{}}
 	var err error
 	if s.metrics, err = newMetrics(cfg.Registerer); err != nil {
@@ -147,10 +155,10 @@ func New(cfg Config) (*Server, error) {
 	s.engine = s.newEngine()
 	errorLog := stdlog.New(debugLog{s.log}, "", 0)
 	s.outside = &http.Server{
-		Handler: http.HandlerFunc(s.enter), ReadHeaderTimeout: headerWithin, IdleTimeout: idleInside, MaxHeaderBytes: maxHeader, ErrorLog: errorLog,
+		Handler: http.HandlerFunc(s.enter), ReadHeaderTimeout: within.header, IdleTimeout: within.idleInside, MaxHeaderBytes: maxHeader, ErrorLog: errorLog,
 	}
 	s.inside = &http.Server{
-		Handler: http.HandlerFunc(s.answer), ReadHeaderTimeout: headerWithin, IdleTimeout: idleInside, MaxHeaderBytes: maxHeader, ErrorLog: errorLog,
+		Handler: http.HandlerFunc(s.answer), ReadHeaderTimeout: within.header, IdleTimeout: within.idleInside, MaxHeaderBytes: maxHeader, ErrorLog: errorLog,
 		ConnContext: withPassage, Protocols: new(http.Protocols),
 	}
 	s.inside.Protocols.SetHTTP1(true)
@@ -168,8 +176,43 @@ func (s *Server) known(t target) bool {
 	return false
 }
 
+// OpenDoors are the hosts in proxy.tunnel_hosts, and in rules that tunnel for everybody, that doors answer for: who reaches them through a
+// tunnel meets no gate.
+func (s *Server) OpenDoors() []string {
+	list := slices.Clone(s.Policy.TunnelHosts)
+	for _, r := range s.Policy.Rules {
+		if r.Action == Tunnel {
+			list = append(list, r.Hosts...)
+		}
+	}
+	var out []string
+	for _, host := range list {
+		one, err := NewHosts([]string{host})
+		if err != nil {
+			continue // New has told
+		}
+		for _, d := range s.Doors {
+			if slices.ContainsFunc(slices.Concat(d.Hosts, d.Sends), func(own string) bool { return overlap(one, host, own) }) && !slices.Contains(out, host) {
+				out = append(out, host)
+			}
+		}
+		if t, err := parseTarget(host, 443); err == nil && s.known(t) && !slices.Contains(out, host) {
+			out = append(out, host)
+		}
+	}
+	return out
+}
+
+// overlap tells whether a host or pattern, which is read as one, and another have hosts in common.
+func overlap(one Hosts, host, other string) bool {
+	return one.Has(strings.TrimPrefix(other, "*.")) || strings.HasPrefix(host, "*.") && host == other
+}
+
 // Serve answers connections until Shutdown. It returns http.ErrServerClosed then.
 func (s *Server) Serve(l net.Listener) error {
+	done := make(chan struct{})
+	defer close(done)
+	go s.sweep(done)
 	inside := make(chan error, 1)
 	go func() { inside <- s.inside.Serve(s.handed) }()
 	err := s.outside.Serve(s.crowd.listen(l))
@@ -185,9 +228,7 @@ func (s *Server) Serve(l net.Listener) error {
 // Shutdown ends the proxy: it accepts nothing more, lets requests that are inside finish while ctx lives, and tunnels for half a minute of
 // that time. It returns when no goroutine of a connection is left.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	s.closing = true
-	s.mu.Unlock()
+	s.open.close()
 	err := s.outside.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, s.outside.Close())
@@ -196,7 +237,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = errors.Join(err, e, s.inside.Close())
 	}
 	s.handed.close()
-	s.endTunnels(ctx)
+	s.open.wait(ctx, s.within.tunnelsEnd)
 	return err
 }
 

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"modelgate/internal/upstream"
 )
 
 // tunnel copies between a client and a host, without a look at the bytes.
@@ -18,83 +20,72 @@ type tunnel struct {
 	used         atomic.Int64 // when bytes passed last, in Unix nanoseconds
 }
 
-// How a tunnel copies: by pieces that the kernel moves, and with a look at the clock in between.
-const (
-	tunnelPiece = 1 << 20
-	tunnelLook  = idleTunnel / 5
-)
+// tunnelPiece is how much the kernel moves before the clock is looked at.
+const tunnelPiece = 1 << 20
 
 // tunnel connects a client to a host. It returns when the connection stands or has failed; bytes are copied by goroutines of the tunnel's own.
 func (s *Server) tunnel(r *http.Request, conn net.Conn, to target) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), handshakeWithin) // net/http ends the request's own with the hijack
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.within.handshake) // net/http ends the request's own with the hijack
 	defer cancel()
 	host, err := s.Dial(ctx, to.host, to.port)
 	if err != nil {
 		s.log.Warn().Err(err).Str("target", to.String()).Msg("tunnel cannot be made")
-		status := http.StatusBadGateway
-		if isTimeout(err) {
-			status = http.StatusGatewayTimeout
-		}
-		answer(conn, status, to.String()+" cannot be reached")
+		s.metrics.connects.WithLabelValues("unreachable").Inc()
+		answer(conn, statusOf(err), upstream.Cause(err))
 		return
 	}
 	t := &tunnel{client: conn, host: host}
-	t.used.Store(time.Now().UnixNano())
-	if err := errors.Join(established(conn), t.early()); err != nil || !s.register(t) {
-		t.close()
+	t.use()
+	if !s.open.enter(t, true) {
+		_ = t.Close()
+		return
+	}
+	if err := errors.Join(established(conn), t.early()); err != nil {
+		_ = t.Close()
+		s.open.leave(t)
 		return
 	}
 	s.metrics.tunnels.Inc()
 	var ways sync.WaitGroup
-	ways.Add(2)
-	go func() { defer ways.Done(); t.copy(host, bare(conn)) }()
+	ways.Add(1)
+	go func() { defer ways.Done(); t.copy(host, bare(conn), s.within.idleTunnel/5) }()
 	go func() {
-		defer s.tunnels.Done()
-		t.copy(bare(conn), host)
-		ways.Done()
+		t.copy(bare(conn), host, s.within.idleTunnel/5)
 		ways.Wait()
-		t.close()
-		s.unregister(t)
+		_ = t.Close()
 		s.metrics.tunnels.Dec()
+		s.open.leave(t)
 	}()
 }
 
-// register counts a tunnel among those that Shutdown waits for; false if it is too late.
-func (s *Server) register(t *tunnel) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return false
+// statusOf is the status for a host that was not connected to.
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, upstream.ErrRefused):
+		return http.StatusForbidden
+	case upstream.IsLate(err):
+		return http.StatusGatewayTimeout
+	default:
+		return http.StatusBadGateway
 	}
-	s.tunnels.Add(1)
-	s.open[t] = struct{}{}
-	return true
 }
 
-func (s *Server) unregister(t *tunnel) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.open, t)
-}
-
-// endTunnels waits for tunnels to end by themselves, and ends the others.
-func (s *Server) endTunnels(ctx context.Context) {
-	ended := make(chan struct{})
-	go func() { s.tunnels.Wait(); close(ended) }()
-	patience := time.NewTimer(tunnelsEnd)
-	defer patience.Stop()
-	select {
-	case <-ended:
-		return
-	case <-patience.C:
-	case <-ctx.Done():
+// sweep ends tunnels through which nothing has passed for too long, until done. It is what ends those, too, whose peer takes nothing.
+func (s *Server) sweep(done <-chan struct{}) {
+	ticks := time.NewTicker(s.within.idleTunnel / 10)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case now := <-ticks.C:
+			s.open.each(func(c io.Closer) {
+				if t, ok := c.(*tunnel); ok && now.UnixNano()-t.used.Load() > s.within.idleTunnel.Nanoseconds() {
+					_ = t.Close()
+				}
+			})
+		}
 	}
-	s.mu.Lock()
-	for t := range s.open {
-		t.close()
-	}
-	s.mu.Unlock()
-	<-ended
 }
 
 // early sends on what came together with CONNECT.
@@ -108,31 +99,29 @@ func (t *tunnel) early() error {
 	return err
 }
 
-func (t *tunnel) close() {
-	_ = t.client.Close()
-	_ = t.host.Close()
-}
+func (t *tunnel) use() { t.used.Store(time.Now().UnixNano()) }
 
-// copy copies one way until its end, which it passes on, or until nothing has passed either way for too long.
-func (t *tunnel) copy(to, from net.Conn) {
+// Close ends both sides.
+func (t *tunnel) Close() error { return errors.Join(t.client.Close(), t.host.Close()) }
+
+// copy copies one way until its end, which it passes on. Every now and then it looks whether something has passed: the kernel says so
+// only at the end of a piece.
+func (t *tunnel) copy(to, from net.Conn, look time.Duration) {
 	for {
-		_ = from.SetReadDeadline(time.Now().Add(tunnelLook))
+		_ = from.SetReadDeadline(time.Now().Add(look)) // of a connection that is closed the next line tells
 		piece := io.LimitedReader{R: from, N: tunnelPiece}
 		n, err := io.Copy(to, &piece)
-		now := time.Now().UnixNano()
 		if n > 0 {
-			t.used.Store(now)
+			t.use()
 		}
 		switch {
 		case err == nil && piece.N > 0: // the end
 			if half, ok := to.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
-				t.close()
+				_ = t.Close()
 			}
 			return
-		case err == nil:
-		case errors.Is(err, os.ErrDeadlineExceeded) && time.Duration(now-t.used.Load()) < idleTunnel:
-		default:
-			t.close()
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+			_ = t.Close()
 			return
 		}
 	}
@@ -150,9 +139,4 @@ func bare(conn net.Conn) net.Conn {
 			return conn
 		}
 	}
-}
-
-func isTimeout(err error) bool {
-	var t net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
 }

@@ -39,6 +39,8 @@ type RelayConfig struct {
 	// Parent is the proxy for all of it; "" is that of the client. Bypass are hosts that are connected to without it. nil: none.
 	Parent string
 	Bypass func(host string) bool
+	// Resolver finds the addresses of names; nil is the system's.
+	Resolver *net.Resolver
 }
 
 // Relay is the way to any host, for what clients ask of others: their own requests, passed on as they are. Certificates are verified, and
@@ -99,6 +101,9 @@ func (r *Relay) transport(h2 bool) *http.Transport {
 
 func (r *Relay) bypasses(host string) bool { return r.cfg.Bypass != nil && r.cfg.Bypass(lower(host)) }
 
+// HasParent tells whether another proxy makes the connections: it finds the addresses of names, which are not looked at then.
+func (r *Relay) HasParent() bool { return r.parent != nil }
+
 // Close closes connections that are not in use.
 func (r *Relay) Close() {
 	r.http1.CloseIdleConnections()
@@ -128,7 +133,7 @@ func (r *Relay) dialAddress(ctx context.Context, network, addr string) (net.Conn
 	if err != nil {
 		return nil, err
 	}
-	d := net.Dialer{Timeout: relayDial, KeepAlive: relayDial * 6}
+	d := net.Dialer{Timeout: relayDial, KeepAlive: relayDial * 6, Resolver: r.cfg.Resolver}
 	if p := r.parent; p == nil || lower(host) != lower(p.Hostname()) || portText != port(p) {
 		number, err := strconv.Atoi(portText)
 		if err != nil {
@@ -178,15 +183,29 @@ func isOwnAddress(ip netip.Addr) bool {
 	return false
 }
 
-// throughParent has the parent proxy make the connection. Names have no addresses here then: an address that is not allowed is still
-// refused.
+// checkName says whether the parent proxy may be asked for a host, whose addresses it finds itself: what is an address, or stands for this
+// machine, is held to the same rules as without it.
+func (r *Relay) checkName(host, portText string) error {
+	number, err := strconv.Atoi(portText)
+	if err != nil {
+		return err
+	}
+	ip, err := netip.ParseAddr(host)
+	private := err == nil && !public(ip) || isLoopback(lower(host))
+	if !private || r.cfg.AllowPrivate || r.cfg.Exempt != nil && r.cfg.Exempt(lower(host), number) {
+		return nil
+	}
+	return fmt.Errorf("connect to %s: %w", host, ErrRefused)
+}
+
+// throughParent has the parent proxy make the connection.
 func (r *Relay) throughParent(ctx context.Context, addr string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(addr)
+	host, portText, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
 	}
-	if ip, err := netip.ParseAddr(host); err == nil && !public(ip) && !r.cfg.AllowPrivate {
-		return nil, fmt.Errorf("connect to %s: %w", host, ErrRefused)
+	if err := r.checkName(host, portText); err != nil {
+		return nil, err
 	}
 	parent := r.parent
 	conn, err := r.dialAddress(ctx, "tcp", net.JoinHostPort(parent.Hostname(), port(parent)))
@@ -245,6 +264,14 @@ type begun struct {
 	early []byte
 }
 
+// CloseWrite passes the end of one way on.
+func (c *begun) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
+}
+
 // Read gives the early bytes first.
 func (c *begun) Read(p []byte) (int, error) {
 	if len(c.early) == 0 {
@@ -258,6 +285,11 @@ func (c *begun) Read(p []byte) (int, error) {
 // RoundTrip sends a request as it is: over HTTP/2 if the client's came that way, as it may be one that nothing else can carry. An error wraps
 // ErrRefused, or ErrUnreachable with its cause, or is the context's own. The body of the answer ends in an error if it stalls.
 func (r *Relay) RoundTrip(req *http.Request) (*http.Response, error) {
+	if r.parent != nil && !r.bypasses(req.URL.Hostname()) {
+		if err := r.checkName(req.URL.Hostname(), port(req.URL)); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := context.WithCancelCause(req.Context())
 	t := r.http1
 	if req.ProtoMajor == 2 {
@@ -276,6 +308,7 @@ func (r *Relay) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("ask %s: %w: %w", req.URL.Host, ErrUnreachable, err)
 		}
 	}
+	res.Header.Del("Alt-Svc") // nobody is told of a way around
 	r.client.metrics.requests.WithLabelValues("relay", strconv.Itoa(res.StatusCode)).Inc()
 	if conn, ok := res.Body.(io.ReadWriteCloser); ok && res.StatusCode == http.StatusSwitchingProtocols {
 		res.Body = &switched{conn, cancel}
@@ -341,6 +374,9 @@ func Outgoing(ctx context.Context, in *http.Request) *http.Request {
 func asItCame(p *httputil.ProxyRequest) {
 	p.Out.Host = p.In.Host
 	p.Out.URL.RawQuery, p.Out.URL.ForceQuery = p.In.URL.RawQuery, p.In.URL.ForceQuery
+	if path, _, _ := strings.Cut(p.In.RequestURI, "?"); strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") && path != p.Out.URL.EscapedPath() && p.Out.URL.Scheme == "https" {
+		p.Out.URL.Opaque = path // escaped as net/url would not: it may be signed so
+	}
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 		if values, ok := p.In.Header[name]; ok {
 			p.Out.Header[name] = values
