@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -23,16 +25,40 @@ func TestMain(m *testing.M) {
 
 // TestTranscripts runs what testdata shows: each file is a session at a terminal with what must come out.
 func TestTranscripts(t *testing.T) {
+	index := standIn(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			port, err := freePort()
 			env.Setenv("MODELGATE_DATA_DIR", filepath.Join(env.WorkDir, "data"))
 			env.Setenv("PORT", port)
+			env.Setenv("INDEX", index.URL)
+			env.Setenv("DEMO_SHA256", fmt.Sprintf("%x", sha256.Sum256(demoWheel("1.0").Bytes)))
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"evil": writeEvil, "package": writePackage, "waitfor": waitFor, "stop": stop},
 	})
+}
+
+func demoWheel(version string) indextest.File {
+	return indextest.Wheel("demo", version, map[string]string{"demo/__init__.py": "version = '" + version + "'\n"})
+}
+
+// standIn is an index with some packages: demo, whose newest release is yanked and whose newest but one is evil; native, with wheels for several
+// platforms; and source, without any.
+func standIn(t *testing.T) *indextest.Index {
+	index := indextest.New(t)
+	evil := indextest.Wheel("demo", "2.0", map[string]string{"evil.pth": "import os; os.system('true')\n"})
+	yanked := demoWheel("3.0")
+	yanked.Yanked = "broken"
+	index.Add("demo", demoWheel("1.0"), indextest.Sdist("demo", "1.0", nil), demoWheel("1.1"), evil, yanked, demoWheel("4.0rc1"))
+	for _, tags := range []string{"cp311-cp311-manylinux_2_28_x86_64", "cp312-cp312-manylinux_2_28_x86_64", "cp39-abi3-win_amd64"} {
+		f := indextest.Wheel("native", "1.0", map[string]string{"native/tags.py": "tags = '" + tags + "'\n"})
+		f.Name = "native-1.0-" + tags + ".whl"
+		index.Add("native", f)
+	}
+	index.Add("source", indextest.Sdist("source", "1.0", map[string]string{"source.py": "x = 1\n"}))
+	return index
 }
 
 // freePort finds a port that nobody listens on now.

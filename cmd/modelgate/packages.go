@@ -10,26 +10,48 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"modelgate/internal/gate"
 	"modelgate/internal/model"
 	"modelgate/internal/model/dist"
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/upstream/folder"
+	"modelgate/internal/upstream/index"
 )
+
+// foundPackage is a Python package to scan.
+type foundPackage struct {
+	gate.Origin
+	version  model.Version
+	uri      string
+	release  string    // number of the version
+	uploaded time.Time // zero if that is not known
+}
+
+// packageFinder finds Python packages to scan.
+type packageFinder struct {
+	advisories func(project, version string) []model.Advisory
+	// index finds packages that requirements name; it is nil if none is configured.
+	index *index.Index
+	// wheels are those that are wanted of a release.
+	wheels wheelFilter
+	// remark tells of a choice that was made.
+	remark func(format string, args ...any)
+}
 
 // localPackage is a Python package on this machine: a distribution file, or the files of an installed one.
 type localPackage struct {
 	*folder.Folder
-	version model.Version
-	meta    model.Metadata
+	meta model.Metadata
 }
 
 // Metadata tells what is known of the package. An index could tell more: when it was uploaded, and whether it is yanked.
 func (p *localPackage) Metadata(context.Context) (model.Metadata, error) { return p.meta, nil }
 
-// newLocalPackage makes a package of files and its core metadata. Its revision is no digest alone: such a verdict, for which no index was
+// local makes a package of files and its core metadata. Its revision is no digest alone: such a verdict, for which no index was
 // asked, is not that of the door.
-func newLocalPackage(f *folder.Folder, place, filename string, text []byte, advisories func(project, version string) []model.Advisory) *localPackage {
+func (p packageFinder) local(f *folder.Folder, place, filename string, text []byte) foundPackage {
 	m := dist.ParseMetadata(text)
 	project, ok := dist.Normalize(m.Name)
 	if !ok {
@@ -39,35 +61,34 @@ func newLocalPackage(f *folder.Folder, place, filename string, text []byte, advi
 	if v, err := dist.ParseVersion(version); err == nil {
 		version = v.String()
 	}
-	return &localPackage{
-		Folder:  f,
+	meta := model.Metadata{URI: filepath.ToSlash(place), LicenseUnknown: true, Package: &model.Package{
+		Project: project, Version: version, Filename: filename, Licenses: m.Licenses(), LicenseUnknown: len(text) == 0,
+		Advisories: p.advisories(project, version),
+	}}
+	return foundPackage{
+		Origin: &localPackage{Folder: f, meta: meta}, uri: meta.URI, release: version,
 		version: model.Version{Source: model.PyPI, Name: project, Revision: "local-" + f.Version("").Revision},
-		meta: model.Metadata{URI: filepath.ToSlash(place), LicenseUnknown: true, Package: &model.Package{
-			Project: project, Version: version, Filename: filename, Licenses: m.Licenses(), LicenseUnknown: len(text) == 0,
-			Advisories: advisories(project, version),
-		}},
 	}
 }
 
-// localPackages finds the Python packages at a place: a wheel, an sdist, a folder of such files, a requirements file that names some, or a
+// find finds the Python packages at a place: a wheel, an sdist, a folder of such files, a requirements file that names some, or a
 // folder into which packages were installed. There are none if the place is of another kind.
-func localPackages(ctx context.Context, place string, advisories func(project, version string) []model.Advisory) ([]*localPackage, error) {
+func (p packageFinder) find(ctx context.Context, place string) ([]foundPackage, error) {
 	info, err := os.Stat(place)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", place, err)
 	}
 	if info.IsDir() {
-		return packagesOfFolder(ctx, place, advisories)
+		return p.inFolder(ctx, place)
 	}
-	base := filepath.Base(place)
-	if strings.HasSuffix(base, ".txt") && strings.Contains(strings.ToLower(base), "requirements") {
-		return packagesOfRequirements(ctx, place, advisories)
+	if isRequirements(place) {
+		return p.inRequirements(ctx, place)
 	}
-	p, err := packageOfFile(ctx, place, advisories)
-	if p == nil || err != nil {
+	found, err := p.inFile(ctx, place)
+	if found == nil || err != nil {
 		return nil, err
 	}
-	return []*localPackage{p}, nil
+	return []foundPackage{*found}, nil
 }
 
 // isDistribution tells whether a file can be one of a package by its name.
@@ -76,8 +97,8 @@ func isDistribution(name string) bool {
 	return strings.HasSuffix(name, ".whl") || ok && (strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".zip"))
 }
 
-// packageOfFile opens a distribution file; nil if the file is none. A wheel is one by its name, an archive if it has a package's metadata.
-func packageOfFile(ctx context.Context, place string, advisories func(project, version string) []model.Advisory) (*localPackage, error) {
+// inFile opens a distribution file; nil if the file is none. A wheel is one by its name, an archive if it has a package's metadata.
+func (p packageFinder) inFile(ctx context.Context, place string) (*foundPackage, error) {
 	base := filepath.Base(place)
 	if !isDistribution(base) {
 		return nil, nil
@@ -101,11 +122,12 @@ func packageOfFile(ctx context.Context, place string, advisories func(project, v
 	if err != nil {
 		return nil, err
 	}
-	return newLocalPackage(f, place, base, text, advisories), nil
+	found := p.local(f, place, base, text)
+	return &found, nil
 }
 
-// packagesOfFolder opens a folder of distribution files and nothing else, or one into which packages were installed.
-func packagesOfFolder(ctx context.Context, place string, advisories func(project, version string) []model.Advisory) ([]*localPackage, error) {
+// inFolder opens a folder of distribution files and nothing else, or one into which packages were installed.
+func (p packageFinder) inFolder(ctx context.Context, place string) ([]foundPackage, error) {
 	entries, err := os.ReadDir(place)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", place, err)
@@ -113,30 +135,27 @@ func packagesOfFolder(ctx context.Context, place string, advisories func(project
 	only := len(entries) > 0
 	for _, e := range entries {
 		if e.IsDir() && strings.HasSuffix(e.Name(), ".dist-info") {
-			return packagesOfEnvironment(ctx, place, entries, advisories)
+			return p.inEnvironment(ctx, place, entries)
 		}
 		only = only && isDistribution(e.Name())
 	}
 	if !only {
 		return nil, nil
 	}
-	var out []*localPackage
+	var out []foundPackage
 	for _, e := range entries {
-		p, err := packageOfFile(ctx, filepath.Join(place, e.Name()), advisories)
-		if err != nil {
+		found, err := p.inFile(ctx, filepath.Join(place, e.Name()))
+		if found == nil || err != nil {
 			return nil, err
 		}
-		if p == nil {
-			return nil, nil
-		}
-		out = append(out, p)
+		out = append(out, *found)
 	}
 	return out, nil
 }
 
-// packagesOfEnvironment opens every package that was installed into a folder, and what lies there without belonging to one.
-func packagesOfEnvironment(ctx context.Context, place string, entries []fs.DirEntry, advisories func(project, version string) []model.Advisory) ([]*localPackage, error) {
-	var out []*localPackage
+// inEnvironment opens every package that was installed into a folder, and what lies there without belonging to one.
+func (p packageFinder) inEnvironment(ctx context.Context, place string, entries []fs.DirEntry) ([]foundPackage, error) {
+	var out []foundPackage
 	owned := map[string]bool{}
 	for _, e := range entries {
 		if !e.IsDir() || !strings.HasSuffix(e.Name(), ".dist-info") {
@@ -154,7 +173,7 @@ func packagesOfEnvironment(ctx context.Context, place string, entries []fs.DirEn
 		if err != nil {
 			return nil, fmt.Errorf("read what %s is: %w", e.Name(), err)
 		}
-		out = append(out, newLocalPackage(f, filepath.Join(place, e.Name()), e.Name(), text, advisories))
+		out = append(out, p.local(f, filepath.Join(place, e.Name()), e.Name(), text))
 	}
 	rest := map[string]string{}
 	err := filepath.WalkDir(place, func(name string, e fs.DirEntry, err error) error {
@@ -175,7 +194,7 @@ func packagesOfEnvironment(ctx context.Context, place string, entries []fs.DirEn
 	if err != nil {
 		return nil, err
 	}
-	return append(out, newLocalPackage(f, filepath.Join(place, "files-of-no-package"), "files-of-no-package", nil, advisories)), nil
+	return append(out, p.local(f, filepath.Join(place, "files-of-no-package"), "files-of-no-package", nil)), nil
 }
 
 // recorded are the files of an installed package as its RECORD lists them. What installers compile is left out.
@@ -213,45 +232,4 @@ func recorded(place, info string, owned map[string]bool) (map[string]string, err
 // isBytecode tells whether a file is one that the interpreter compiles from another.
 func isBytecode(name string) bool {
 	return filepath.Ext(name) == ".pyc" && filepath.Base(filepath.Dir(name)) == "__pycache__"
-}
-
-// packagesOfRequirements opens the distribution files that a requirements file names. A line that names a package of an index is an error:
-// a scan that left it out would look as if it had passed.
-func packagesOfRequirements(ctx context.Context, place string, advisories func(project, version string) []model.Advisory) ([]*localPackage, error) {
-	text, err := os.ReadFile(place)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", place, err)
-	}
-	var out []*localPackage
-	n := 0
-	for line := range strings.Lines(string(text)) {
-		n++
-		line, _, _ = strings.Cut(line, " #")
-		line, _, _ = strings.Cut(line, " --hash")
-		if line = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(line), "\\")); line == "" || line[0] == '#' || strings.HasPrefix(line, "--hash") {
-			continue
-		}
-		if _, at, ok := strings.Cut(line, " @ "); ok {
-			line = strings.TrimSpace(at)
-		}
-		file := strings.TrimPrefix(line, "file://")
-		if !isDistribution(filepath.Base(file)) || strings.Contains(file, "://") {
-			return nil, fmt.Errorf("%s:%d: %q is no file on this machine: download the packages first (pip download -r %s -d FOLDER) and scan the folder", place, n, line, place)
-		}
-		if !filepath.IsAbs(file) {
-			file = filepath.Join(filepath.Dir(place), file)
-		}
-		p, err := packageOfFile(ctx, file, advisories)
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", place, n, err)
-		}
-		if p == nil {
-			return nil, fmt.Errorf("%s:%d: %s is no package", place, n, file)
-		}
-		out = append(out, p)
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%s names no packages", place)
-	}
-	return out, nil
 }

@@ -37,6 +37,10 @@ type scanCommand struct {
 	IgnorePatterns    []string `name:"ignore-patterns" sep:"none" help:"Leave files out that match one of these globs." placeholder:"GLOB"`
 	Label             []string `short:"l" sep:"none" help:"Label of the scan, repeatable." placeholder:"KEY=VALUE"`
 
+	IndexURL      string   `name:"index-url" help:"Package index for a requirements file, instead of the configured ones." placeholder:"URL"`
+	PythonVersion string   `name:"python-version" help:"Of what requirements name, scan only wheels for this Python: 3.12." placeholder:"X.Y"`
+	Platform      []string `name:"platform" sep:"none" help:"Of what requirements name, scan only wheels for platforms that match one of these globs: manylinux*_x86_64." placeholder:"GLOB"`
+
 	PollIntervalSecs float64 `name:"poll-interval-secs" default:"5" help:"How often to ask for the outcome."`
 	PollTimeoutSecs  float64 `name:"poll-timeout-secs" default:"600" help:"How long to wait for the outcome."`
 	BlockOnErrors    bool    `name:"block-on-errors" help:"Exit with 2 if the scan ends as ERROR."`
@@ -136,11 +140,11 @@ func (c *scanCommand) scan(ctx context.Context, cl *client, g *globals, t termin
 // scanPackages scans the Python packages at the path, each as a model of its own. done is false if there are none. The worst outcome
 // decides.
 func (c *scanCommand) scanPackages(ctx context.Context, cl *client, g *globals, t terminal, labels []model.Label) (done bool, err error) {
-	find := func(string, string) []model.Advisory { return nil }
-	if cl.alone != nil {
-		find = cl.alone.bad.find
+	find, err := c.finder(cl.alone, g, t)
+	if err != nil {
+		return false, err
 	}
-	list, err := localPackages(ctx, c.ModelPath, find)
+	list, err := find.find(ctx, c.ModelPath)
 	if err != nil || len(list) == 0 {
 		return false, err
 	}
@@ -151,10 +155,10 @@ func (c *scanCommand) scanPackages(ctx context.Context, cl *client, g *globals, 
 	for _, p := range list {
 		order := gate.Order{
 			Request: gate.Request{
-				Version: p.version, Origin: p, Owner: "cli", ScanOrigin: model.OriginSDK, ModelURI: p.meta.URI,
-				RequestedRevision: p.meta.Package.Version, Whole: true,
+				Version: p.version, Origin: p.Origin, Owner: "cli", ScanOrigin: model.OriginSDK, ModelURI: p.uri,
+				RequestedRevision: p.release, Uploaded: p.uploaded, Whole: true,
 			},
-			ModelName: p.version.Name, ModelAuthor: c.ModelAuthor, ModelVersion: p.meta.Package.Version, Labels: labels, Progress: progress(g, t),
+			ModelName: p.version.Name, ModelAuthor: c.ModelAuthor, ModelVersion: p.release, Labels: labels, Progress: progress(g, t),
 		}
 		if c.ModelName != "" {
 			order.ModelName = c.ModelName
@@ -178,6 +182,31 @@ func (c *scanCommand) scanPackages(ctx context.Context, cl *client, g *globals, 
 		return true, worst
 	}
 	return true, nil
+}
+
+// finder finds the packages that are to be scanned. Only the packages that a requirements file names need an index.
+func (c *scanCommand) finder(a *app, g *globals, t terminal) (packageFinder, error) {
+	wheels, err := newWheelFilter(c.PythonVersion, c.Platform)
+	if err != nil {
+		return packageFinder{}, err
+	}
+	find := packageFinder{
+		wheels:     wheels,
+		advisories: func(string, string) []model.Advisory { return nil },
+		remark: func(format string, args ...any) {
+			if !g.Silent {
+				fmt.Fprintf(t.err, format+"\n", args...)
+			}
+		},
+	}
+	if a == nil {
+		return find, nil
+	}
+	find.advisories = a.bad.find
+	if isRequirements(c.ModelPath) {
+		find.index, err = a.indexAlone(c.IndexURL)
+	}
+	return find, err
 }
 
 // tell waits for the outcome of a scan, shows it, and turns it into an exit code.
