@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -21,6 +22,7 @@ import (
 type unpickled struct {
 	Names, Calls [][2]string // hexadecimal
 	Stop         int64
+	Memo         map[uint64]string // what it held when the stream stopped
 }
 
 // streamsAtOnce is how many streams one process of CPython reads, and generatedStreams how many are made of the grammar, and as many
@@ -32,7 +34,8 @@ const (
 )
 
 // TestDifferential holds the machine to CPython's own, in C and in Python: every name that one of its unpicklers resolves before it
-// stops is among ours, and so is everything that it calls; a stream that they load to its end stops for us in the same place.
+// stops is among ours, and so is everything that it calls; a stream that they load to its end stops for us in the same place, with the same
+// entries in the memo and, as far as a machine that calls nothing can know, the same values in them.
 func TestDifferential(t *testing.T) {
 	generated, seed := generatedStreams, uint64(1)
 	if text := os.Getenv("MODELGATE_STREAMS"); text != "" {
@@ -59,9 +62,9 @@ func TestDifferential(t *testing.T) {
 		d.add(t, mutate(d.r, s))
 	}
 	d.run(t)
-	t.Logf("%d streams, %d names, %d calls, %d clean stops", d.total, d.names, d.calls, d.stops)
-	if d.names < 4*generated || d.calls < generated || d.stops < generated/3 {
-		t.Errorf("%d names, %d calls and %d stops compared: the streams have become too poor", d.names, d.calls, d.stops)
+	t.Logf("%d streams, %d names, %d calls, %d clean stops, %d entries of memos", d.total, d.names, d.calls, d.stops, d.entries)
+	if d.names < 4*generated || d.calls < generated || d.stops < generated/3 || d.entries < generated/3 {
+		t.Errorf("%d names, %d calls, %d stops and %d entries of memos compared: the streams have become too poor", d.names, d.calls, d.stops, d.entries)
 	}
 }
 
@@ -70,7 +73,7 @@ type differential struct {
 	r                          *rand.Rand
 	streams                    [][]byte
 	total, names, calls, stops int
-	failures                   int
+	entries, failures          int
 }
 
 func (d *differential) add(t *testing.T, stream []byte) {
@@ -134,9 +137,16 @@ func (d *differential) compare(t *testing.T, stream []byte, theirs map[string]un
 		}
 		if u.Stop >= 0 && !ours.joblib { // joblib's loader reads on behind array wrappers where these two don't
 			d.stops++
-			if !slices.ContainsFunc(ours.stops, func(at int64) bool { return u.Stop == min(at, int64(len(stream))) }) {
+			d.entries += len(u.Memo)
+			at := slices.IndexFunc(ours.stops, func(s stop) bool { return u.Stop == min(s.at, int64(len(stream))) })
+			if at < 0 {
 				d.failures++
-				t.Errorf("%s stops at %d, we at %d: %q", who, u.Stop, ours.stops, stream)
+				t.Errorf("%s stops at %d, we at %v: %q", who, u.Stop, ours.stops, stream)
+				continue
+			}
+			if diff := differs(u.Memo, ours.stops[at].memo); diff != "" {
+				d.failures++
+				t.Errorf("%s keeps another memo than we: %s: %q", who, diff, stream)
 			}
 		}
 	}
@@ -155,8 +165,91 @@ func nameless(name [2]string) bool { return len(name[0]) > maxName || len(name[1
 // trail is what the machine told of a stream.
 type trail struct {
 	names, calls [][2]string
-	stops        []int64 // ends of streams, once more where frames are read in two ways
-	joblib       bool    // whether it was read as joblib does
+	stops        []stop // ends of streams, once more where frames are read in two ways
+	joblib       bool   // whether it was read as joblib does
+}
+
+// stop is the end of a stream.
+type stop struct {
+	at   int64
+	memo map[uint64]string
+}
+
+// contents tells what is in the machine's memo, in the words of testdata/cpython.py.
+func (m *machine) contents() map[uint64]string {
+	out := map[uint64]string{}
+	for i, page := range m.memo.pages {
+		for j, v := range page {
+			if v != 0 {
+				out[uint64(i*memoPage+j)] = m.kindOf(v)
+			}
+		}
+	}
+	for index, v := range m.memo.sparse {
+		out[index] = m.kindOf(v)
+	}
+	return out
+}
+
+// kindOf tells what a value is; strings that are not kept are only that, and what calls returned is an object.
+func (m *machine) kindOf(v value) string {
+	switch v.kind() {
+	case kNone:
+		return "None"
+	case kBool:
+		return fmt.Sprintf("bool %d", v.payload())
+	case kInt:
+		n, _ := v.int()
+		return fmt.Sprintf("int %d", n)
+	case kText:
+		text, _ := m.content(v)
+		return fmt.Sprintf("str %x", text)
+	case kGlobal:
+		return fmt.Sprintf("name %x %x", m.globals[v.payload()].module, m.globals[v.payload()].name)
+	}
+	if name, ok := map[kind]string{
+		kBigInt: "int", kFloat: "float", kFarText: "str", kLongText: "str", kBytes: "bytes", kNested: "bytes", kByteArray: "bytearray",
+		kList: "list", kDict: "dict", kSet: "set", kFrozenSet: "frozenset", kTuple: "tuple",
+	}[v.kind()]; ok {
+		return name
+	}
+	return "object"
+}
+
+// differs tells in what two memos differ. What a call returned is unknown to CPython with its stand-ins, and names are told in several
+// spellings.
+func differs(theirs, ours map[uint64]string) string {
+	for index, want := range theirs {
+		got, ok := ours[index]
+		word, detail, _ := strings.Cut(want, " ")
+		switch {
+		case !ok:
+			return fmt.Sprintf("entry %d, %s, is missing", index, want)
+		case want == "object", got == want, got == word && (word == "int" || word == "str"):
+		case word == "name" && strings.HasPrefix(got, "name ") && sameName(detail, got[5:]):
+		default:
+			return fmt.Sprintf("entry %d is %s, want %s", index, got, want)
+		}
+	}
+	for index, got := range ours {
+		if _, ok := theirs[index]; !ok {
+			return fmt.Sprintf("entry %d, %s, is too much", index, got)
+		}
+	}
+	return ""
+}
+
+// sameName tells whether we may tell one name by the other.
+func sameName(theirs, ours string) bool {
+	pair := func(text string) (out [2]string) {
+		module, name, _ := strings.Cut(text, " ")
+		for i, digits := range []string{module, name} {
+			b, _ := hex.DecodeString(digits)
+			out[i] = string(b)
+		}
+		return out
+	}
+	return slices.Contains(spellings(pair(theirs)), pair(ours))
 }
 
 func traced(t *testing.T, stream []byte) trail {
@@ -167,10 +260,10 @@ func traced(t *testing.T, stream []byte) trail {
 		switch {
 		case e.call:
 			out.calls = append(out.calls, [2]string{e.module, e.name})
-		case !e.stop:
+		case e.stopped == nil:
 			out.names = append(out.names, [2]string{e.module, e.name})
 		default:
-			out.stops = append(out.stops, e.offset)
+			out.stops = append(out.stops, stop{e.offset, e.stopped.contents()})
 		}
 	})
 	if err != nil {

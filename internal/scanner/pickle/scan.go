@@ -59,7 +59,8 @@ type scanner struct {
 type event struct {
 	module, name string
 	offset       int64
-	stop, call   bool
+	call         bool
+	stopped      *machine // at the end of a stream
 }
 
 // mostStreams is how many streams of one file are read, and mostDepth how deep joblib's may be nested.
@@ -125,7 +126,7 @@ func (s *scanner) stream(m *machine) (again bool, err error) {
 		return s.afterFault(m)
 	}
 	if s.trace != nil {
-		s.trace(event{offset: max(s.in.offset(), m.frameEnd), stop: true})
+		s.trace(event{offset: max(s.in.offset(), m.frameEnd), stopped: m})
 	}
 	s.root(m)
 	if more, err := s.legacyNext(m); more || err != nil {

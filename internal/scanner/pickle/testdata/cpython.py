@@ -2,7 +2,8 @@
 
 Reads streams from standard input, each as a length of four bytes, little-endian, and the bytes. Writes one line of JSON for
 each: for the unpickler in C and the one in Python the names in order, as pairs of hexadecimal UTF-8, those of them that were
-called or made an object of, and where the stream stopped, -1 if with an error. Nothing is imported or called on behalf of a stream.
+called or made an object of, where the stream stopped, -1 if with an error, and what the memo held then, by index. Nothing is imported
+or called on behalf of a stream.
 """
 
 import io
@@ -48,6 +49,24 @@ class Inert(metaclass=Meta):
     __setstate__ = append = extend = add = update = staticmethod(nothing)
 
 
+PLAIN = (bytes, bytearray, list, dict, set, frozenset, tuple, float)
+
+
+def kind(value):
+    """What a value is, as far as a scanner can know: its type, with what small numbers, strings and names are."""
+    if value is None:
+        return "None"
+    if type(value) is bool:
+        return f"bool {int(value)}"
+    if type(value) is int:
+        return f"int {value}" if abs(value) < 1 << 50 else "int"
+    if type(value) is str:
+        return "str " + value.encode("utf-8", "surrogatepass").hex()
+    if type(value) is Meta:
+        return "name " + " ".join(value.named)
+    return type(value).__name__ if type(value) in PLAIN else "object"
+
+
 def run(base, data):
     names, calls = [], []
 
@@ -59,13 +78,15 @@ def run(base, data):
         def persistent_load(self, pid):
             return Inert()
 
-    file = io.BytesIO(data)
+    file, memo = io.BytesIO(data), {}
     try:
-        Unpickler(file).load()
+        unpickler = Unpickler(file)
+        unpickler.load()
         stop = file.tell()
+        memo = {index: kind(value) for index, value in unpickler.memo.copy().items()}
     except BaseException:
         stop = -1
-    return {"names": names, "calls": calls, "stop": stop}
+    return {"names": names, "calls": calls, "stop": stop, "memo": memo}
 
 
 def main():
