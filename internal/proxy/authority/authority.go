@@ -77,11 +77,44 @@ func Open(dir string) (*Authority, error) {
 	return Load(certPEM, keyPEM)
 }
 
-// create makes an authority. The key is written first and the certificate last, so that a directory with a certificate is complete.
+// create makes an authority. The key comes first and the certificate last, so that a directory with a certificate is complete. Others may do
+// the same at the same time: of each file the first one counts, and a certificate is made for the key that counts.
 func create(dir string) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the authority's key: %w", err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("encode the authority's key: %w", err)
+	}
+	keyPEM, err := keep(filepath.Join(dir, KeyFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("keep the authority's key: %w", err)
+	}
+	certPEM, err := selfSigned(keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("make the authority's certificate: %w", err)
+	}
+	if certPEM, err = keep(filepath.Join(dir, CertFile), certPEM, 0o644); err != nil {
+		return nil, fmt.Errorf("keep the authority's certificate: %w", err)
+	}
+	return Load(certPEM, keyPEM)
+}
+
+// selfSigned is the certificate of a new authority that has a key.
+func selfSigned(keyPEM []byte) ([]byte, error) {
+	block, _ := pem.Decode(keyPEM)
+	if block == nil {
+		return nil, fmt.Errorf("%s is not PEM", KeyFile)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := parsed.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("the key in %s cannot sign", KeyFile)
 	}
 	serial, err := newSerial()
 	if err != nil {
@@ -95,38 +128,26 @@ func create(dir string) (*Authority, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return nil, fmt.Errorf("make the authority's certificate: %w", err)
+		return nil, err
 	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("encode the authority's key: %w", err)
-	}
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-	for _, f := range []struct {
-		name string
-		text []byte
-		mode os.FileMode
-	}{{KeyFile, keyPEM, 0o600}, {CertFile, certPEM, 0o644}} {
-		if err := write(filepath.Join(dir, f.name), f.text, f.mode); err != nil {
-			return nil, fmt.Errorf("keep the authority: %w", err)
-		}
-	}
-	return Load(certPEM, keyPEM)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
 }
 
-// write puts a file into its place whole.
-func write(name string, text []byte, mode os.FileMode) error {
+// keep puts a file into its place whole, unless there is one already, and returns the text of the one that is there.
+func keep(name string, text []byte, mode os.FileMode) ([]byte, error) {
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // it is gone if all went well
+	defer func() { _ = os.Remove(f.Name()) }() // it has another name by then
 	_, err = f.Write(text)
 	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return err
+		return nil, err
 	}
-	return os.Rename(f.Name(), name)
+	if err = os.Link(f.Name(), name); errors.Is(err, os.ErrExist) {
+		return os.ReadFile(name)
+	}
+	return text, err
 }
 
 // Load takes an authority from PEM: its certificate, followed by those above it, and its private key.
