@@ -172,7 +172,7 @@ func (e *Engine) file(ctx context.Context, in Input, f model.File, whole *source
 	if key != "" && in.Known != nil {
 		if r, ok := in.Known.Report(ctx, key); ok && r.Scanner == e.version && r.Digest == f.Digest {
 			named.Report = r
-			named.Context = nameFindings(f.Path, r)
+			named.Context = nameFindings(in.Version, f.Path, r)
 			return named, nil
 		}
 	}
@@ -193,7 +193,7 @@ func (e *Engine) file(ctx context.Context, in Input, f model.File, whole *source
 		return named, err
 	}
 	named.Report = b.report
-	named.Context = append(b.mismatch, nameFindings(f.Path, b.report)...)
+	named.Context = append(b.mismatch, nameFindings(in.Version, f.Path, b.report)...)
 	if key != "" && in.Known != nil && b.lasting {
 		in.Known.PutReport(ctx, key, b.report)
 	}

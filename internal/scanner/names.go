@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"modelgate/internal/finding"
+	"modelgate/internal/model"
 	"modelgate/internal/scanner/source"
 	"modelgate/internal/threat"
 )
@@ -100,10 +101,13 @@ func inertFormats() []string {
 
 // nameFindings says whether a file's name promises another format than it has. It is a matter of the place and not of the
 // bytes, so it is no part of their report.
-func nameFindings(name string, r finding.FileReport) []finding.Finding {
+func nameFindings(v model.Version, name string, r finding.FileReport) []finding.Finding {
 	p, ok := promised(name)
 	if !ok || len(r.Formats) == 0 || r.Size == 0 {
 		return nil
+	}
+	if v.Source == model.PyPI && p.suffix == ".pth" { // there it is a list of folders too, which may have lines of Python
+		p.names = append(p.names, "python")
 	}
 	// The outermost format decides what a loader meets first; nested ones may be anything.
 	if slices.ContainsFunc(r.Formats, func(f string) bool { return slices.Contains(p.names, f) }) {

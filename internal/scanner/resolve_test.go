@@ -207,6 +207,24 @@ func TestNamesThatPromiseAnotherFormat(t *testing.T) {
 	}
 }
 
+func TestPathConfigurationOfPackagesIsNoDisguise(t *testing.T) {
+	python := finding.FileReport{Size: 1, Formats: []string{"python"}}
+	for what, tt := range map[string]struct {
+		version model.Version
+		name    string
+		silent  bool
+	}{
+		"in a package":       {model.Version{Source: model.PyPI}, "start.pth", true},
+		"in a model":         {model.Version{Source: model.HuggingFace}, "start.pth", false},
+		"a picture":          {model.Version{Source: model.PyPI}, "start.png", false},
+		"weights, of course": {model.Version{Source: model.PyPI}, "start.safetensors", false},
+	} {
+		if got := nameFindings(tt.version, tt.name, python); tt.silent != (len(got) == 0) {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+}
+
 func TestSecretsAreRemoved(t *testing.T) {
 	for secret, text := range map[string]string{
 		"hf_" + strings.Repeat("a", 34): "token hf_" + strings.Repeat("a", 34) + " in a config",
