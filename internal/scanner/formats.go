@@ -64,6 +64,13 @@ func weights() []Format {
 			Probe:      gguf.Probe, Scan: gguf.Scan,
 		},
 		{
+			Name: "ggml", Title: "ggml before GGUF", Version: 1,
+			Recognised: "the magics ggml, ggmf and ggjt, and a number that may follow them",
+			Threats:    "none: there are numbers, words and tensors, of which no loader makes anything else",
+			Limits:     "each program has an order of its own, so the parts are opaque",
+			Probe:      gguf.ProbeGGML, Scan: gguf.ScanGGML,
+		},
+		{
 			Name: "numpy", Title: "NumPy array", Version: 1,
 			Recognised: "\\x93NUMPY at 0",
 			Threats:    "pickled elements, headers that are no literals, wrong lengths, bytes behind the array",
@@ -164,7 +171,7 @@ func programs() []Format {
 func texts() []Format {
 	return []Format{
 		{
-			Name: "json", Title: "JSON, with the configurations of the Hub's libraries and notebooks", Version: 3, Text: true,
+			Name: "json", Title: "JSON, with the configurations of the Hub's libraries and notebooks", Version: 4, Text: true,
 			Recognised: "the grammar, as far as the head shows it, or a key that loaders act on in what breaks it",
 			Threats:    "code of this or another repository that loaders import, names they call, templates they render, keys that stand twice, code of notebooks",
 			Probe:      hubfiles.Probe, Scan: hubfiles.Scan,

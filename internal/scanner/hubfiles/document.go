@@ -141,7 +141,7 @@ func (r *reader) scalar(at int64, keep bool) (*node, error) {
 
 func (r *reader) list(at int64, keep bool) (*node, error) {
 	out := &node{at: at, isList: true}
-	// Of the lists in the outermost object short ones of strings are kept: the components of a pipeline.
+	// Of the lists in the outermost object those of two strings are kept: the components of a pipeline.
 	short, texts := r.depth == 2 && !keep, 0
 	for first := true; ; first = false {
 		c, err := r.lex.Next()
@@ -166,7 +166,7 @@ func (r *reader) list(at int64, keep bool) (*node, error) {
 			}
 			if c == '"' {
 				texts++
-				inner = texts <= mostComponents
+				inner = texts <= components
 			}
 		}
 		v, err := r.value(inner)
@@ -177,8 +177,10 @@ func (r *reader) list(at int64, keep bool) (*node, error) {
 			return out, err
 		}
 	}
-	if texts > mostComponents {
+	if short && texts != components {
+		before := len(out.items)
 		out.items = slices.DeleteFunc(out.items, func(n *node) bool { return n.isText })
+		r.nodes -= before - len(out.items)
 	}
 	if len(out.items) == 0 && !keep {
 		return nil, nil
@@ -186,8 +188,8 @@ func (r *reader) list(at int64, keep bool) (*node, error) {
 	return r.kept(out)
 }
 
-// mostComponents is how many strings the lists have that name a library and a class.
-const mostComponents = 2
+// components is how many strings the lists have that name a library and a class.
+const components = 2
 
 func (r *reader) object(at int64, keep bool) (*node, error) {
 	out := &node{at: at}
