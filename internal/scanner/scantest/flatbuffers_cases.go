@@ -361,6 +361,11 @@ func msModel(schema string, code uint8, value FB, change func(root FB)) []byte {
 	return FlatBuffer(schema, root)
 }
 
+// msCheckpoint is a checkpoint of MindSpore with one value.
+func msCheckpoint(name, elements string) []byte {
+	return Message(1, Message(1, name, 2, Message(1, 2, 2, elements, 3, "\x00\x00\x80\x3f\x00\x00\x00\x40")))
+}
+
 // mindSporeCases are models of MindSpore Lite and MindIR.
 func mindSporeCases() []Case {
 	of := func(name string, id threat.ID, content []byte) Case {
@@ -403,6 +408,16 @@ func mindSporeCases() []Case {
 		twin("built-in primitive", honest),
 		twin("custom primitive of the converter", custom("FSEDecode", attribute("path", []byte("no library")))),
 		twin("a name that sounds dangerous", msModel("MSL2", 2, relu, func(r FB) { r[0] = "/lib/libevil.so" })),
+		{Name: "mindspore twin: a checkpoint", Path: "model.ckpt", Twin: true, Bytes: msCheckpoint("os.system", "Float32")},
+		{
+			Name: "mindspore: a checkpoint with a field of another kind", Path: "model.ckpt", Want: threat.MGFMT400, Level: threat.Suspicious,
+			Bytes: append(msCheckpoint("a", "Float32"), Message(7, "evil")...),
+		},
+		{
+			Name: "mindspore: a checkpoint with a tensor of no known type", Path: "model.ckpt", Want: threat.MGFMT400, Level: threat.Suspicious,
+			Bytes: append(msCheckpoint("a", "Float32"), msCheckpoint("b", "Pickle")...),
+		},
+		{Name: "mindspore: what is no checkpoint", Path: "model.ckpt", Want: threat.MGFMT404, Level: threat.Unscannable, Bytes: msCheckpoint("a", "Pickle")},
 		{Name: "mindir: custom operator with a library", Path: "model.mindir", Want: threat.MGOP301, Level: threat.Malicious, Bytes: ir(Message(
 			3, "n", 4, "REF::Custom", 5, text("func_type", "aot"), 5, text("func_name", "./add.so:CustomAdd"),
 		))},
