@@ -225,7 +225,7 @@ func (p packageFinder) resolve(ctx context.Context, r requirement) ([]foundPacka
 		}
 		o := &index.Origin{Index: p.index, Entry: e, File: bytes}
 		out = append(out, foundPackage{
-			Origin: o, version: o.Version(), uri: "pypi://" + e.Project, release: e.Parsed.Version.String(), uploaded: e.Uploaded,
+			Origin: o, version: o.Version(), uri: "pypi://" + e.Project, release: e.Version(), uploaded: e.Uploaded,
 		})
 	}
 	return out, nil
@@ -235,9 +235,10 @@ func (p packageFinder) resolve(ctx context.Context, r requirement) ([]foundPacka
 // A release that was yanked is for those who insist on it.
 func (p packageFinder) choose(page *index.Page, r requirement) ([]index.File, error) {
 	var versions []dist.Version
+	names := dist.NewNames(page.Project)
 	for _, f := range page.Files {
-		if f.Known && f.Parsed.Kind != dist.Other && (!f.Yanked || r.wanted.Pinned()) {
-			versions = append(versions, f.Parsed.Version)
+		if name, ok := names.Parse(f.Filename); ok && name.Kind != dist.Other && (!f.Yanked || r.wanted.Pinned()) {
+			versions = append(versions, name.Version)
 		}
 	}
 	release, ok := r.wanted.Newest(versions)
@@ -249,13 +250,14 @@ func (p packageFinder) choose(page *index.Page, r requirement) ([]index.File, er
 	}
 	var wheels, sdists []index.File
 	for _, f := range page.Files {
-		if !f.Known || !f.Parsed.Version.Equal(release) || len(r.hashes) > 0 && !slices.Contains(r.hashes, f.SHA256().Hex()) {
+		name, ok := names.Parse(f.Filename)
+		if !ok || !name.Version.Equal(release) || len(r.hashes) > 0 && !slices.Contains(r.hashes, f.SHA256().Hex()) {
 			continue
 		}
 		switch {
-		case f.Parsed.Kind == dist.Sdist:
+		case name.Kind == dist.Sdist:
 			sdists = append(sdists, f)
-		case f.Parsed.Kind == dist.Wheel && p.wheels.fits(f.Parsed):
+		case name.Kind == dist.Wheel && p.wheels.fits(name):
 			wheels = append(wheels, f)
 		}
 	}

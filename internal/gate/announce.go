@@ -46,6 +46,11 @@ func (g *Gate) Announce(ctx context.Context, req Request, list []Announced) erro
 	for _, s := range known {
 		blocked[releases[s.Revision]] = true
 	}
+	group, err := g.groups.find(ctx, req)
+	if err != nil {
+		return err
+	}
+	rules := policy.ListedRules(group.Group)
 	for _, a := range list {
 		if blocked[a.Release] {
 			continue
@@ -55,7 +60,7 @@ func (g *Gate) Announce(ctx context.Context, req Request, list []Announced) erro
 		if p := a.Metadata.Package; p != nil {
 			of.RequestedRevision = p.Version
 		}
-		if blocked[a.Release], err = g.judgeAnnounced(ctx, of, a); err != nil {
+		if blocked[a.Release], err = g.judgeAnnounced(ctx, of, rules, a); err != nil {
 			return err
 		}
 	}
@@ -63,14 +68,14 @@ func (g *Gate) Announce(ctx context.Context, req Request, list []Announced) erro
 }
 
 // judgeAnnounced judges one file, and records a scan if it is blocked.
-func (g *Gate) judgeAnnounced(ctx context.Context, req Request, a Announced) (blocked bool, err error) {
-	group, err := g.groups.find(ctx, req)
-	if err != nil {
-		return false, err
-	}
-	j := policy.EvaluateListed(group.Group, req.Version, a.Metadata)
+func (g *Gate) judgeAnnounced(ctx context.Context, req Request, rules policy.Listed, a Announced) (blocked bool, err error) {
+	j := rules.Evaluate(req.Version, a.Metadata)
 	if j.Outcome != model.Blocked {
 		return false, nil
+	}
+	group, err := g.groups.find(ctx, req) // which tells how young the file is
+	if err != nil {
+		return false, err
 	}
 	s := &scanning{gate: g, req: req, group: group, keys: g.keys(req, group)}
 	if err := s.announce(ctx, false); err != nil {

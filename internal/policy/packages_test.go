@@ -148,11 +148,11 @@ func TestWhatAListTells(t *testing.T) {
 	g := DefaultGroup(Balanced, model.PyPI)
 	v := model.Version{Source: model.PyPI, Name: "demo", Revision: "ab"}
 	bad := model.Metadata{Package: &model.Package{Project: "demo", Version: "1.0", Advisories: []model.Advisory{{ID: "MAL-2026-1", Malicious: true}}}}
-	if j := EvaluateListed(g, v, bad); j.Outcome != model.Blocked {
+	if j := ListedRules(g).Evaluate(v, bad); j.Outcome != model.Blocked {
 		t.Errorf("an advisory: %s", j.Outcome)
 	}
 	young := model.Metadata{Package: &model.Package{Project: "reqeusts", Upstream: "up", Uploaded: time.Now(), AsOf: time.Now(), Yanked: true}}
-	if j := EvaluateListed(g, v, young); j.Outcome != model.Allowed {
+	if j := ListedRules(g).Evaluate(v, young); j.Outcome != model.Allowed {
 		t.Errorf("what is only warned of: %s %v", j.Outcome, j.Evaluations)
 	}
 	if CoolDown(g) != 48*time.Hour {

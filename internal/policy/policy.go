@@ -63,16 +63,25 @@ func Evaluate(g model.Group, rep finding.Report, meta model.Metadata) Judgement 
 	return j
 }
 
-// EvaluateListed judges a package by what its index lists, without its bytes: only the BLOCKING rules that need no more are evaluated. What such
-// a rule blocks stays blocked whatever the bytes are; what none blocks is not judged yet.
-func EvaluateListed(g model.Group, version model.Version, meta model.Metadata) Judgement {
-	var j Judgement
+// Listed are the rules of a group by which a package is judged by what its index lists, without its bytes: the BLOCKING ones that need no
+// more.
+type Listed []verdict
+
+// ListedRules finds them.
+func ListedRules(g model.Group) Listed {
+	var out Listed
 	for _, r := range table {
-		instance, ok := enabled(g, r)
-		if !ok || !listed[r.Name] || instance.State != model.Blocking {
-			continue
+		if instance, ok := enabled(g, r); ok && listed[r.Name] && instance.State == model.Blocking {
+			out = append(out, verdict{rule: r, instance: instance})
 		}
-		v := verdict{rule: r, instance: instance}
+	}
+	return out
+}
+
+// Evaluate judges a package. What is blocked so stays blocked whatever the bytes are; what is not is not judged yet.
+func (l Listed) Evaluate(version model.Version, meta model.Metadata) Judgement {
+	j := Judgement{Evaluations: make([]model.Evaluation, 0, len(l))}
+	for _, v := range l {
 		v.judgeMetadata(subject{version: version, meta: meta})
 		j.Evaluations = append(j.Evaluations, v.evaluation())
 	}

@@ -88,7 +88,7 @@ func (d *Door) during(x *exchange, do func(ctx context.Context) error) error {
 func (d *Door) deliver(x *exchange, e index.Entry, f model.File) error {
 	req := gate.Request{
 		Version: x.version, Group: x.group, Path: f.Path, Digest: f.Digest, Origin: d.Origin(e, f), Owner: x.who(),
-		ScanOrigin: model.OriginGateway, RequestedRevision: e.Parsed.Version.String(), ModelURI: "pypi://" + e.Project, Uploaded: e.Uploaded,
+		ScanOrigin: model.OriginGateway, RequestedRevision: e.Version(), ModelURI: "pypi://" + e.Project, Uploaded: e.Uploaded,
 	}
 	err := d.judge(x, req, e)
 	defer func() { d.record(x, f) }()
@@ -157,7 +157,7 @@ func (d *Door) judge(x *exchange, req gate.Request, e index.Entry) error {
 
 // judgeRelease refuses a file of whose release another one is blocked: whoever could publish a bad wheel could publish its sdist.
 func (d *Door) judgeRelease(x *exchange, req gate.Request, e index.Entry) error {
-	if e.Page == nil || !e.Known {
+	if e.Page == nil || e.Release == nil {
 		return nil
 	}
 	blocked, err := d.blocked(x, e.Page)

@@ -2,15 +2,16 @@ package pypimirror
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/klauspost/compress/gzip"
 
 	"modelgate/internal/store"
 	"modelgate/internal/upstream/index"
@@ -24,9 +25,9 @@ func (d *Door) serveList(x *exchange) error {
 	case formNone:
 		return notAcceptable()
 	case formJSON:
-		return d.sendPage(x, f, newVariant([]byte(`{"meta":{"api-version":"1.0"},"projects":[]}`)))
+		return d.sendPage(x, f, constant(`{"meta":{"api-version":"1.0"},"projects":[]}`))
 	default:
-		return d.sendPage(x, f, newVariant([]byte("<!DOCTYPE html>\n<html><head><meta name=\"pypi:repository-version\" content=\"1.0\"><title>Simple index</title></head><body></body></html>\n")))
+		return d.sendPage(x, f, constant("<!DOCTYPE html>\n<html><head><meta name=\"pypi:repository-version\" content=\"1.0\"><title>Simple index</title></head><body></body></html>\n"))
 	}
 }
 
@@ -66,17 +67,20 @@ func (d *Door) sendPage(x *exchange, f form, v *variant) error {
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	body, etag := v.plain, v.etag
-	if acceptsGzip(x.Request) && len(v.packed) > 0 {
-		body, etag = v.packed, v.packedETag
-		h.Set("Content-Encoding", "gzip")
+	packed := acceptsGzip(x.Request) && v.packs()
+	if packed {
+		h.Set("Etag", v.packedETag())
+	} else {
+		h.Set("Etag", v.etag())
 	}
-	h.Set("Etag", etag)
-	if matches(x.Header.Get("If-None-Match"), v.etag, v.packedETag) {
+	if matches(x.Header.Get("If-None-Match"), v.etag(), v.packedETag()) {
 		h.Del("Content-Type")
-		h.Del("Content-Encoding")
 		x.out.WriteHeader(http.StatusNotModified)
 		return nil
+	}
+	body := v.body(packed)
+	if packed {
+		h.Set("Content-Encoding", "gzip")
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	x.out.WriteHeader(http.StatusOK)
@@ -99,33 +103,91 @@ func matches(header string, tags ...string) bool {
 	return false
 }
 
-// variant is a page in one form, as it is sent.
+// variant is a page in one form, as it is sent: compressed, or not, or both, as clients have asked for it.
 type variant struct {
-	plain, packed    []byte
-	etag, packedETag string
+	tag    string // of the text
+	size   int    // of the text
+	render func() []byte
+
+	mu            sync.Mutex
+	plain, packed []byte // nil until somebody asks for it
+	kept          func(size int)
 }
 
 // packFrom is the size from which pages are compressed.
 const packFrom = 1 << 10
 
-func newVariant(plain []byte) *variant {
-	sum := sha256.Sum256(plain)
-	tag := hex.EncodeToString(sum[:16])
-	v := &variant{plain: plain, etag: `"` + tag + `"`}
-	if len(plain) >= packFrom {
-		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
-		_, _ = z.Write(plain) // to memory
-		if z.Close() == nil {
-			v.packed, v.packedETag = b.Bytes(), `"`+tag+`-gzip"`
-		}
+// newVariant takes a page that was rendered, and how to render it again: most clients take it compressed, so the text is not kept before
+// somebody asks for it.
+func newVariant(text []byte, render func() []byte, kept func(size int)) *variant {
+	sum := sha256.Sum256(text)
+	return &variant{tag: hex.EncodeToString(sum[:16]), size: len(text), render: render, kept: kept}
+}
+
+// constant is a page that is always the same.
+func constant(text string) *variant {
+	return newVariant([]byte(text), func() []byte { return []byte(text) }, func(int) {})
+}
+
+func (v *variant) etag() string { return `"` + v.tag + `"` }
+
+// packedETag is that of the compressed form, "" if there is none.
+func (v *variant) packedETag() string {
+	if !v.packs() {
+		return ""
 	}
-	return v
+	return `"` + v.tag + `-gzip"`
+}
+
+// packs tells whether there is a compressed form.
+func (v *variant) packs() bool { return v.size >= packFrom }
+
+// body is what is sent. It is made when it is asked for first.
+func (v *variant) body(packed bool) []byte {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if packed {
+		if v.packed == nil {
+			v.packed = pack(v.text())
+			v.kept(len(v.packed))
+		}
+		return v.packed
+	}
+	if v.plain == nil {
+		v.plain = v.text()
+		v.kept(len(v.plain))
+	}
+	return v.plain
+}
+
+// text is the page, rendered anew if it was not kept.
+func (v *variant) text() []byte {
+	if v.plain != nil {
+		return v.plain
+	}
+	return v.render()
+}
+
+func pack(text []byte) []byte {
+	var b bytes.Buffer
+	b.Grow(len(text) / 8)
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(text) // to memory, which does not fail
+	_ = z.Close()
+	return b.Bytes()
 }
 
 // rendered are pages as they were sent last. Making one costs more than anything else that is done for it.
 type rendered struct {
-	cache *lru.Cache[renderKey, *variant]
+	mu    sync.Mutex
+	cache *lru.Cache[renderKey, *weighed]
+	bytes int
+}
+
+// weighed is a page with its weight in bytes.
+type weighed struct {
+	*variant
+	bytes int
 }
 
 // renderKey is all that a page depends on. A page that is fetched anew is another one.
@@ -136,15 +198,20 @@ type renderKey struct {
 	blocked string
 }
 
-// mostRendered is how many pages are kept as they are sent.
-const mostRendered = 512
+// Bounds of the pages that are kept as they are sent.
+const (
+	mostRendered      = 512
+	mostRenderedBytes = 128 << 20
+)
 
 func newRendered() (*rendered, error) {
-	cache, err := lru.New[renderKey, *variant](mostRendered)
+	c := &rendered{}
+	var err error
+	c.cache, err = lru.NewWithEvict(mostRendered, func(_ renderKey, w *weighed) { c.bytes -= w.bytes })
 	if err != nil {
 		return nil, fmt.Errorf("cache of rendered pages: %w", err)
 	}
-	return &rendered{cache: cache}, nil
+	return c, nil
 }
 
 func (c *rendered) get(p *index.Page, f form, group string, blocked []store.BlockedScan) *variant {
@@ -152,27 +219,56 @@ func (c *rendered) get(p *index.Page, f form, group string, blocked []store.Bloc
 	if f == formText {
 		key.form = formHTML
 	}
-	if v, ok := c.cache.Get(key); ok {
-		return v
+	c.mu.Lock()
+	w, ok := c.cache.Get(key)
+	c.mu.Unlock()
+	if ok {
+		return w.variant
 	}
+	render := func() []byte { return renderPage(p, f, blocked) }
+	w = &weighed{}
+	w.variant = newVariant(render(), render, func(size int) { c.weigh(key, w, size) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if old, ok := c.cache.Get(key); ok { // somebody was faster
+		return old.variant
+	}
+	c.cache.Add(key, w)
+	return w.variant
+}
+
+// weigh counts what a page has come to hold, and lets others go for it.
+func (c *rendered) weigh(key renderKey, w *weighed, size int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if kept, ok := c.cache.Peek(key); !ok || kept != w {
+		return
+	}
+	w.bytes += size
+	c.bytes += size
+	for c.bytes > mostRenderedBytes && c.cache.Len() > 1 {
+		c.cache.RemoveOldest()
+	}
+}
+
+// renderPage writes a page with addresses that lead here, and blocked releases yanked.
+func renderPage(p *index.Page, f form, blocked []store.BlockedScan) []byte {
 	why := yankedReleases(p, blocked)
 	rewrite := func(i int) index.Rewrite {
 		file := p.Files[i]
-		to := index.Rewrite{URL: fileAddress(p.Upstream, p.Project, file), Yanked: why[releaseOf(file)]}
+		to := index.Rewrite{URL: fileAddress(p.Upstream, p.Project, file)}
+		if why != nil {
+			to.Yanked = why[releaseOf(file)]
+		}
 		if file.Provenance != "" && !strings.Contains(file.Provenance, "://") {
 			to.Provenance = to.URL + string(index.Provenance)
 		}
 		return to
 	}
-	var text []byte
 	if f == formJSON {
-		text = p.JSON(rewrite)
-	} else {
-		text = p.HTML(rewrite)
+		return p.JSON(rewrite)
 	}
-	v := newVariant(text)
-	c.cache.Add(key, v)
-	return v
+	return p.HTML(rewrite)
 }
 
 func blockedKey(blocked []store.BlockedScan) string {

@@ -104,8 +104,8 @@ func (a *announced) judge(ctx context.Context, d *Door, req gate.Request, p *ind
 // releaseOf names the release that a file belongs to: equal versions are one, however they are spelled. A file whose name tells no
 // version is a release of its own.
 func releaseOf(f index.File) string {
-	if f.Known {
-		return f.Parsed.Version.Key()
+	if f.Release != nil {
+		return f.Release.Key
 	}
 	return "file " + f.Filename
 }

@@ -72,37 +72,64 @@ func SafeFilename(name string) bool {
 
 // ParseFilename reads the name of a file of a project, whose name must be given in its normal form: only it tells where the name of an
 // sdist ends and its version begins. ok is false if the name is none of that project's.
-func ParseFilename(project, name string) (Filename, bool) {
+func ParseFilename(project, name string) (Filename, bool) { return NewNames(project).Parse(name) }
+
+// Names reads the names of the files of one project. Each version is read once, however many files have it.
+type Names struct {
+	project  string
+	versions map[string]Version
+}
+
+// NewNames reads names of files of a project, whose name must be given in its normal form.
+func NewNames(project string) *Names { return &Names{project: project} }
+
+// version reads a version, or knows it.
+func (n *Names) version(text string) (Version, error) {
+	if v, ok := n.versions[text]; ok {
+		return v, nil
+	}
+	v, err := ParseVersion(text)
+	if err == nil {
+		if n.versions == nil {
+			n.versions = map[string]Version{}
+		}
+		n.versions[strings.Clone(text)] = v
+	}
+	return v, err
+}
+
+// Parse is [ParseFilename] for the project.
+func (n *Names) Parse(name string) (Filename, bool) {
 	if !SafeFilename(name) {
 		return Filename{}, false
 	}
 	if stem, ok := strings.CutSuffix(name, ".whl"); ok {
-		return parseWheel(project, stem)
+		return n.wheel(stem)
 	}
 	for _, ext := range []string{".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tar.Z", ".tgz", ".tar"} {
 		if stem, ok := strings.CutSuffix(name, ext); ok {
-			return parseSdist(project, stem, Sdist)
+			return n.sdist(stem, Sdist)
 		}
 	}
 	for _, ext := range []string{".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg"} {
 		if stem, ok := strings.CutSuffix(name, ext); ok {
-			return parseSdist(project, stem, Other)
+			return n.sdist(stem, Other)
 		}
 	}
 	return Filename{}, false
 }
 
-// parseWheel reads {name}-{version}[-{build}]-{python}-{abi}-{platform} (PyPA specifications, "Binary distribution format").
-func parseWheel(project, stem string) (Filename, bool) {
+// wheel reads {name}-{version}[-{build}]-{python}-{abi}-{platform} (PyPA specifications, "Binary distribution format").
+func (n *Names) wheel(stem string) (Filename, bool) {
 	parts := strings.Split(stem, "-")
 	if len(parts) != 5 && len(parts) != 6 {
 		return Filename{}, false
 	}
 	name, ok := Normalize(parts[0])
-	if !ok || name != project {
+	if !ok || name != n.project {
 		return Filename{}, false
 	}
-	version, err := ParseVersion(strings.ReplaceAll(parts[1], "_", "-"))
+	version, err := n.version(strings.ReplaceAll(parts[1], "_", "-"))
 	if err != nil {
 		return Filename{}, false
 	}
@@ -110,15 +137,15 @@ func parseWheel(project, stem string) (Filename, bool) {
 	return Filename{Project: name, Version: version, Kind: Wheel, Python: tags[0], ABI: tags[1], Platform: tags[2]}, true
 }
 
-// parseSdist reads {name}-{version}, where the name may hold hyphens: the one that is the project's decides. What follows the version
+// sdist reads {name}-{version}, where the name may hold hyphens: the one that is the project's decides. What follows the version
 // of an egg or an installer is cut.
-func parseSdist(project, stem string, kind Kind) (Filename, bool) {
+func (n *Names) sdist(stem string, kind Kind) (Filename, bool) {
 	for i := range len(stem) {
 		if stem[i] != '-' {
 			continue
 		}
 		name, ok := Normalize(stem[:i])
-		if !ok || name != project {
+		if !ok || name != n.project {
 			continue
 		}
 		text := stem[i+1:]
@@ -126,8 +153,8 @@ func parseSdist(project, stem string, kind Kind) (Filename, bool) {
 			text, _, _ = strings.Cut(text, "-")
 			text, _, _ = strings.Cut(text, ".win")
 		}
-		if version, err := ParseVersion(text); err == nil {
-			return Filename{Project: project, Version: version, Kind: kind}, true
+		if version, err := n.version(text); err == nil {
+			return Filename{Project: n.project, Version: version, Kind: kind}, true
 		}
 	}
 	return Filename{}, false

@@ -46,16 +46,21 @@ func (o *Origin) attested(ctx context.Context) model.Provenance {
 // lost tells whether the file that was uploaded last before this one, for another release, has attestations: then this one, which has none,
 // was published in another way.
 func (p *Page) lost(f File) bool {
-	if f.Uploaded.IsZero() || f.Parsed.Version.Key() == "" {
+	if f.Uploaded.IsZero() || f.Release == nil {
 		return false
 	}
 	var before File
 	for _, other := range p.Files {
-		if other.Uploaded.After(before.Uploaded) && other.Uploaded.Before(f.Uploaded) && !other.Parsed.Version.Equal(f.Parsed.Version) {
+		if other.Uploaded.After(before.Uploaded) && other.Uploaded.Before(f.Uploaded) && !other.sameRelease(f) {
 			before = other
 		}
 	}
 	return before.Provenance != ""
+}
+
+// sameRelease tells whether two files of a project belong to one release.
+func (f File) sameRelease(other File) bool {
+	return f.Release != nil && other.Release != nil && f.Release.Key == other.Release.Key
 }
 
 // former is the digest that the file had when it was judged first, "" if that is the one it has now. The first one is remembered.

@@ -42,10 +42,9 @@ func newFiles(cfg Config) (*files, error) {
 }
 
 // addressID names an entry by its address.
-func addressID(u *url.URL) string {
-	plain := *u
-	plain.Fragment, plain.RawFragment = "", ""
-	sum := sha256.Sum256([]byte(plain.String()))
+func addressID(address string) string {
+	address, _, _ = strings.Cut(address, "#")
+	sum := sha256.Sum256([]byte(address))
 	return "u" + hex.EncodeToString(sum[:])
 }
 
@@ -72,15 +71,19 @@ func (f *files) seen(ctx context.Context, s *site, project, id, filename string)
 	if !ok {
 		return Entry{}, false
 	}
-	u, err := url.Parse(known.URL)
-	if err != nil || known.Filename != filename {
+	if _, err := url.Parse(known.URL); err != nil || known.URL == "" || known.Filename != filename {
 		return Entry{}, false
 	}
 	e := Entry{Project: project, Upstream: s.Name, site: s, File: File{
-		Filename: filename, URL: u, Hashes: known.Hashes, Size: known.Size, MetadataSHA256: known.Metadata, HasMetadata: known.Metadata != "",
+		Filename: filename, URL: known.URL, Size: known.Size, MetadataSHA256: known.Metadata, HasMetadata: known.Metadata != "",
 		Provenance: known.Provenance,
 	}}
-	e.Parsed, e.Known = dist.ParseFilename(project, filename)
+	for algorithm, sum := range known.Hashes {
+		e.Hashes = append(e.Hashes, Hash{algorithm, sum})
+	}
+	if parsed, ok := dist.ParseFilename(project, filename); ok {
+		e.Release = &Release{Version: parsed.Version.String(), Key: parsed.Version.Key()}
+	}
 	return e, e.ID() == id
 }
 
@@ -103,8 +106,12 @@ func (f *files) note(ctx context.Context, e Entry, sum string) error {
 	if old, ok := f.recall(ctx, key); ok && sum == "" && old.SHA256 != "" {
 		sum, size = old.SHA256, old.Size // what was learned stays
 	}
+	hashes := map[string]string{}
+	for _, h := range e.Hashes {
+		hashes[h.Algorithm] = h.Sum
+	}
 	text, err := json.Marshal(sighting{
-		Filename: e.Filename, URL: e.URL.String(), Hashes: e.Hashes, Size: size, Metadata: e.MetadataSHA256, Provenance: e.Provenance, SHA256: sum,
+		Filename: e.Filename, URL: e.URL, Hashes: hashes, Size: size, Metadata: e.MetadataSHA256, Provenance: e.Provenance, SHA256: sum,
 	})
 	if err != nil {
 		return fmt.Errorf("remember %s: %w", e.Filename, err)
@@ -255,7 +262,11 @@ func (x *Index) checkAnswer(res *upstream.Response, e Entry, off int64) error {
 }
 
 // ask asks the host of a file for an address on it.
-func (x *Index) ask(ctx context.Context, e Entry, method string, u *url.URL, off int64) (*upstream.Response, error) {
+func (x *Index) ask(ctx context.Context, e Entry, method, address string, off int64) (*upstream.Response, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", e.Filename, err)
+	}
 	way, err := e.site.hosts.siteFor(ctx, u)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w: %w", e.Filename, ErrUnavailable, err)
@@ -293,29 +304,30 @@ const (
 
 // Beside reads what stands beside a file, whole. Metadata are held to the digest that the index gives.
 func (x *Index) Beside(ctx context.Context, e Entry, what Beside) ([]byte, error) {
-	at, limit := *e.URL, int64(maxMetadata)
-	at.Path, at.RawPath = e.URL.Path+string(what), ""
+	at, err := url.Parse(e.URL)
+	if err != nil {
+		return nil, fmt.Errorf("%s of %s: %w", what, e.Filename, err)
+	}
+	base, limit := at, int64(maxMetadata)
 	switch what {
 	case Provenance:
 		limit = maxProvenance
 		if e.Provenance == "" {
 			return nil, fmt.Errorf("provenance of %s: %w", e.Filename, ErrNotFound)
 		}
-		base := e.URL
 		if e.Page != nil {
 			base = e.site.base.JoinPath(e.Project + "/")
 		}
-		u := resolve(base, e.Provenance)
-		if u == nil {
+		if at, err = url.Parse(resolve(base, e.Provenance)); err != nil || at.Host == "" {
 			return nil, fmt.Errorf("provenance of %s: %w", e.Filename, ErrNotFound)
 		}
-		at = *u
 	case Metadata, Signature:
+		at.Path, at.RawPath = at.Path+string(what), ""
 	}
 	if err := x.files.note(ctx, e, ""); err != nil && !errors.Is(err, context.Canceled) {
 		return nil, err
 	}
-	res, err := x.ask(ctx, e, http.MethodGet, &at, 0)
+	res, err := x.ask(ctx, e, http.MethodGet, at.String(), 0)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,10 @@ func (h *hosts) learn(ctx context.Context, p *Page) {
 		}
 		last = origin
 		at, known := h.seen[origin]
-		if known && now.Sub(time.Unix(at, 0)) < touchEvery || !h.permitted(p.Files[i].URL) {
+		if known && now.Sub(time.Unix(at, 0)) < touchEvery {
+			continue
+		}
+		if u, err := url.Parse(p.Files[i].URL); err != nil || !h.permitted(u) {
 			continue
 		}
 		if !known && len(h.seen) >= mostHosts {
@@ -150,7 +153,7 @@ func (h *hosts) siteFor(ctx context.Context, u *url.URL) (*upstream.Site, error)
 	if h.site.api.IsOwn(u) {
 		return h.site.api, nil
 	}
-	origin := originOf(u)
+	origin := originOf(u.String())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.load(ctx)
@@ -184,4 +187,10 @@ func (h *hosts) close() {
 }
 
 // originOf is scheme, host and port of an address.
-func originOf(u *url.URL) string { return u.Scheme + "://" + strings.ToLower(u.Host) }
+func originOf(address string) string {
+	scheme, rest, _ := strings.Cut(address, "://")
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	return scheme + "://" + strings.ToLower(rest)
+}

@@ -14,7 +14,8 @@ import (
 // parseHTML reads a page in HTML that was found at an address: anchors with their attributes, and what <meta> tags say (PEP 503, 592,
 // 629, 658, 708, 714, 740, 792).
 func parseHTML(project string, at *url.URL, doc []byte) (*Page, error) {
-	p := &Page{Project: project, APIVersion: "1.0", html: true}
+	p := newPage(project)
+	p.html = true
 	r := htmlReader{page: p, base: at}
 	z := html.NewTokenizer(bytes.NewReader(doc))
 	z.SetMaxBuf(1 << 20)
@@ -31,6 +32,7 @@ func parseHTML(project string, at *url.URL, doc []byte) (*Page, error) {
 			if err := supported(p.APIVersion); err != nil {
 				return nil, fmt.Errorf("page of %s: %w", project, err)
 			}
+			p.finish()
 			return p, nil
 		case html.StartTagToken, html.SelfClosingTagToken:
 			r.start(z)
@@ -74,7 +76,7 @@ func (r *htmlReader) start(z *html.Tokenizer) {
 		r.isPage = true
 	case "base":
 		if href, ok := find(attrs, "href"); ok && !r.based {
-			if u := resolve(r.base, href); u != nil {
+			if u, err := url.Parse(resolve(r.base, href)); err == nil && u.Host != "" {
 				r.base, r.based = u, true
 			}
 		}
@@ -115,8 +117,8 @@ func (r *htmlReader) anchor(attrs []attribute) {
 	r.open = true
 	r.name.Reset()
 	r.file = File{Size: -1, URL: resolve(r.base, href)}
-	if r.file.URL != nil {
-		r.file.Hashes = fragmentHash(r.file.URL.Fragment)
+	if u, err := url.Parse(r.file.URL); err == nil {
+		r.file.Hashes = fragmentHash(u.Fragment)
 	}
 	for _, a := range attrs {
 		switch a.name {
@@ -146,7 +148,7 @@ func (r *htmlReader) close() {
 		return
 	}
 	r.open = false
-	if r.file.URL == nil {
+	if r.file.URL == "" {
 		r.file.Filename = strings.TrimSpace(r.name.String())
 	} else {
 		r.file.Filename = lastPart(r.file.URL)
@@ -155,11 +157,11 @@ func (r *htmlReader) close() {
 }
 
 // fragmentHash reads the digest in the fragment of an address: "sha256=…".
-func fragmentHash(fragment string) map[string]string {
+func fragmentHash(fragment string) []Hash {
 	for part := range strings.SplitSeq(fragment, "&") {
 		algorithm, sum, ok := strings.Cut(part, "=")
 		if ok && algorithm != "egg" && algorithm != "subdirectory" && sum != "" {
-			return map[string]string{algorithm: sum}
+			return []Hash{{algorithm, sum}}
 		}
 	}
 	return nil

@@ -217,6 +217,9 @@ func (x *Index) site(name string) *site {
 
 // ID names an entry of a page in addresses: its SHA-256 if the index gives one, else "u" and the SHA-256 of its address.
 func (f File) ID() string {
+	if sum := f.hash("sha256"); isSHA256(sum) { // as most indexes write it
+		return sum
+	}
 	if d := f.SHA256(); d != "" {
 		return d.Hex()
 	}

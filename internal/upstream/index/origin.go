@@ -52,7 +52,7 @@ func (x *Index) Listed(p *Page) []model.Metadata {
 	for i, f := range p.Files {
 		out[i] = x.metadata(p.Upstream, p.Project, f, p.Status)
 		out[i].Package.Since = since
-		version := f.Parsed.Version.String()
+		version := f.Version()
 		found, ok := known[version]
 		if !ok {
 			found = x.advisories(p.Project, f)
@@ -66,7 +66,7 @@ func (x *Index) Listed(p *Page) []model.Metadata {
 // metadata is what an entry of a page tells.
 func (x *Index) metadata(upstreamName, project string, f File, status string) model.Metadata {
 	return model.Metadata{URI: "pypi://" + project, LicenseUnknown: true, Private: x.Private(upstreamName), Package: &model.Package{
-		Project: project, Version: f.Parsed.Version.String(), Filename: f.Filename, Upstream: upstreamName, Uploaded: f.Uploaded, AsOf: time.Now(),
+		Project: project, Version: f.Version(), Filename: f.Filename, Upstream: upstreamName, Uploaded: f.Uploaded, AsOf: time.Now(),
 		Yanked: f.Yanked, YankedReason: clip(f.YankedReason, 300), Status: status,
 	}}
 }
@@ -90,7 +90,7 @@ func (x *Index) advisories(project string, f File) []model.Advisory {
 	if x.cfg.Advisories == nil {
 		return nil
 	}
-	return x.cfg.Advisories(project, f.Parsed.Version.String())
+	return x.cfg.Advisories(project, f.Version())
 }
 
 // status is that of the project, if the page tells.

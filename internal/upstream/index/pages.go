@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ const (
 	mostPages   = 4096
 	mostBytes   = 512 << 20
 	missingFor  = time.Minute
+	pageAhead   = 8 << 20 // of what an answer says that it has
 	fetchWithin = time.Minute
 )
 
@@ -164,10 +166,12 @@ func (p *pages) fetch(ctx context.Context, s *site, name string, old *kept) (*ke
 
 // read reads an answer as its type says.
 func (p *pages) read(name string, res *upstream.Response) (*Page, int64, error) {
-	doc, err := io.ReadAll(io.LimitReader(res.Body, maxPage+1))
-	if err != nil {
+	var buf bytes.Buffer
+	buf.Grow(int(min(max(res.ContentLength, 0), pageAhead)) + bytes.MinRead)
+	if _, err := buf.ReadFrom(io.LimitReader(res.Body, maxPage+1)); err != nil {
 		return nil, 0, fmt.Errorf("read the page: %w: %w", ErrUnavailable, err)
 	}
+	doc := buf.Bytes()
 	if len(doc) > maxPage {
 		return nil, 0, fmt.Errorf("the page has more than %d bytes: %w", maxPage, ErrUnavailable)
 	}

@@ -40,14 +40,15 @@ func oneLine(s string) string {
 // JSON writes the page in JSON (PEP 691). Rewrite is asked for each of Files.
 func (p *Page) JSON(rewrite func(i int) Rewrite) []byte {
 	var b bytes.Buffer
+	b.Grow(p.size())
 	b.WriteByte('{')
 	if p.html {
 		p.headOfHTML(&b)
 	}
 	for _, m := range p.head {
-		b.Write(m.key)
+		b.WriteString(m.key)
 		b.WriteByte(':')
-		b.Write(m.raw)
+		b.WriteString(m.raw)
 		b.WriteByte(',')
 	}
 	b.WriteString(`"files":[`)
@@ -55,7 +56,7 @@ func (p *Page) JSON(rewrite func(i int) Rewrite) []byte {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		if f := &p.Files[i]; f.entry != nil {
+		if f := &p.Files[i]; f.entry != "" {
 			f.writeJSON(&b, rewrite(i))
 		} else {
 			f.writeJSONOfHTML(&b, rewrite(i))
@@ -65,28 +66,38 @@ func (p *Page) JSON(rewrite func(i int) Rewrite) []byte {
 	return b.Bytes()
 }
 
+// size is about how long the page is when it is written.
+func (p *Page) size() int {
+	n := 1 << 10
+	for _, f := range p.Files {
+		n += len(f.entry) + len(f.Filename) + 64
+	}
+	return n
+}
+
 // writeJSON writes an entry that came in JSON: everything as it was, but the address and, if need be, the mark of a yanked file.
 func (f *File) writeJSON(b *bytes.Buffer, to Rewrite) {
 	b.WriteByte('{')
 	marked, first := false, true
-	for _, m := range f.entry {
-		raw := []byte(m.raw)
-		switch {
-		case m.name == "url":
-			raw = quote(to.URL + fragment(f.URL))
-		case m.name == "yanked" && to.Yanked != "":
-			raw, marked = quote(f.yankedReason(to.Yanked)), true
-		case m.name == "provenance" && to.Provenance != "":
-			raw = quote(to.Provenance)
-		}
+	_ = members(f.entry, func(m member) { // it was one when the page was read
 		if !first {
 			b.WriteByte(',')
 		}
 		first = false
-		b.Write(m.key)
+		b.WriteString(m.key)
 		b.WriteByte(':')
-		b.Write(raw)
-	}
+		switch {
+		case m.name == "url":
+			b.Write(quote(to.URL + fragment(f.URL)))
+		case m.name == "yanked" && to.Yanked != "":
+			b.Write(quote(f.yankedReason(to.Yanked)))
+			marked = true
+		case m.name == "provenance" && to.Provenance != "":
+			b.Write(quote(to.Provenance))
+		default:
+			b.WriteString(m.raw)
+		}
+	})
 	if to.Yanked != "" && !marked {
 		b.WriteString(`,"yanked":`)
 		b.Write(quote(f.yankedReason(to.Yanked)))
@@ -95,11 +106,11 @@ func (f *File) writeJSON(b *bytes.Buffer, to Rewrite) {
 }
 
 // fragment keeps the digest that stands behind an address.
-func fragment(u *url.URL) string {
-	if u.Fragment == "" {
-		return ""
+func fragment(address string) string {
+	if i := strings.IndexByte(address, '#'); i >= 0 && i+1 < len(address) {
+		return address[i:]
 	}
-	return "#" + u.EscapedFragment()
+	return ""
 }
 
 // headOfHTML writes the keys of a page that came in HTML. The version is 1.0 whatever it said: 1.1 promises sizes that nobody told.
@@ -140,9 +151,9 @@ func (p *Page) headOfHTML(b *bytes.Buffer) {
 
 // writeJSONOfHTML writes an entry that came in HTML.
 func (f *File) writeJSONOfHTML(b *bytes.Buffer, to Rewrite) {
-	hashes := f.Hashes
-	if hashes == nil {
-		hashes = map[string]string{}
+	hashes := map[string]string{}
+	for _, h := range f.Hashes {
+		hashes[h.Algorithm] = h.Sum
 	}
 	b.WriteString(`{"filename":`)
 	b.Write(quote(f.Filename))
@@ -218,14 +229,14 @@ func (p *Page) htmlMetas() []attribute {
 			var meta struct {
 				Tracks []string `json:"tracks"`
 			}
-			if json.Unmarshal(m.raw, &meta) == nil {
+			if json.Unmarshal([]byte(m.raw), &meta) == nil {
 				for _, t := range meta.Tracks {
 					metas = append(metas, attribute{"pypi:tracks", t})
 				}
 			}
 		case "alternate-locations":
 			var locations []string
-			if json.Unmarshal(m.raw, &locations) == nil {
+			if json.Unmarshal([]byte(m.raw), &locations) == nil {
 				for _, l := range locations {
 					metas = append(metas, attribute{"pypi:alternate-locations", l})
 				}
@@ -247,7 +258,7 @@ func findName(list []attribute, name string) (string, bool) { return find(list, 
 func (f *File) writeHTML(b *bytes.Buffer, to Rewrite) {
 	attrs := f.attrs
 	hash := ""
-	if f.entry != nil {
+	if f.entry != "" {
 		attrs = f.attributesOfJSON()
 		hash = f.hashFragment()
 	} else {
@@ -272,36 +283,36 @@ func (f *File) writeHTML(b *bytes.Buffer, to Rewrite) {
 
 // hashFragment is the digest of an entry that came in JSON as HTML has it: sha256 if there is one, else the first by name.
 func (f *File) hashFragment() string {
-	if sum := f.Hashes["sha256"]; sum != "" {
+	if sum := f.hash("sha256"); sum != "" {
 		return "#sha256=" + url.QueryEscape(sum)
 	}
 	best := ""
-	for name := range f.Hashes {
-		if best == "" || name < best {
-			best = name
+	for _, h := range f.Hashes {
+		if best == "" || h.Algorithm < best {
+			best = h.Algorithm
 		}
 	}
 	if best == "" {
 		return fragment(f.URL)
 	}
-	return "#" + url.QueryEscape(best) + "=" + url.QueryEscape(f.Hashes[best])
+	return "#" + url.QueryEscape(best) + "=" + url.QueryEscape(f.hash(best))
 }
 
 // attributesOfJSON are the attributes that HTML has for the keys of an entry.
 func (f *File) attributesOfJSON() []attribute {
 	var out []attribute
-	for _, m := range f.entry {
+	_ = members(f.entry, func(m member) { // it was one when the page was read
 		switch m.name {
 		case "requires-python":
 			if v := text(m.raw); v != "" {
 				out = append(out, attribute{"data-requires-python", v})
 			}
 		case "gpg-sig":
-			if v := string(m.raw); v == "true" || v == "false" {
-				out = append(out, attribute{"data-gpg-sig", v})
+			if m.raw == "true" || m.raw == "false" {
+				out = append(out, attribute{"data-gpg-sig", m.raw})
 			}
 		}
-	}
+	})
 	if f.HasMetadata {
 		value := "true"
 		if f.MetadataSHA256 != "" {
