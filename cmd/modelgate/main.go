@@ -40,6 +40,7 @@ type commands struct {
 	Scan      scanCommand      `cmd:"" help:"Scan a model: of the Hub, or a local folder."`
 	GetScan   getScanCommand   `cmd:"" help:"Show a scan by its UUID."`
 	ListScans listScansCommand `cmd:"" help:"List scans, newest first."`
+	CA        caCommand        `cmd:"" name:"ca" help:"Print what clients of the forward proxy must trust, and how each is told."`
 	Health    healthCommand    `cmd:"" help:"Ask the running gateway whether it is ready."`
 }
 
