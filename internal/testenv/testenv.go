@@ -42,6 +42,8 @@ const (
 	// benchmarks need them.
 	Proxpi = "proxpi"
 	Devpi  = "devpi"
+	// Moto has moto 5.2.5, a stand-in of S3, with boto3 1.44.8.
+	Moto = "moto"
 )
 
 // hubModule is the npm module of the Hub's own JavaScript client.
@@ -85,7 +87,7 @@ func Tool(t testing.TB, name string) string {
 
 // All installs everything that there is.
 func All(ctx context.Context) error {
-	for _, env := range []string{Hub24, Hub36, Hub23, Stack, Pip23, Pip26, UV} {
+	for _, env := range []string{Hub24, Hub36, Hub23, Stack, Pip23, Pip26, UV, Moto} {
 		if _, err := FindPython(ctx, env); err != nil {
 			return err
 		}
@@ -94,6 +96,12 @@ func All(ctx context.Context) error {
 		return err
 	}
 	if _, err := FindRust(ctx); err != nil {
+		return err
+	}
+	if _, err := FindGCSServer(ctx); err != nil {
+		return err
+	}
+	if _, err := FindAzurite(ctx); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(installable)) {

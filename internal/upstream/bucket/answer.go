@@ -14,8 +14,10 @@ func Told(provider model.Source, h http.Header) Info {
 	switch provider {
 	case model.S3:
 		return s3Info(h)
+	case model.GCS:
+		return gcsInfo(h)
 	default:
-		return standardHeader(h)
+		return azureInfo(h)
 	}
 }
 

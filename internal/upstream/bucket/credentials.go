@@ -2,16 +2,23 @@ package bucket
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/google"
 
 	"modelgate/internal/model"
 	"modelgate/internal/upstream"
@@ -76,4 +83,117 @@ func (c Credentials) s3(ctx context.Context, out *upstream.Client, ambient bool)
 	}
 	ambient = ambient && c.Profile == "" && c.AccessKeyID == "" && c.RoleARN == ""
 	return &proofs[aws.Credentials]{get: provider.Retrieve, ambient: ambient}, cfg.Region, nil
+}
+
+// gcsScope is the right to read, and no more.
+const gcsScope = "https://www.googleapis.com/auth/devstorage.read_only"
+
+// gcs is where tokens come from, and the project of the credentials.
+func (c Credentials) gcs(ctx context.Context, out *upstream.Client, ambient bool) (*proofs[string], string, error) {
+	if c.Anonymous {
+		return &proofs[string]{}, "", nil
+	}
+	transport := &http.Transport{}
+	out.Equip(transport)
+	// Tokens are renewed long after whoever asks for the first one is gone.
+	ctx = context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: transport})
+	if len(c.ServiceAccount) > 0 {
+		found, err := google.CredentialsFromJSONWithType(ctx, c.ServiceAccount, google.ServiceAccount, gcsScope)
+		if err != nil {
+			return nil, "", fmt.Errorf("read the key of a service account: %w", err)
+		}
+		return googleTokens(found), found.ProjectID, nil
+	}
+	if ambient { // found when it is first asked for: having none is no fault
+		var found *google.Credentials
+		return &proofs[string]{ambient: true, get: func(context.Context) (string, error) {
+			if found == nil {
+				var err error
+				if found, err = google.FindDefaultCredentials(ctx, gcsScope); err != nil {
+					return "", err
+				}
+			}
+			return googleToken(found)
+		}}, "", nil
+	}
+	found, err := google.FindDefaultCredentials(ctx, gcsScope)
+	if err != nil {
+		return nil, "", fmt.Errorf("find credentials of Google: %w", err)
+	}
+	return googleTokens(found), found.ProjectID, nil
+}
+
+func googleTokens(from *google.Credentials) *proofs[string] {
+	return &proofs[string]{get: func(context.Context) (string, error) { return googleToken(from) }}
+}
+
+func googleToken(from *google.Credentials) (string, error) {
+	token, err := from.TokenSource.Token()
+	if err != nil {
+		return "", err
+	}
+	return token.AccessToken, nil
+}
+
+// azureScope is what tokens of Entra are asked for; the account's roles say what they allow.
+const azureScope = "https://storage.azure.com/.default"
+
+// azure gives a store what it proves itself with.
+func (c Credentials) azure(z *Azure, out *upstream.Client, ambient bool) error {
+	switch {
+	case c.Anonymous:
+		return nil
+	case c.AccountKey != "":
+		key, err := base64.StdEncoding.DecodeString(c.AccountKey)
+		if err != nil || len(key) == 0 {
+			return errors.New("the account key is not base64")
+		}
+		z.key = key
+		return nil
+	case c.SAS != "":
+		sas, err := url.ParseQuery(strings.TrimPrefix(c.SAS, "?"))
+		if err != nil || sas.Get("sig") == "" {
+			return errors.New("the shared access signature is not a query with sig=")
+		}
+		z.sas = sas
+		return nil
+	}
+	transport := &http.Transport{}
+	out.Equip(transport)
+	options := &azidentity.DefaultAzureCredentialOptions{}
+	options.Transport = &http.Client{Transport: transport}
+	found, err := azidentity.NewDefaultAzureCredential(options)
+	if err != nil && !ambient {
+		return fmt.Errorf("find credentials of Azure: %w", err)
+	}
+	z.tokens = &proofs[string]{ambient: ambient, get: func(ctx context.Context) (string, error) {
+		if err != nil {
+			return "", err
+		}
+		token, err := found.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{azureScope}})
+		return token.Token, err
+	}}
+	return nil
+}
+
+// AzureConnection reads a connection string as Azure's portal shows it: "AccountName=…;AccountKey=…" or with SharedAccessSignature, and
+// perhaps a BlobEndpoint.
+func AzureConnection(text string) (account string, c Credentials, endpoint string, err error) {
+	for part := range strings.SplitSeq(strings.TrimSpace(text), ";") {
+		name, value, _ := strings.Cut(part, "=")
+		switch name {
+		case "AccountName":
+			account = value
+		case "AccountKey":
+			c.AccountKey = value
+		case "SharedAccessSignature":
+			c.SAS = value
+		case "BlobEndpoint":
+			endpoint = strings.TrimRight(value, "/")
+		}
+	}
+	if account == "" && endpoint == "" || c.AccountKey == "" && c.SAS == "" {
+		return "", Credentials{}, "", errors.New("the connection string names no account, or neither key nor signature")
+	}
+	return account, c, endpoint, nil
 }

@@ -200,7 +200,20 @@ func (s *Stores) open(ctx context.Context, a Address, e Endpoint, r Registration
 			region = e.Region
 		}
 		return newS3(s.cfg.Upstream, a.Bucket, e, region, keys, r.RequesterPays), err
+	case model.GCS:
+		tokens, project, err := r.Credentials.gcs(ctx, s.cfg.Upstream, ambient)
+		if err != nil {
+			return nil, err
+		}
+		if !r.RequesterPays {
+			project = ""
+		}
+		return newGCS(s.cfg.Upstream, a.Bucket, e, tokens, project)
 	default:
-		return nil, fmt.Errorf("there are no buckets of %s", a.Provider)
+		z, err := newAzure(s.cfg.Upstream, a.Account, a.Bucket, e)
+		if err != nil {
+			return nil, err
+		}
+		return z, r.Credentials.azure(z, s.cfg.Upstream, ambient)
 	}
 }
