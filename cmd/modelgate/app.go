@@ -24,6 +24,7 @@ import (
 	"modelgate/internal/store"
 	"modelgate/internal/upstream"
 	"modelgate/internal/upstream/attestation"
+	"modelgate/internal/upstream/bucket"
 	"modelgate/internal/upstream/hub"
 	"modelgate/internal/upstream/index"
 	"modelgate/internal/verdictcache"
@@ -42,6 +43,7 @@ type app struct {
 	index   *index.Index // nil if no package index is configured
 	bad     *advisories
 	trust   *attestation.Root
+	stores  *bucket.Stores
 	blobs   *blob.Store // nil outside of the gateway, which alone may use the folder
 	ports   []int       // that the gateway listens at
 	closers []func() error
@@ -98,7 +100,7 @@ func (a *app) open(ctx context.Context, gateway bool) error {
 	if a.trust, err = openTrust(cfg.PyPI.TrustedRoot); err != nil {
 		return fmt.Errorf("pypi.trusted_root: %w", err)
 	}
-	if err := errors.Join(a.openHub(), a.openIndex(cfg.PyPI, a.blobs)); err != nil {
+	if err := errors.Join(a.openHub(), a.openIndex(cfg.PyPI, a.blobs), a.openStores(gateway)); err != nil {
 		return err
 	}
 	a.gate = gate.New(gate.Config{

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"modelgate/internal/buckettest"
 	"modelgate/internal/indextest"
 	"modelgate/internal/scanner/scantest"
 )
@@ -26,6 +27,8 @@ func TestMain(m *testing.M) {
 // TestTranscripts runs what testdata shows: each file is a session at a terminal with what must come out.
 func TestTranscripts(t *testing.T) {
 	index := standIn(t)
+	s3 := buckettest.StartS3(t)
+	s3.Bucket("models", false)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
@@ -34,9 +37,11 @@ func TestTranscripts(t *testing.T) {
 			env.Setenv("PORT", port)
 			env.Setenv("INDEX", index.URL)
 			env.Setenv("DEMO_SHA256", fmt.Sprintf("%x", sha256.Sum256(demoWheel("1.0").Bytes)))
+			env.Setenv("S3", s3.URL)
+			env.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"evil": writeEvil, "package": writePackage, "waitfor": waitFor, "stop": stop},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"evil": writeEvil, "package": writePackage, "waitfor": waitFor, "stop": stop, "upload": upload(s3)},
 	})
 }
 
@@ -101,6 +106,16 @@ func writePackage(ts *testscript.TestScript, _ bool, args []string) {
 	file := ts.MkAbs(args[2])
 	ts.Check(os.MkdirAll(filepath.Dir(file), 0o755))
 	ts.Check(os.WriteFile(file, build(args[0], args[1], map[string]string{args[3]: args[4] + "\n"}).Bytes, 0o600))
+}
+
+// upload writes files into the bucket "models": upload <file> <key>.
+func upload(s3 *buckettest.S3) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		if len(args) != 2 {
+			ts.Fatalf("usage: upload file key")
+		}
+		s3.Put("models", args[1], []byte(ts.ReadFile(args[0])))
+	}
 }
 
 // waitFor waits until an address answers 200: waitfor <url>.

@@ -121,6 +121,7 @@ func (a *app) relay() (*upstream.Relay, error) {
 // proxyDoors are the doors that answer for hosts by their names.
 func (a *app) proxyDoors(relay *upstream.Relay, d doors) ([]proxy.Door, error) {
 	stores, err := objectstore.New(objectstore.Config{
+		Stores: a.stores, Endpoints: doorEndpoints(a.config.ObjectStore.Endpoints),
 		Relay: relay, Gate: a.gate, Blobs: a.blobs, Record: a.store.RecordDownload, Log: a.log,
 		PublicURL: a.address(), Hold: a.config.Scan.Hold.Std(), Registerer: a.metrics,
 	})

@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
-	"path/filepath"
+	"path"
 	"strings"
 	"syscall"
 	"time"
@@ -22,17 +22,18 @@ import (
 	"modelgate/internal/report"
 	"modelgate/internal/scanner"
 	"modelgate/internal/scanner/source"
+	"modelgate/internal/upstream/bucket"
 	"modelgate/internal/upstream/folder"
 )
 
 // scanCommand scans a model and says how it fares under the rules of a group.
 type scanCommand struct {
 	SecurityGroupUUID string   `name:"security-group-uuid" help:"Security group; the default group of the model's source if absent." placeholder:"UUID"`
-	ModelURI          string   `name:"model-uri" help:"Model of the Hub, https://huggingface.co/org/name." placeholder:"URI"`
-	ModelPath         string   `name:"model-path" help:"Local folder or file." placeholder:"DIR"`
+	ModelURI          string   `name:"model-uri" help:"Model of the Hub (https://huggingface.co/org/name), or in an object store: s3://bucket/key, gs://…, az://… or https://account.blob.core.windows.net/container/…; a prefix ends in a slash." placeholder:"URI"`
+	ModelPath         string   `name:"model-path" help:"Local folder or file. With --model-uri, the local copy of what is stored there: its bytes stay here." placeholder:"DIR"`
 	ModelName         string   `name:"model-name" help:"Name of the model, free text."`
 	ModelAuthor       string   `name:"model-author" help:"Author of the model, free text."`
-	ModelVersion      string   `name:"model-version" help:"Branch, tag or commit on the Hub; free text for a local folder."`
+	ModelVersion      string   `name:"model-version" help:"Branch, tag or commit on the Hub; version id or generation of an object; free text for a local folder."`
 	AllowPatterns     []string `name:"allow-patterns" sep:"none" help:"Scan only files that match one of these globs." placeholder:"GLOB"`
 	IgnorePatterns    []string `name:"ignore-patterns" sep:"none" help:"Leave files out that match one of these globs." placeholder:"GLOB"`
 	Label             []string `short:"l" sep:"none" help:"Label of the scan, repeatable." placeholder:"KEY=VALUE"`
@@ -85,11 +86,8 @@ func (c *scanCommand) validate() ([]model.Label, error) {
 		return nil, errors.New("--poll-interval-secs and --poll-timeout-secs must be greater than 0")
 	}
 	if c.ModelURI != "" {
-		if src := api.SourceOf(c.ModelURI); src != model.HuggingFace {
-			return nil, fmt.Errorf("this version of modelgate scans models of the Hub and local folders, not %s", src)
-		}
-		if c.ModelPath != "" {
-			return nil, errors.New("--model-path together with --model-uri is for object storage, which this version of modelgate does not scan")
+		if err := c.canonicalURI(); err != nil {
+			return nil, err
 		}
 	}
 	var labels []model.Label
@@ -101,6 +99,25 @@ func (c *scanCommand) validate() ([]model.Label, error) {
 		labels = append(labels, model.Label{Key: key, Value: value})
 	}
 	return labels, nil
+}
+
+// canonicalURI checks the address of a model and spells it as scans record it.
+func (c *scanCommand) canonicalURI() error {
+	if bucket.IsBucket(c.ModelURI) {
+		at, err := bucket.Parse(c.ModelURI)
+		if err != nil {
+			return fmt.Errorf("--model-uri: %w", err)
+		}
+		c.ModelURI = at.String()
+		return nil
+	}
+	if src := api.SourceOf(c.ModelURI); src != model.HuggingFace {
+		return fmt.Errorf("modelgate scans models of the Hub, in object stores and in local folders, not of %s", src)
+	}
+	if c.ModelPath != "" {
+		return errors.New("--model-path together with --model-uri is for object storage: leave one of them out")
+	}
+	return nil
 }
 
 // dryRun lists what would be scanned.
@@ -239,11 +256,11 @@ func (c *scanCommand) tell(ctx context.Context, cl *client, g *globals, t termin
 	}
 }
 
-// submit starts the scan where it belongs: models of the Hub at the server, local files here. Local files never leave
-// this machine; a server is given what was found in them.
+// submit starts the scan where it belongs: models of the Hub and of object stores at the server, local files here. Local files never
+// leave this machine; a server is given what was found in them.
 func (c *scanCommand) submit(ctx context.Context, cl *client, g *globals, t terminal, labels []model.Label) (uuid.UUID, error) {
 	switch {
-	case c.ModelURI != "":
+	case c.ModelPath == "":
 		return c.create(ctx, cl, c.ModelURI, labels, nil)
 	case cl.alone != nil:
 		return c.scanAlone(ctx, cl.alone, labels, progress(g, t))
@@ -264,26 +281,49 @@ func progress(g *globals, t terminal) func(finding.NamedReport) {
 
 // scanAlone scans a local folder under the rules of the embedded record.
 func (c *scanCommand) scanAlone(ctx context.Context, a *app, labels []model.Label, show func(finding.NamedReport)) (uuid.UUID, error) {
-	f, err := folder.Open(ctx, c.ModelPath)
-	if err != nil {
-		return uuid.Nil, err
-	}
-	meta, err := f.Metadata(ctx)
+	f, err := c.openFolder(ctx)
 	if err != nil {
 		return uuid.Nil, err
 	}
 	name := c.ModelName
 	if name == "" {
-		name = filepath.Base(meta.URI)
+		name = path.Base(f.version.Name)
 	}
 	order := gate.Order{
 		Request: gate.Request{
-			Version: f.Version(meta.URI), Origin: f, Owner: "cli", ScanOrigin: model.OriginSDK, ModelURI: meta.URI,
+			Version: f.version, Origin: f, Owner: "cli", ScanOrigin: model.OriginSDK, ModelURI: f.version.Name,
 		},
 		ModelName: name, ModelAuthor: c.ModelAuthor, ModelVersion: c.ModelVersion,
 		Labels: labels, Progress: show,
 	}
 	return c.order(ctx, a, order)
+}
+
+// localCopy is a local folder as the version that it is scanned as: its own, or the one of the address that it is a copy of.
+type localCopy struct {
+	*folder.Folder
+	version model.Version
+}
+
+func (c *scanCommand) openFolder(ctx context.Context) (localCopy, error) {
+	f, err := folder.Open(ctx, c.ModelPath)
+	if err != nil {
+		return localCopy{}, err
+	}
+	meta, err := f.Metadata(ctx)
+	if err != nil {
+		return localCopy{}, err
+	}
+	out := localCopy{Folder: f, version: f.Version(meta.URI)}
+	if c.ModelURI != "" {
+		out.version.Source, out.version.Name = api.SourceOf(c.ModelURI), c.ModelURI
+	}
+	return out, nil
+}
+
+// Metadata is that of the address, which is what rules judge.
+func (l localCopy) Metadata(context.Context) (model.Metadata, error) {
+	return model.Metadata{URI: l.version.Name}, nil
 }
 
 // order makes a scan here and waits for it.
@@ -306,7 +346,7 @@ func (c *scanCommand) order(ctx context.Context, a *app, order gate.Order) (uuid
 // scanForServer scans a local folder here and has the server judge what was found.
 func (c *scanCommand) scanForServer(ctx context.Context, cl *client, labels []model.Label, show func(finding.NamedReport)) (uuid.UUID, error) {
 	started := time.Now().UTC()
-	f, err := folder.Open(ctx, c.ModelPath)
+	f, err := c.openFolder(ctx)
 	if err != nil {
 		return uuid.Nil, err
 	}
@@ -314,17 +354,13 @@ func (c *scanCommand) scanForServer(ctx context.Context, cl *client, labels []mo
 	if err != nil {
 		return uuid.Nil, err
 	}
-	meta, err := f.Metadata(ctx)
-	if err != nil {
-		return uuid.Nil, err
-	}
 	engine := scanner.New(source.DefaultLimits())
-	rep, err := engine.Scan(ctx, scanner.Input{Version: f.Version(meta.URI), Files: files, Open: f.Open, Progress: show})
+	rep, err := engine.Scan(ctx, scanner.Input{Version: f.version, Files: files, Open: f.Open, Progress: show})
 	if err != nil {
 		return uuid.Nil, err
 	}
 	details := api.DetailsOf(rep, started, time.Since(started))
-	return c.create(ctx, cl, meta.URI, labels, &details)
+	return c.create(ctx, cl, f.version.Name, labels, &details)
 }
 
 // create asks the API for a scan.

@@ -17,6 +17,7 @@ import (
 	"modelgate/internal/finding"
 	"modelgate/internal/gate"
 	"modelgate/internal/store"
+	"modelgate/internal/upstream/bucket"
 	"modelgate/internal/upstream/hub"
 )
 
@@ -26,7 +27,10 @@ type Config struct {
 	Gate  *gate.Gate
 	Hub   *hub.Client
 	Blobs *blob.Store // nil: models are read by range alone
-	Log   zerolog.Logger
+	// Stores reads models in object stores. AnyBucket lets it read buckets that are not registered, with what the machine has.
+	Stores    *bucket.Stores
+	AnyBucket bool
+	Log       zerolog.Logger
 
 	PublicURL   string // what links start with; "" is taken from the request
 	Tenant      string // tsg_id in answers

@@ -18,6 +18,7 @@ import (
 	"modelgate/internal/model"
 	"modelgate/internal/policy"
 	"modelgate/internal/report"
+	"modelgate/internal/upstream/bucket"
 	"modelgate/internal/upstream/hub"
 )
 
@@ -70,7 +71,7 @@ func SourceOf(uri string) model.Source {
 // DefaultGroup is the default group of a URI's source.
 func DefaultGroup(uri string) uuid.UUID { return policy.DefaultGroupUUID(SourceOf(uri)) }
 
-// createScan starts the scan of a model of the Hub, or judges what a client found in files of its own.
+// createScan starts the scan of a model of the Hub or in an object store, or judges what a client found in files of its own.
 func (a *API) createScan(w http.ResponseWriter, r *http.Request) error {
 	var body ScanCreate
 	if err := decodeBody(w, r, &body); err != nil {
@@ -80,6 +81,15 @@ func (a *API) createScan(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	src := SourceOf(body.ModelURI)
+	var at bucket.Address
+	inBucket := bucket.IsBucket(body.ModelURI)
+	if inBucket {
+		var err error
+		if at, err = bucket.Parse(body.ModelURI); err != nil {
+			return invalid(detail("value_error", err.Error(), "body", "model_uri"))
+		}
+		body.ModelURI = at.String()
+	}
 	order := gate.Order{
 		Request: gate.Request{
 			GroupUUID: uuid.MustParse(body.SecurityGroupUUID), ScanOrigin: body.ScanOrigin, Owner: owner(r), ModelURI: body.ModelURI,
@@ -97,6 +107,8 @@ func (a *API) createScan(w http.ResponseWriter, r *http.Request) error {
 		id, err = a.scanHub(r, order, body)
 	case body.ScanDetails != nil:
 		id, err = a.judgeDetails(r, order, src, *body.ScanDetails)
+	case inBucket && a.Stores != nil:
+		id, err = a.scanBucket(r, order, body, at)
 	case src == model.Local:
 		return problem(http.StatusBadRequest, "NO_FILES", "local files are scanned where they are: send scan_details, or use the command line")
 	default:

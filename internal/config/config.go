@@ -23,6 +23,7 @@ type Config struct {
 	HuggingFace HuggingFace `yaml:"huggingface"`
 	PyPI        PyPI        `yaml:"pypi"`
 	Proxy       Proxy       `yaml:"proxy"`
+	ObjectStore ObjectStore `yaml:"objectstore"`
 	Redis       Redis       `yaml:"redis"`
 	Database    Database    `yaml:"database"`
 	Blobs       Blobs       `yaml:"blobs"`
@@ -375,6 +376,7 @@ func (c Config) validate() []problem {
 		ps = append(ps, problem{key: "scan.workers", text: "must not be negative"})
 	}
 	ps = append(ps, c.Proxy.validate()...)
+	ps = append(ps, c.ObjectStore.validate()...)
 	return append(ps, c.notYet()...)
 }
 
