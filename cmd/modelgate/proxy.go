@@ -13,10 +13,12 @@ import (
 
 	"modelgate/internal/auth"
 	"modelgate/internal/config"
+	"modelgate/internal/download"
 	"modelgate/internal/model"
 	"modelgate/internal/objectstore"
 	"modelgate/internal/proxy"
 	"modelgate/internal/proxy/authority"
+	"modelgate/internal/scanner"
 	"modelgate/internal/upstream"
 )
 
@@ -74,8 +76,12 @@ func (a *app) forwardProxy(d doors) (*proxy.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	web, err := a.webDoor(relay)
+	if err != nil {
+		return nil, err
+	}
 	p, err := proxy.New(proxy.Config{
-		Authority: ca, Clients: clients, Accounts: accounts, Doors: doors, Web: a.webDoor(relay), Dial: relay.Dial,
+		Authority: ca, Clients: clients, Accounts: accounts, Doors: doors, Web: web, Dial: relay.Dial,
 		Pass: passOn(relay), Upgrade: upgradeBy(relay),
 		Policy: proxy.Policy{
 			Rules: rules, Ports: cfg.ConnectPorts, AllowHosts: cfg.AllowHosts, RefuseHosts: cfg.RefuseHosts, TunnelHosts: cfg.TunnelHosts,
@@ -156,10 +162,15 @@ func hubHosts(endpoint string) []string {
 }
 
 // webDoor answers for inspected hosts that no other door knows.
-func (a *app) webDoor(*upstream.Relay) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeText(w, http.StatusForbidden, "modelgate does not inspect this host\n")
+func (a *app) webDoor(relay *upstream.Relay) (*download.Door, error) {
+	door, err := download.New(download.Config{
+		Relay: relay, Gate: a.gate, Blobs: a.blobs, Pickled: scanner.Pickled, Record: a.store.RecordDownload, Log: a.log,
+		PublicURL: a.address(), Hold: a.config.Scan.Hold.Std(), Registerer: a.metrics,
 	})
+	if err != nil {
+		return nil, fmt.Errorf("open the door of downloads: %w", err)
+	}
+	return door, nil
 }
 
 // passOn lets requests of plain HTTP through to hosts that are not inspected.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"modelgate/internal/auth"
+	"modelgate/internal/gate"
 	"modelgate/internal/model"
 	"modelgate/internal/reply"
 )
@@ -19,11 +20,14 @@ type exchange struct {
 	out  *reply.Writer
 	id   string // of the request
 	who  string // account or address of the client
+	// group is the security group that the client's downloads are judged by.
+	group string
 	kind kind
 
 	// For the log and the record.
 	version model.Version
 	file    model.File
+	from    gate.Origin // how the version is read
 	scan    uuid.UUID
 	outcome model.Outcome
 	broken  error // what cut the answer
@@ -32,7 +36,7 @@ type exchange struct {
 // ServeHTTP answers a request whose URL is whole.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	x := &exchange{Request: asRaw(r), out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r)}
+	x := &exchange{Request: asRaw(r), out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r), group: auth.From(r.Context()).Group(model.Web)}
 	var err error
 	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
 	d.Relay.Pass(x.out, x.Request, func(res *http.Response) error { return d.see(x, res) }, func(failed error) { err = failed })

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"modelgate/internal/auth"
 	"modelgate/internal/gate"
 	"modelgate/internal/model"
 	"modelgate/internal/reply"
@@ -188,7 +187,8 @@ func (d *Door) keep(x *exchange, body io.Reader) (digest model.Digest, size int6
 // verdict waits for the verdict. It returns nil only if the bytes may be served. What the host has answered is closed if it would have to wait
 // too.
 func (d *Door) verdict(x *exchange, from gate.Origin, answer io.Closer) (waited bool, err error) {
-	ticket, err := d.Gate.Check(x.Context(), d.request(x, from))
+	x.from = from
+	ticket, err := d.Gate.Check(x.Context(), x.request())
 	if err != nil {
 		return false, fmt.Errorf("check %s: %w", x.version, err)
 	}
@@ -220,9 +220,10 @@ func (d *Door) verdict(x *exchange, from gate.Origin, answer io.Closer) (waited 
 	return waited, nil
 }
 
-func (d *Door) request(x *exchange, from gate.Origin) gate.Request {
+// request asks for the verdict on what is downloaded.
+func (x *exchange) request() gate.Request {
 	return gate.Request{
-		Version: x.version, Group: auth.From(x.Context()).Group(model.Web), Path: x.file.Path, Digest: x.file.Digest, Origin: from, Owner: x.who,
+		Version: x.version, Group: x.group, Path: x.file.Path, Digest: x.file.Digest, Origin: x.from, Owner: x.who,
 		ScanOrigin: model.OriginGateway, ModelURI: x.version.Name, Whole: true,
 	}
 }
@@ -280,7 +281,7 @@ func (d *Door) quarantine(x *exchange, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.Context()), quarantineWithin)
 	defer cancel()
 	d.Log.Error().Str("request", x.id).Stringer("version", x.version).Err(cause).Msg("bytes do not match: quarantine")
-	if err := d.Gate.Quarantine(ctx, d.request(x, nil), cause.Error()); err != nil {
+	if err := d.Gate.Quarantine(ctx, x.request(), cause.Error()); err != nil {
 		return fmt.Errorf("quarantine %s: %w", x.version, err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"modelgate/internal/model"
+	"modelgate/internal/transfer"
 )
 
 // kind is what an answer is by its content.
@@ -59,7 +60,7 @@ func (d *Door) see(x *exchange, res *http.Response) error {
 	x.kind = d.kindOf(x, res, plain(head), whole)
 	switch x.kind {
 	case kindText:
-		res.Body = &watched{ReadCloser: b, x: x, plain: res.Header.Get("Content-Encoding") == ""}
+		res.Body = &watched{ReadCloser: b, x: x, plain: res.Header.Get("Content-Encoding") == "", pickled: d.Pickled}
 		return nil
 	case kindMedia:
 		res.Body = &tailed{body: b, x: x, suspect: func() { d.suspects.Add(name(x.Request), struct{}{}) }}
@@ -71,8 +72,8 @@ func (d *Door) see(x *exchange, res *http.Response) error {
 
 // kindOf tells what an answer is by its beginning.
 func (d *Door) kindOf(x *exchange, res *http.Response, head []byte, whole bool) kind {
-	if d.suspects.Contains(name(x.Request)) || res.StatusCode == http.StatusPartialContent && !startsAtZero(res) {
-		return kindJudged // the middle of something says nothing of its beginning
+	if d.suspects.Contains(name(x.Request)) || res.StatusCode == http.StatusPartialContent && !beginsWhole(res, len(head)) {
+		return kindJudged
 	}
 	if isText(head) {
 		data := bytes.TrimLeft(head, " \t\r\n")
@@ -91,8 +92,11 @@ func (d *Door) kindOf(x *exchange, res *http.Response, head []byte, whole bool) 
 	}
 }
 
-func startsAtZero(res *http.Response) bool {
-	return strings.HasPrefix(strings.TrimSpace(strings.TrimPrefix(res.Header.Get("Content-Range"), "bytes")), "0-")
+// beginsWhole tells whether so many bytes of a part are as much of the beginning as is looked at of a whole. The middle of something, or its first
+// byte alone, says nothing.
+func beginsWhole(res *http.Response, n int) bool {
+	span, err := transfer.SpanOf(res)
+	return err == nil && span.First == 0 && span.Total >= 0 && int64(n) >= min(lookAt, span.Total)
 }
 
 // opaque tells whether an answer is a part of a conversation that is no download: git's, and that of gRPC.
@@ -207,7 +211,7 @@ func (b *beginning) look(willDo func([]byte) bool) (head []byte, whole bool) {
 	defer timer.Stop()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.reading && !(late && len(b.head) > 0 && willDo(b.head)) {
+	for b.reading && (!late || len(b.head) == 0 || !willDo(b.head)) {
 		b.changed.Wait()
 	}
 	b.enough = true
@@ -246,13 +250,15 @@ func (b *beginning) Close() error { return b.body.Close() }
 // errTurned is why an answer that began as text is cut.
 var errTurned = errors.New("it began as text and went on as something else")
 
-// watched is text that passes while it stays text. What is packed is looked at in its beginning alone.
+// watched is text that passes while it stays text, and does not turn out to be a pickle that came drop by drop. What is packed is looked at in
+// its beginning alone.
 type watched struct {
 	io.ReadCloser
-	x     *exchange
-	plain bool
-	wide  bool
-	begun bool
+	x       *exchange
+	plain   bool
+	wide    bool
+	pickled func([]byte) bool
+	head    []byte // what has passed, up to lookAt bytes
 }
 
 // Read implements io.Reader.
@@ -261,11 +267,13 @@ func (w *watched) Read(p []byte) (int, error) {
 	if n == 0 || !w.plain {
 		return n, err
 	}
-	if !w.begun {
-		w.begun = true
-		w.wide = bytes.HasPrefix(p[:n], []byte{0xff, 0xfe}) || bytes.HasPrefix(p[:n], []byte{0xfe, 0xff})
+	turned := false
+	if more := min(n, lookAt-len(w.head)); more > 0 {
+		w.head = append(w.head, p[:more]...)
+		w.wide = bytes.HasPrefix(w.head, []byte{0xff, 0xfe}) || bytes.HasPrefix(w.head, []byte{0xfe, 0xff})
+		turned = w.pickled(w.head)
 	}
-	if !w.wide && !isText(p[:n]) {
+	if turned || !w.wide && !isText(p[:n]) {
 		w.x.broken = errTurned
 		return 0, errTurned
 	}

@@ -31,6 +31,7 @@ const (
 	RoleOperator  Role = "operator"
 	RolePath      Role = "path"
 	RoleStructure Role = "structure"
+	RoleUnknown   Role = "unknown" // bytes of no format that is known
 )
 
 // Finding is one thing that a format scanner saw in a file.

@@ -126,12 +126,8 @@ func (d *Door) judge(x *exchange, object bucket.Object, answer io.Closer) (judge
 	if err != nil {
 		return judgement{}, err
 	}
-	x.version, x.path = o.version, o.file.Path
-	req := gate.Request{
-		Version: o.version, Group: auth.From(x.Context()).Group(x.address.Provider), Path: o.file.Path, Origin: o.reads, Owner: x.who,
-		ScanOrigin: model.OriginGateway, RequestedRevision: object.Label(), ModelURI: o.version.Name, Whole: o.whole,
-	}
-	ticket, err := d.Gate.Check(x.Context(), req)
+	x.version, x.judged = o.version, o
+	ticket, err := d.Gate.Check(x.Context(), x.request())
 	if err != nil {
 		return judgement{}, fmt.Errorf("check %s: %w", o.version, err)
 	}
@@ -163,6 +159,14 @@ func (d *Door) judge(x *exchange, object bucket.Object, answer io.Closer) (judge
 		x.out.Header().Set("X-Modelgate-Warning", reply.Line(v.Warning, 300))
 	}
 	return judgement{file: o.file, fresh: fresh}, nil
+}
+
+// request asks for the verdict on what the object is judged as.
+func (x *exchange) request() gate.Request {
+	return gate.Request{
+		Version: x.version, Group: auth.From(x.Context()).Group(x.address.Provider), Path: x.judged.file.Path, Origin: x.judged.reads, Owner: x.who,
+		ScanOrigin: model.OriginGateway, RequestedRevision: x.judged.label, ModelURI: x.version.Name, Whole: x.judged.whole,
+	}
 }
 
 func isClosed(done <-chan struct{}) bool {
@@ -205,8 +209,7 @@ func (d *Door) quarantine(x *exchange, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.Context()), quarantineWithin)
 	defer cancel()
 	d.Log.Error().Str("request", x.id).Stringer("version", x.version).Err(cause).Msg("bytes do not match: quarantine")
-	req := gate.Request{Version: x.version, Group: auth.From(x.Context()).Group(x.address.Provider), Path: x.path, Owner: x.who, ScanOrigin: model.OriginGateway}
-	if err := d.Gate.Quarantine(ctx, req, cause.Error()); err != nil {
+	if err := d.Gate.Quarantine(ctx, x.request(), cause.Error()); err != nil {
 		return fmt.Errorf("quarantine %s: %w", x.version, err)
 	}
 	return nil

@@ -23,7 +23,7 @@ type exchange struct {
 
 	// For the log and the record.
 	version model.Version
-	path    string // of the object within its version
+	judged  origin
 	scan    uuid.UUID
 	outcome model.Outcome
 }

@@ -22,6 +22,7 @@ type origin struct {
 	version model.Version
 	file    model.File // the object within the version
 	reads   gate.Origin
+	label   string // how people are told of the state
 	// whole says that it is one object, and so never judged file by file.
 	whole bool
 	// unread says that there is no way to read it: credentials are missing.
@@ -78,7 +79,7 @@ func newOrigin(store bucket.Store, a bucket.Address, objects []bucket.Object, ke
 	if err != nil {
 		return origin{}, err
 	}
-	return origin{version: o.Version(), file: f, reads: o}, nil
+	return origin{version: o.Version(), file: f, reads: o, label: o.Label()}, nil
 }
 
 // own is the bucket as it is registered with credentials of the gate's own.
@@ -189,7 +190,7 @@ func (d *Door) staged(x *exchange, client *clientStore, object bucket.Object) (o
 	}
 	s := &stagedObject{door: d, client: client, object: object, version: o.Version()}
 	s.file = model.File{Path: path.Base(object.Key), Size: object.Size, BlobID: object.Label(), Pin: s.version.Revision}
-	return origin{version: s.version, file: s.file, reads: s, whole: true}, nil
+	return origin{version: s.version, file: s.file, reads: s, label: object.Label(), whole: true}, nil
 }
 
 // stagedObject is an object that is read as a whole, once.

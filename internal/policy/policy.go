@@ -49,7 +49,14 @@ func Evaluate(g model.Group, rep finding.Report, meta model.Metadata) Judgement 
 		}
 		files.verdicts[rules[i].rule.UUID] = &rules[i]
 	}
-	files.judge(rep.Files)
+	seen := rep.Files
+	if rep.Version.Source == model.Web {
+		seen = make([]finding.NamedReport, len(rep.Files))
+		for i, n := range rep.Files {
+			seen[i] = asDownload(n)
+		}
+	}
+	files.judge(seen)
 	j.Files, j.Scanned, j.Skipped = files.rows, files.scanned, files.skipped
 	j.Formats = make([]string, 0, len(files.formats))
 	for f := range files.formats {

@@ -219,7 +219,7 @@ func familyOf(v model.Version, name string) source.Family {
 	switch v.Source {
 	case model.PyPI:
 		return source.FamilyPackage
-	case model.Local:
+	case model.Local, model.Web:
 		if _, ok := distribution(name); ok {
 			return source.FamilyPackage
 		}

@@ -57,7 +57,7 @@ func (p *place) unknown(head []byte, coded bool) {
 		f.Operator = messageOperator
 		f.Description = "The bytes are a protobuf message of no model that is known. Loaders pass over fields that they do not know, so that it may be one all the same."
 	}
-	f.Role, f.Evidence = finding.RoleStructure, source.Evidence(fmt.Sprintf("% x", head[:min(len(head), 16)]))
+	f.Role, f.Evidence = finding.RoleUnknown, source.Evidence(fmt.Sprintf("% x", head[:min(len(head), 16)]))
 	p.Find(f)
 }
 
