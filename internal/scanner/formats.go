@@ -118,7 +118,7 @@ func containers() []Format {
 			Probe:      isNeMo, Scan: named("nemo"),
 		},
 		{
-			Name: "tar", Title: "tar", Version: 1,
+			Name: "tar", Title: "tar", Version: 2,
 			Recognised: "header with a checksum at 0",
 			Threats:    "members, links and names that leave the root, what lies behind the end",
 			Probe:      archive.ProbeTar, Scan: archive.ScanTar,

@@ -18,7 +18,7 @@ func packageRows() []Format {
 			Probe:      pypackage.ProbeWheel, Scan: pypackage.ScanWheel,
 		},
 		{
-			Name: "sdist", Title: "Python source distribution", Version: 1, Package: true, Covers: []string{"tar"},
+			Name: "sdist", Title: "Python source distribution", Version: 2, Package: true, Covers: []string{"tar"},
 			Recognised: "tar of a package index",
 			Threats:    "names that disagree, links and paths that lead outside; models in it by their own scanners",
 			Probe:      pypackage.ProbeSdist, Scan: pypackage.ScanSdist,

@@ -113,7 +113,7 @@ func (m *machine) bindable(g *global, args []value) bool {
 	case g.check == checkFactory && len(args) > 0:
 		return m.factory(args[0]) == harmless
 	default:
-		return g.check == checkContainer || g.check == checkFactory
+		return g.check == checkContainer || g.check == checkFactory || g.check == checkShown
 	}
 }
 

@@ -33,6 +33,7 @@ const (
 	checkSized               // torch.FloatTensor(3, 4) and its like: not of enormous sizes
 	checkLoadType            // dill's _load_type("slice"): a built-in class by its name
 	checkConstant            // dill's _eval_repr("Ellipsis"): it evaluates what it is given
+	checkShown               // str(…) and its like: of texts and numbers, since objects are asked how they are shown
 	checkDecimal             // decimal.Decimal("1.5"), fractions.Fraction("1/3"): not of enormous exponents
 )
 
@@ -96,6 +97,8 @@ func (m *machine) condition(g *global, callee value, items []value, whole bool) 
 		return m.typeOf(items)
 	case checkContainer:
 		return self, m.elements(items)
+	case checkShown:
+		return self, shown(items)
 	case checkLoadType:
 		return m.loadType(g, items)
 	case checkConstant:
@@ -228,6 +231,17 @@ func (m *machine) elements(items []value) grade {
 	for _, item := range items {
 		if g := m.instanceOf(item); g != nil && lazy[g.full()] {
 			return suspicious
+		}
+	}
+	return harmless
+}
+
+// shown judges str(x) and its like. Of anything but texts and numbers it runs what a class says, and a list asks all that is in it.
+func shown(items []value) grade {
+	for _, item := range items {
+		switch item.kind() {
+		case kUnknown, kList, kDict, kSet, kFrozenSet, kTuple, kCall, kPersistent:
+			return unknownName
 		}
 	}
 	return harmless

@@ -125,6 +125,9 @@ func (m *machine) made(class, args value) value {
 	g := &m.globals[class.payload()]
 	if items, ok := m.nodes.items(args); ok {
 		m.sizes(g, items)
+		if g.check == checkShown && shown(items) > conditional {
+			m.hitNew(g, unknownName, class, args)
+		}
 	}
 	switch {
 	case g.check == checkDType:

@@ -24,7 +24,8 @@ func standardRows() []safe {
 	return []safe{
 		{"builtins", roleCreated | roleFill, checkContainer, "set frozenset list dict bytearray"},
 		{"builtins", roleCreated, checkContainer, "tuple bytes"},
-		{"builtins", roleCreated, 0, "int float complex bool str slice range object"},
+		{"builtins", roleCreated, 0, "int float complex bool slice range object"},
+		{"builtins", roleCreated, checkShown, "str"},
 		{"builtins", roleNew | roleCall, 0, "enumerate zip reversed"},
 		{"builtins", roleImport, 0, "NoneType Ellipsis NotImplemented abs len sum round divmod pow ord chr repr hash isinstance"},
 		{"builtins", roleCall, checkTypeOf, "type"},
@@ -38,7 +39,7 @@ func standardRows() []safe {
 		{"_codecs", roleCall, checkEncode, "encode"},
 		{"collections", roleCreated | roleFill, checkContainer, "OrderedDict deque Counter UserList"},
 		{"collections", roleCreated | roleFill, 0, "UserDict ChainMap"},
-		{"collections", roleCreated, 0, "UserString"},
+		{"collections", roleCreated, checkShown, "UserString"},
 		{"collections", roleNew | roleCall | roleBuild | roleFill, checkFactory, "defaultdict"},
 		{"datetime", roleCreated, 0, "datetime date time timedelta timezone"},
 		{"decimal _decimal _pydecimal", roleCreated, checkDecimal, "Decimal"},
@@ -94,9 +95,10 @@ func numpyRows() []safe {
 			Float16DType Float32DType Float64DType LongDoubleDType Complex64DType Complex128DType CLongDoubleDType ByteDType UByteDType
 			ShortDType UShortDType IntDType UIntDType LongDType ULongDType LongLongDType ULongLongDType ObjectDType BytesDType StrDType
 			VoidDType DateTime64DType TimeDelta64DType StringDType`},
+		{"numpy", roleCreated, checkShown, "str_ unicode_"},
 		{"numpy", roleCreated, 0, `bool_ bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 float128 longdouble
-			complex64 complex128 complex256 clongdouble str_ bytes_ void object_ datetime64 timedelta64 intc uintc int_ uint longlong
-			ulonglong byte ubyte short ushort single double half float_ complex_ string_ unicode_ intp uintp generic number integer
+			complex64 complex128 complex256 clongdouble bytes_ void object_ datetime64 timedelta64 intc uintc int_ uint longlong
+			ulonglong byte ubyte short ushort single double half float_ complex_ string_ intp uintp generic number integer
 			floating inexact signedinteger unsignedinteger character flexible`},
 		{"numpy.ma.core numpy.ma", roleMakes, checkArray, "_mareconstruct"},
 		{"numpy.ma.core numpy.ma", roleCreated, 0, "MaskedArray MaskedConstant mvoid"},

@@ -42,7 +42,7 @@ func parseModule(name string, isPackage bool, text string) *pymodule {
 				m.lines = append(m.lines, pyline{from, i, tokens[from].Indent})
 			}
 			from = i + 1
-		case k.Kind == pytokens.Name && looseWords[k.Text]:
+		case k.Kind == pytokens.Name && (looseWords[k.Text] || (k.Text == "exec" || k.Text == "eval") && !spaced(tokens, i+1)):
 			m.loose = true
 		case k.Kind == pytokens.Bad:
 			m.loose = true
@@ -67,7 +67,23 @@ func parseModule(name string, isPackage bool, text string) *pymodule {
 }
 
 // looseWords are names by which a module can bind its names without an assignment that shows them.
-var looseWords = map[string]bool{"globals": true, "exec": true, "eval": true, "modules": true, "__builtins__": true}
+var looseWords = setOf("globals", "vars", "modules", "__builtins__", "__import__")
+
+// spaced tells whether a call, of which the token at i is the bracket, has a second argument: the namespace in which exec and eval run.
+func spaced(tokens []pytokens.Token, i int) bool {
+	if i >= len(tokens) || tokens[i].Text != "(" || tokens[i].Kind != pytokens.Op {
+		return false
+	}
+	for _, k := range tokens[i+1:] {
+		switch {
+		case k.Depth <= tokens[i].Depth:
+			return false
+		case k.Depth == tokens[i].Depth+1 && k.Kind == pytokens.Op && k.Text == ",":
+			return true
+		}
+	}
+	return false
+}
 
 // word is the text of a line's nth token, "" if it has none or that is a string.
 func (m *pymodule) word(l pyline, n int) string {

@@ -12,7 +12,7 @@ import (
 // outside of the archive stays what it is. Members are not touched.
 type hygiene struct {
 	source.Sink
-	sources *sources // of the wheel, nil if it is none
+	sources *sources // of the package, nil where nobody asks
 	tar     bool     // a tar archive that is malformed was not read to its end, but for devices, which have no content
 }
 

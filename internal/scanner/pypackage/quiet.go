@@ -22,9 +22,9 @@ const (
 )
 
 // hooks are the methods that unpickling runs by itself when an object is made, given a state, filled, compared as a key and dropped, and
-// those that built-in types run which are made of the object.
+// those that built-in types run which are made of the object. How it is shown nobody asks: see package pickle, of str.
 var hooks = setOf(strings.Fields(`__new__ __setstate__ __setattr__ __getattr__ __getattribute__ __setitem__ append extend add update __hash__ __eq__ __lt__ __gt__
-	__del__ __iter__ __next__ __len__ __length_hint__ __getitem__ __missing__ keys __bool__ __str__ __repr__ __bytes__ __int__ __index__
+	__del__ __iter__ __next__ __len__ __length_hint__ __getitem__ __missing__ keys __bool__ __bytes__ __int__ __index__
 	__float__ __complex__ __trunc__ __round__ __fspath__ __array__ __array_interface__ __array_struct__ __buffer__ __torch_function__`)...)
 
 // calledHooks are those that a call of the class runs besides.
@@ -56,7 +56,7 @@ var quietBody = setOf(strings.Fields(`dataclasses.field enum.auto re.compile col
 var quietMethods = setOf(strings.Fields(`items keys values get pop copy setdefault split rsplit strip lstrip rstrip lower upper startswith endswith format join replace
 	encode decode index count sort reverse insert remove clear union intersection difference append extend add update popitem discard`)...)
 
-// quiet tells whether unpickling a class of the wheel runs nothing but moves of data, as far as its source shows. Everything that is not
+// quiet tells whether unpickling a class of the package runs nothing but moves of data, as far as its source shows. Everything that is not
 // plainly so is a no: a base that is not known, a decorator, a call of anything but built-in functions and methods of data.
 func (s *sources) quiet(q question) bool {
 	if known, ok := s.judged[q]; ok {
@@ -68,7 +68,7 @@ func (s *sources) quiet(q question) bool {
 	return ok
 }
 
-// family is a class with those of its bases that the wheel brings.
+// family is a class with those of its bases that the package brings.
 type family struct {
 	s       *sources
 	classes []*pyclass

@@ -15,7 +15,7 @@ func FuzzOwnClasses(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		s := newSources(&wheel{})
+		s := newSources(&wheel{}, "demo")
 		s.modules["demo.a"] = parseModule("demo.a", false, text)
 		for _, called := range []bool{false, true} {
 			if s.quiet(question{"demo.a", "A", called}) && !strings.Contains(text, "class") {

@@ -1,8 +1,10 @@
 package pypackage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"path"
 	"slices"
@@ -28,6 +30,8 @@ func ProbeSdist(f *source.File) (bool, error) {
 func ScanSdist(ctx context.Context, f *source.File, s source.Sink) error {
 	s.Format("sdist")
 	tops := map[string]bool{}
+	project, _ := dist.GuessProject(path.Base(f.Path))
+	own := newSources(&sdist{ctx: ctx, file: f}, cmp.Or(f.Project, project))
 	members, texts := &memberNames{s: s, byKey: map[string]string{}}, &texts{s: s}
 	var info []byte
 	infoName := ""
@@ -59,7 +63,7 @@ func ScanSdist(ctx context.Context, f *source.File, s source.Sink) error {
 		if !texts.take(e.Name, e.Size) {
 			return nil
 		}
-		_, err := s.Member(ctx, source.Member{Name: e.Name, Bytes: bytes, Family: source.FamilyPackage})
+		_, err := hygiene{Sink: s, sources: own}.Member(ctx, source.Member{Name: e.Name, Bytes: bytes, Family: source.FamilyPackage})
 		return err
 	})
 	if err != nil {
@@ -85,4 +89,80 @@ func ScanSdist(ctx context.Context, f *source.File, s source.Sink) error {
 		}
 	}
 	return nil
+}
+
+// sdist is the files of a source distribution, read once more if a pickle in it names what may be the package's own. That is seldom.
+type sdist struct {
+	ctx   context.Context
+	file  *source.File
+	names map[string]bool
+	texts map[string]string // of Python sources, as far as there is room
+	tops  []string
+}
+
+// load reads the archive, at the first call.
+func (d *sdist) load() *sdist {
+	if d.names != nil {
+		return d
+	}
+	d.names, d.texts = map[string]bool{}, map[string]string{}
+	left := int64(maxSources)
+	tops := map[string]bool{}
+	err := tarview.Scan(d.ctx, d.file, nobody{}, func(e *tarview.Entry, bytes source.Reader) error {
+		name := path.Clean(e.Name)
+		d.names[name] = true
+		if top, _, ok := strings.Cut(name, "/"); ok {
+			tops[top+"/"] = true
+		}
+		if !isText(name) || e.Size > min(maxSource, left) {
+			return nil
+		}
+		left -= e.Size
+		text := make([]byte, e.Size)
+		if n, err := bytes.ReadAt(text, 0); n == len(text) || soft(err) {
+			d.texts[name] = string(text[:n])
+		} else {
+			return err
+		}
+		return nil
+	})
+	d.tops = slices.Sorted(maps.Keys(tops))
+	if err != nil { // then nothing is known
+		d.names, d.texts, d.tops = map[string]bool{}, nil, nil
+	}
+	return d
+}
+
+// has implements tree.
+func (d *sdist) has(name string) bool { return d.load().names[name] }
+
+// all implements tree.
+func (d *sdist) all() iter.Seq[string] { return maps.Keys(d.load().names) }
+
+// text implements tree.
+func (d *sdist) text(name string, limit int64) (string, bool) {
+	text, ok := d.load().texts[name]
+	return text, ok && int64(len(text)) <= limit
+}
+
+// roots implements tree: builds take packages from the folder of the project, or from one of these in it.
+func (d *sdist) roots() []string {
+	var out []string
+	for _, top := range d.load().tops {
+		out = append(out, top+"src/", top, top+"lib/", top+"python/")
+	}
+	return out
+}
+
+// nobody takes what a scan says that was made to read names and texts only.
+type nobody struct{}
+
+func (nobody) Format(string)           {}
+func (nobody) Find(finding.Finding)    {}
+func (nobody) Refer(finding.Reference) {}
+func (nobody) Opaque()                 {}
+func (nobody) Storage(source.Storage)  {}
+
+func (nobody) Member(context.Context, source.Member) (source.Outcome, error) {
+	return source.Outcome{}, nil
 }

@@ -1,35 +1,36 @@
 package pypackage
 
 import (
+	"iter"
 	"path"
 	"slices"
 	"strings"
 
 	"modelgate/internal/finding"
-	"modelgate/internal/scanner/source"
 	"modelgate/internal/scanner/source/pytokens"
 	"modelgate/internal/threat"
 )
 
-// Bounds of what is read of a wheel's sources to answer for names in its pickles.
+// Bounds of what is read of a package's sources to answer for names in its pickles.
 const (
 	maxSources  = 64 << 20 // bytes of all
-	maxSource   = 2 << 20  // bytes of one
+	maxSource   = maxText  // bytes of one
 	maxModules  = 500
 	maxReexport = 8
 )
 
-// sources answers for the names that pickles in a wheel import, from the Python that the wheel brings. A name of the wheel's own is on no
+// sources answers for the names that pickles in a package import, from the Python that the package brings. A name of the package's own is on no
 // list of names, so it is unknown to whoever judges pickles alone. It is taken for harmless only if
 //
-//   - its module is a source in the wheel, at the place where Python imports it from, and no module of somebody else has that name;
+//   - its module is a source in the package, at the place where Python imports it from, and no module of somebody else has that name;
 //   - a class of that name stands there, and nothing else may be bound to it;
 //   - what unpickling runs of the class, down to its last base, does nothing but move data: see [sources.quiet].
 //
-// A function of the wheel's own is never harmless: calling it with arguments that stand in a pickle is what hides a payload from people
+// A function of the package's own is never harmless: calling it with arguments that stand in a pickle is what hides a payload from people
 // who read the source.
 type sources struct {
-	w       *wheel
+	tree    tree
+	project string
 	modules map[string]*pymodule
 	judged  map[question]bool
 	left    int64
@@ -37,28 +38,42 @@ type sources struct {
 	words map[string]bool
 }
 
-func newSources(w *wheel) *sources {
-	return &sources{w: w, modules: map[string]*pymodule{}, judged: map[question]bool{}, left: maxSources}
+// tree is the files of a package, by their names in its archive.
+type tree interface {
+	has(name string) bool
+	all() iter.Seq[string]
+	// text returns a file's content; ok is false if there is none, or more than limit bytes.
+	text(name string, limit int64) (text string, ok bool)
+	// roots are the folders, with their slashes, that Python imports from once the package is installed.
+	roots() []string
 }
 
-// amend says how a finding in a member of the wheel is to be taken. Only names that are on no list are asked about.
+func newSources(t tree, project string) *sources {
+	return &sources{tree: t, project: project, modules: map[string]*pymodule{}, judged: map[question]bool{}, left: maxSources}
+}
+
+// amend says how a finding in a member of the package is to be taken. It is asked of names that are on no list, and of archives in data of
+// tests: those are odd on purpose, and nothing unpacks them.
 func (s *sources) amend(member string, f finding.Finding) (finding.Finding, bool) {
-	if f.Level != threat.Suspicious || f.Threat != threat.PKL101 && f.Threat != threat.JOBLIB101 && f.Threat != threat.PYTCH101 {
-		return f, true
-	}
-	if s.own(f) {
+	unknown := f.Level == threat.Suspicious && (f.Threat == threat.PKL101 || f.Threat == threat.JOBLIB101 || f.Threat == threat.PYTCH101)
+	if unknown && s.own(f) {
 		return f, false
 	}
-	if s.testData(member) {
-		f.Threat = threat.MGPKG104
-		row := threat.Get(f.Threat)
-		f.Level, f.Severity = row.Level, row.Severity
-		f.Description = "A pickle that tests of the package read has a name that is on no list: " + source.Evidence(f.Module+"."+f.Operator) + "."
+	if !unknown && !oddArchive[f.Threat] || !s.testData(member) {
+		return f, true
 	}
+	row := threat.Get(threat.MGPKG104)
+	f.Threat, f.Level, f.Severity = row.ID, row.Level, row.Severity
+	f.Description = "In data that only tests of the package read: " + f.Description
 	return f, true
 }
 
-// own tells whether a finding is about a class of the wheel that runs nothing when it is unpickled.
+// oddArchive are what nested archives are called that no tool writes, or that cannot be read.
+var oddArchive = map[threat.ID]bool{
+	threat.ARV100: true, threat.MGFMT400: true, threat.MGFMT402: true, threat.MGFMT403: true, threat.MGFMT404: true, threat.MGFMT405: true,
+}
+
+// own tells whether a finding is about a class of the package that runs nothing when it is unpickled.
 func (s *sources) own(f finding.Finding) bool {
 	if f.Module == "" || f.Operator == "" || strings.Contains(f.Operator, ".") {
 		return false
@@ -92,7 +107,7 @@ func (s *sources) testData(member string) bool {
 // strings are the last parts of all paths that strings name, in the code outside of tests. It is nil if not all of it could be read.
 func (s *sources) strings() map[string]bool {
 	words := map[string]bool{}
-	for name := range s.w.members {
+	for name := range s.tree.all() {
 		if !isText(name) || slices.ContainsFunc(strings.Split(path.Dir(name), "/"), func(d string) bool { return testFolders[d] }) {
 			continue
 		}
@@ -117,41 +132,43 @@ func (s *sources) strings() map[string]bool {
 
 // read returns the text of a member; ok is false if there is none, or too much.
 func (s *sources) read(name string) (text string, ok bool) {
-	e := s.w.members[name]
-	if e == nil || e.Size() > min(maxSource, s.left) {
-		return "", false
-	}
-	s.left -= e.Size()
-	b, err := s.w.content(name, maxSource)
-	return string(b), err == nil && b != nil
+	text, ok = s.tree.text(name, min(maxSource, s.left))
+	s.left -= int64(len(text))
+	return text, ok
 }
 
-// module returns a module of the wheel by its dotted name, nil if the wheel has no source of it or Python would import another one.
+// module returns a module of the package by its dotted name, nil if the package has no source of it or Python would import another one.
 func (s *sources) module(dotted string) *pymodule {
 	if m, ok := s.modules[dotted]; ok || len(s.modules) >= maxModules {
 		return m
 	}
 	s.modules[dotted] = nil
 	top, _, _ := strings.Cut(dotted, ".")
-	if standardLibrary[top] || foreign(top, s.w.name.Project) {
+	if standardLibrary[top] || foreign(top, s.project) {
 		return nil
 	}
-	file := strings.ReplaceAll(dotted, ".", "/")
-	name, isPackage := file+"/__init__.py", true
-	if s.w.members[name] == nil {
-		if name, isPackage = file+".py", false; s.w.members[name] == nil || s.extension(file) {
-			return nil
+	for _, root := range s.tree.roots() {
+		file := root + strings.ReplaceAll(dotted, ".", "/")
+		name, isPackage := file+"/__init__.py", true
+		if !s.tree.has(name) {
+			if name, isPackage = file+".py", false; !s.tree.has(name) {
+				continue
+			}
+			if s.extension(file) {
+				return nil
+			}
 		}
-	}
-	if text, ok := s.read(name); ok {
-		s.modules[dotted] = parseModule(dotted, isPackage, text)
+		if text, ok := s.read(name); ok {
+			s.modules[dotted] = parseModule(dotted, isPackage, text)
+		}
+		break
 	}
 	return s.modules[dotted]
 }
 
 // extension tells whether a module in machine code lies beside a source: Python imports that first.
 func (s *sources) extension(file string) bool {
-	for name := range s.w.members {
+	for name := range s.tree.all() {
 		if rest, ok := strings.CutPrefix(name, file+"."); ok && (strings.HasSuffix(rest, "so") || strings.HasSuffix(rest, "pyd")) && !strings.Contains(rest, "/") {
 			return true
 		}
@@ -159,7 +176,7 @@ func (s *sources) extension(file string) bool {
 	return false
 }
 
-// find follows a name to the class that it stands for in the wheel's sources.
+// find follows a name to the class that it stands for in the package's sources.
 func (s *sources) find(module, name string) *pyclass {
 	for range maxReexport {
 		m := s.module(module)

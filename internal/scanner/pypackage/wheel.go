@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 	"maps"
 	"path"
 	"slices"
@@ -87,7 +88,7 @@ func ScanWheel(ctx context.Context, f *source.File, s source.Sink) error {
 
 // native hands every member to the engine, as the archive's own scan would, and notes programs where there should be none.
 func (w *wheel) native(ctx context.Context, f *source.File) error {
-	texts, own := &texts{s: w.s}, hygiene{Sink: w.s, sources: newSources(w)}
+	texts, own := &texts{s: w.s}, hygiene{Sink: w.s, sources: newSources(w, w.name.Project)}
 	done := map[*zipview.Entry]bool{}
 	for _, e := range w.view.Entries {
 		if e.IsDir() {
@@ -108,6 +109,25 @@ func (w *wheel) native(ctx context.Context, f *source.File) error {
 	}
 	return zipview.Scan(ctx, f, own, zipview.Plan{Done: func(e *zipview.Entry) bool { return done[e] }})
 }
+
+// has implements tree.
+func (w *wheel) has(name string) bool { return w.members[name] != nil }
+
+// all implements tree.
+func (w *wheel) all() iter.Seq[string] { return maps.Keys(w.members) }
+
+// text implements tree.
+func (w *wheel) text(name string, limit int64) (string, bool) {
+	e := w.members[name]
+	if e == nil || e.Size() > limit {
+		return "", false
+	}
+	b, err := w.view.Content(e, limit)
+	return string(b), err == nil && b != nil
+}
+
+// roots implements tree: what lies at the top of a wheel lands at the top of site-packages.
+func (w *wheel) roots() []string { return []string{""} }
 
 // names compares the file's name with the folder of the metadata and with what they say.
 func (w *wheel) names() error {

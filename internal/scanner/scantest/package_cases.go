@@ -24,7 +24,7 @@ func packageCases() []Case {
 		encrypted[at] |= 1
 	}
 	elf := "\x7fELF\x02\x01\x01\x00" + strings.Repeat("\x00", 8) + "\x03\x00\x3e\x00\x01\x00\x00\x00" + strings.Repeat("\x00", 40)
-	return append(slices.Concat(packageCodeCases(one, wheel, sdist), packageOwnCases(one, wheel), packagePathCases(one)), []Case{
+	return append(slices.Concat(packageCodeCases(one, wheel, sdist), packageOwnCases(one, wheel, sdist), packagePathCases(one)), []Case{
 		one("twin: a plain wheel", wheel("demo/__init__.py", "x = 1\n", "demo/data.bin", "\x00\x01\x02\xff"), "", threat.Clean),
 		one("twin: a plain source distribution", sdist("setup.py", "from setuptools import setup\nsetup()\n", "demo/__init__.py", ""), "", threat.Clean),
 		one("package: a line of a .pth file that is executed", wheel("demo_init.pth", "import os; print(1)\n"), threat.MGPKG100, threat.Malicious),

@@ -7,7 +7,7 @@ import (
 
 // packageOwnCases are wheels with pickles of names that the wheel brings itself: classes that are made by moving data, and everything by
 // which the package could be made to run what a pickle says. Nothing of it is run.
-func packageOwnCases(one func(string, indextest.File, threat.ID, threat.Level) Case, wheel build) []Case {
+func packageOwnCases(one func(string, indextest.File, threat.ID, threat.Level) Case, wheel, sdist build) []Case {
 	const (
 		made   = "\x80\x02cdemo.a\nA\n)\x81."                                // A.__new__(A)
 		state  = "\x80\x02cdemo.a\nA\n)\x81}X\x01\x00\x00\x00kK\x01sb."      // and its state
@@ -25,6 +25,13 @@ func packageOwnCases(one func(string, indextest.File, threat.ID, threat.Level) C
 		twin("a class of the package", "class A:\n    def work(self):\n        import os\n        os.system('true')\n", made),
 		twin("a class that takes its state", "class A:\n    def __setstate__(self, state):\n        d = dict(state)\n        d.pop('old', None)\n        self.__dict__.update(d)\n", state),
 		twin("a class with a base elsewhere in the package", "from .b import B\nclass A(B):\n    pass\n", state, "demo/b.py", "from demo import c\nclass B(c.C): pass\n", "demo/c.py", "class C(dict): pass\n"),
+		twin("a class beside code that runs in a space of its own", "def f(x):\n    return eval(x, {})\nclass A: pass\n", made),
+		one("twin: a class of a source distribution", sdist("src/demo/__init__.py", "", "src/demo/a.py", "class A: pass\n", "src/demo/a.pkl", made), "", threat.Clean),
+		one("package: a function of a source distribution", sdist("src/demo/a.py", run, "src/demo/a.pkl", "cdemo.a\nrun\n(S'true'\ntR."), threat.PKL101, threat.Suspicious),
+		one("package: test data of a source distribution", sdist("setup.py", "", "tests/a.pkl", "\x80\x02cother\nA\n)\x81."), threat.MGPKG104, threat.Suspicious),
+		one("package: test data that setup.py reads", sdist("setup.py", "import pickle\npickle.load(open('tests/a.pkl', 'rb'))\n", "tests/a.pkl", "\x80\x02cother\nA\n)\x81."), threat.PKL101, threat.Suspicious),
+		one("package: test data with an archive that leads outside", sdist("tests/bad.tar", string(BuildTar(TarEntry{Name: "../x", Content: []byte("x")}))), threat.MGPKG104, threat.Suspicious),
+		one("package: an archive that leads outside", sdist("demo/bad.tar", string(BuildTar(TarEntry{Name: "../x", Content: []byte("x")}))), threat.ARV100, threat.Malicious),
 		twin("a class that the module takes from another", "from demo.b import B as A\n", state, "demo/b.py", "class B: x = 1\n"),
 		twin("a member of an enumeration", "import enum\nclass A(str, enum.Enum):\n    TRUE = 'true'\n", called),
 		twin("a class that its own method makes", "class A:\n    def __init__(self, x):\n        self.set(x)\n    def set(self, x):\n        self.x = str(x)\n", called),
@@ -50,7 +57,9 @@ func packageOwnCases(one func(string, indextest.File, threat.ID, threat.Level) C
 		evil("a class whose state is a lambda", run+"class A:\n    __setstate__ = lambda self, s: run(s)\n", state),
 		evil("a class whose state is set later", run+"class A: pass\nA.__setstate__ = run\n", state),
 		evil("a class whose state is set by name", run+"class A: pass\nsetattr(A, '__setstate__', run)\n", state),
-		evil("a class that runs when it is shown", "import os\nclass A:\n    def __repr__(self): return f'{os.system(self.k)}'\n", state),
+		evil("a class that runs when it is shown", "import os\nclass A:\n    def __repr__(self): return f'{os.system(self.k)}'\n", "\x80\x02c__builtin__\nstr\n(cdemo.a\nA\n)\x81}X\x01\x00\x00\x00kK\x01sbtR."),
+		evil("a class that runs when a list of it is shown", "import os\nclass A:\n    def __repr__(self): return os.system(self.k)\n", "\x80\x02c__builtin__\nstr\n(]cdemo.a\nA\n)\x81atR."),
+		twin("a class that shows itself by what is not known", "import os\nclass A:\n    def __repr__(self): return f'{os.getpid()} {self.k}'\n", state),
 		evil("a class that runs when it is called", run+"class A:\n    def __init__(self, x): run(x)\n", called),
 		evil("a class that runs when an attribute is set", "import os\nclass A:\n    @property\n    def k(self): pass\n    @k.setter\n    def k(self, x): os.system(x)\n", slots),
 		evil("a class with an attribute that runs when it is set", run+"class D:\n    def __set__(self, o, x): run(x)\nclass A:\n    k = D()\n", slots),
@@ -59,6 +68,8 @@ func packageOwnCases(one func(string, indextest.File, threat.ID, threat.Level) C
 		evil("a class that an import replaces", "class A: pass\nfrom os import system as A\n", called),
 		evil("a class that an import of everything replaces", "class A: pass\nfrom demo.b import *\n", called, "demo/b.py", run+"A = run\n"),
 		evil("a class that a name replaces", run+"class A: pass\nglobals()['A'] = run\n", called),
+		evil("a class that executed text replaces", run+"class A: pass\nexec('A = run')\n", called),
+		evil("a class that evaluated text replaces", run+"class A: pass\neval('(A := run)', globals())\n", called),
 		evil("a class that a function replaces", run+"class A: pass\ndef f():\n    global A\n    A = run\nf()\n", called),
 		evil("a class under a decorator", run+"def swap(c): return run\n@swap\nclass A: pass\n", called),
 		evil("a class of a metaclass", run+"class M(type):\n    def __call__(self, x): run(x)\nclass A(metaclass=M): pass\n", called),

@@ -42,9 +42,12 @@ func tarSparse(payload string) TarEntry {
 func TarTricks(payload string) map[string]Trick {
 	b := BuildTar
 	return map[string]Trick{
-		"a name that leads out":            {b(TarFile(payload, "../../etc/x")), []string{"PAIT-ARV-100"}},
-		"an absolute name":                 {b(TarFile(payload, "/etc/x")), []string{"PAIT-ARV-100"}},
-		"a long name that leads out":       {b(TarEntry{Name: strings.Repeat("a/", 80) + strings.Repeat("../", 90) + "x", Long: true, Content: []byte(payload)}), []string{"PAIT-ARV-100"}},
+		"a name that leads out":      {b(TarFile(payload, "../../etc/x")), []string{"PAIT-ARV-100"}},
+		"an absolute name":           {b(TarFile(payload, "/etc/x")), []string{"PAIT-ARV-100"}},
+		"a long name that leads out": {b(TarEntry{Name: strings.Repeat("a/", 80) + strings.Repeat("../", 90) + "x", Long: true, Content: []byte(payload)}), []string{"PAIT-ARV-100"}},
+		"a header of another long name that ends in a blank": {b(tarWith(TarFile(payload, strings.Repeat("b", 99)+" "), func(e *TarEntry) {
+			e.PAX = map[string]string{"path": strings.Repeat("a", 99) + " x"}
+		})), []string{"MG-FMT-400"}},
 		"a PAX name that leads out":        {b(tarWith(TarFile(payload, "x"), func(e *TarEntry) { e.PAX = map[string]string{"path": "../x"} })), []string{"PAIT-ARV-100"}},
 		"a name that only PAX hides":       {b(tarWith(TarFile(payload, "../x"), func(e *TarEntry) { e.PAX = map[string]string{"path": "x"} })), []string{"PAIT-ARV-100"}},
 		"a symbolic link that leads out":   {b(tarLink('2', "a/l", "../../x"), TarFile(payload, "b")), []string{"PAIT-ARV-100"}},
@@ -89,11 +92,15 @@ func tarWith(e TarEntry, change func(*TarEntry)) TarEntry {
 // TarTwins are honest archives of the payload that differ from hostile ones in the one thing that matters.
 func TarTwins(payload string) map[string]Twin {
 	long := strings.Repeat("directory/", 30) + "file"
+	dotted := strings.Repeat("a", 99) + ".txt"
 	return map[string]Twin{
-		"files and directories":  {BuildTar(TarEntry{Name: "d/", Type: '5'}, TarFile(payload, "d/a"), TarFile(payload, "b")), []string{"d/a", "b"}},
-		"a header of version 7":  {BuildTar(TarEntry{Name: "a", Content: []byte(payload), NoMagic: true}), []string{"a"}},
-		"a GNU long name":        {BuildTar(TarEntry{Name: long, Long: true, Content: []byte(payload)}), []string{long}},
-		"a PAX name":             {BuildTar(TarEntry{Name: "x", PAX: map[string]string{"path": long, "mtime": "1.5"}, Content: []byte(payload)}), []string{long}},
+		"files and directories": {BuildTar(TarEntry{Name: "d/", Type: '5'}, TarFile(payload, "d/a"), TarFile(payload, "b")), []string{"d/a", "b"}},
+		"a header of version 7": {BuildTar(TarEntry{Name: "a", Content: []byte(payload), NoMagic: true}), []string{"a"}},
+		"a GNU long name":       {BuildTar(TarEntry{Name: long, Long: true, Content: []byte(payload)}), []string{long}},
+		"a PAX name":            {BuildTar(TarEntry{Name: "x", PAX: map[string]string{"path": long, "mtime": "1.5"}, Content: []byte(payload)}), []string{long}},
+		"a PAX name that its header cuts behind a dot": {BuildTar(tarWith(TarFile(payload, dotted), func(e *TarEntry) {
+			e.PAX = map[string]string{"path": dotted}
+		})), []string{dotted}},
 		"a PAX header for all":   {BuildTar(TarEntry{Name: "g", Type: 'g', Content: PAXRecords(map[string]string{"comment": "x"})}, TarFile(payload, "a")), []string{"a"}},
 		"a size in base 256":     {BuildTar(TarEntry{Name: "a", Content: []byte(payload), Change: tarBase256(int64(len(payload)))}), []string{"a"}},
 		"links inside the root":  {BuildTar(TarFile(payload, "d/a"), TarEntry{Name: "d/l", Type: '2', Link: "a"}, TarEntry{Name: "d/m", Type: '2', Link: "../b"}, TarEntry{Name: "h", Type: '1', Link: "d/a"}), []string{"d/a"}},

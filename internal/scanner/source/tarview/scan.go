@@ -94,7 +94,7 @@ func Scan(ctx context.Context, f *source.File, s source.Sink, member func(e *Ent
 // judge reports paths, links and devices.
 func judge(e *Entry, s source.Sink, links map[string]bool) {
 	names := []string{e.Name}
-	if e.Header != e.Name {
+	if e.Header != e.Name && !cut(e) {
 		names = append(names, e.Header) // of readers that know no extensions
 	}
 	for _, name := range names {
@@ -131,6 +131,13 @@ func judge(e *Entry, s source.Sink, links map[string]bool) {
 		f.Role, f.Evidence = finding.RoleStructure, source.Evidence(e.Name)
 		s.Find(f)
 	}
+}
+
+// cut tells whether the name in a header is the beginning of the entry's name, as much as fits: writers cut it so, and an extension has the
+// rest.
+func cut(e *Entry) bool {
+	const fits = 100 // bytes
+	return len(e.Header) == fits && strings.HasPrefix(e.Name, e.Header)
 }
 
 // regions scans what belongs to no entry.
