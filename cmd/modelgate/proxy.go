@@ -116,6 +116,7 @@ func (a *app) relay() (*upstream.Relay, error) {
 	}
 	relay, err := a.out.NewRelay(upstream.RelayConfig{
 		AllowPrivate: cfg.AllowPrivate, Own: a.ports, Parent: cfg.Parent.Reveal(), Bypass: bypass.Has,
+		Exempt: privateEndpoints(a.config.ObjectStore.Endpoints),
 	})
 	if err != nil {
 		return nil, err
@@ -127,7 +128,7 @@ func (a *app) relay() (*upstream.Relay, error) {
 // proxyDoors are the doors that answer for hosts by their names.
 func (a *app) proxyDoors(relay *upstream.Relay, d doors) ([]proxy.Door, error) {
 	stores, err := objectstore.New(objectstore.Config{
-		Stores: a.stores, Endpoints: doorEndpoints(a.config.ObjectStore.Endpoints),
+		Stores: a.stores, Endpoints: doorEndpoints(a.config.ObjectStore.Endpoints), Models: a.config.ObjectStore.Models,
 		Relay: relay, Gate: a.gate, Blobs: a.blobs, Record: a.store.RecordDownload, Log: a.log,
 		PublicURL: a.address(), Hold: a.config.Scan.Hold.Std(), Registerer: a.metrics,
 	})

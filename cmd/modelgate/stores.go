@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 
 	"modelgate/internal/config"
@@ -122,4 +124,24 @@ func addStandard(cfg *bucket.Config, s config.Standard) error {
 		cfg.Buckets = append(cfg.Buckets, bucket.Registration{Provider: model.Azure, Pattern: account + "/*", Credentials: c})
 	}
 	return nil
+}
+
+// privateEndpoints tells which hosts and ports are those of endpoints that may have an address that is not public.
+func privateEndpoints(endpoints []config.StoreEndpoint) func(host string, port int) bool {
+	return func(host string, port int) bool {
+		for _, e := range endpoints {
+			u, err := url.Parse(e.URL())
+			if err != nil || !e.Private {
+				continue
+			}
+			name, number := strings.ToLower(u.Hostname()), u.Port()
+			if number == "" {
+				number = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+			}
+			if strconv.Itoa(port) == number && (host == name || !e.PathStyle && strings.HasSuffix(host, "."+name)) {
+				return true
+			}
+		}
+		return false
+	}
 }

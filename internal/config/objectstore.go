@@ -14,6 +14,8 @@ type ObjectStore struct {
 	Buckets   []StoreBuckets  `yaml:"buckets"`
 	// AzureAccount is the storage account that az:// addresses are in.
 	AzureAccount string `yaml:"azure_account"`
+	// Models are patterns of prefixes that are models: s3://bucket/models/*/.
+	Models []string `yaml:"models"`
 }
 
 // StoreEndpoint is a server that speaks a provider's protocol, besides the providers' own.

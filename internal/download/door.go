@@ -17,12 +17,13 @@ import (
 // exchange is one request and what is known of it so far.
 type exchange struct {
 	*http.Request
+	door *Door
 	out  *reply.Writer
 	id   string // of the request
 	who  string // account or address of the client
 	// group is the security group that the client's downloads are judged by.
 	group string
-	kind kind
+	kind  kind
 
 	// For the log and the record.
 	version model.Version
@@ -36,10 +37,10 @@ type exchange struct {
 // ServeHTTP answers a request whose URL is whole.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	x := &exchange{Request: asRaw(r), out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r), group: auth.From(r.Context()).Group(model.Web)}
+	x := &exchange{door: d, Request: asRaw(r), out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r), group: auth.From(r.Context()).Group(model.Web)}
 	var err error
 	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
-	d.Relay.Pass(x.out, x.Request, func(res *http.Response) error { return d.see(x, res) }, func(failed error) { err = failed })
+	d.Relay.Pass(x.out, x.Request, x.see, func(failed error) { err = failed })
 	if err != nil {
 		d.fail(x, err)
 	}

@@ -37,7 +37,8 @@ const (
 )
 
 // see looks at an answer before any of it is sent, and arranges what the client gets.
-func (d *Door) see(x *exchange, res *http.Response) error {
+func (x *exchange) see(res *http.Response) error {
+	d := x.door
 	x.kind = kindNone
 	if x.Method == http.MethodHead || res.ContentLength == 0 || res.StatusCode == http.StatusSwitchingProtocols ||
 		res.StatusCode == http.StatusNoContent || res.StatusCode == http.StatusNotModified {

@@ -87,15 +87,14 @@ func (d *Door) own(x *exchange) (bucket.Store, bool, error) {
 	if d.Stores == nil {
 		return nil, false, nil
 	}
-	r, ok := d.Stores.Registered(x.address)
-	if !ok || r.Endpoint != x.endpoint {
+	if _, ok := d.Stores.Registered(x.address); !ok {
 		return nil, false, nil
 	}
 	store, _, err := d.Stores.Store(x.Context(), x.address)
 	if err != nil {
 		return nil, false, fmt.Errorf("open the registered bucket of %s: %w", x.address, err)
 	}
-	return store, true, nil
+	return store, store.Identity() == x.identity(), nil // another endpoint may have a bucket of that name
 }
 
 // clientStore is a bucket as the client of a request sees it: read by repeating the request with other ranges, while its signature is good.
