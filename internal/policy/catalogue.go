@@ -188,7 +188,7 @@ func metadataRules() []Rule {
 			Steps:       []string{"Move the model to an approved location", "Approve its location"},
 			Fields: []Field{{
 				Key: keyApprovedLocations, Name: "Approved Locations", Display: List, Default: []string{"s3", "gs", "/"},
-				Description: "A scheme (s3), a scheme with a bucket and a prefix (s3://bucket/dir), or an absolute path",
+				Description: "A scheme (s3, gs, az), an address with all below it (s3://bucket/dir, https://*.example.com/models), or an absolute path",
 			}},
 		},
 		{

@@ -140,8 +140,11 @@ func (v *verdict) judgeLocation(s subject) {
 	v.fail("The model location %s is not approved", uri)
 }
 
-// locationFits compares an address with a scheme ("s3"), a scheme with a path ("s3://bucket/dir") or an absolute path. An
-// address that climbs (`..`) fits nothing but its bare scheme.
+// azureBlobs is what the hosts of Azure's blobs end in; models there are addressed by URL.
+const azureBlobs = ".blob.core.windows.net"
+
+// locationFits compares an address with a scheme ("s3", and "az" for Azure's URLs), a scheme with a path ("s3://bucket/dir"), which may have
+// a pattern for its host ("https://*.example.com/dir"), or an absolute path. An address that climbs (`..`) fits nothing but its bare scheme.
 func locationFits(entry, uri string) bool {
 	uri = strings.TrimPrefix(uri, "file://")
 	scheme, rest, isURI := strings.Cut(uri, "://")
@@ -151,14 +154,27 @@ func locationFits(entry, uri string) bool {
 		}
 		return isWithin(path.Clean(uri), path.Clean(entry))
 	}
+	host, rest, _ := strings.Cut(rest, "/")
 	wantScheme, wantRest, hasRest := strings.Cut(entry, "://")
-	if !strings.EqualFold(scheme, wantScheme) {
-		return false
-	}
 	if !hasRest {
-		return true
+		return strings.EqualFold(scheme, entry) ||
+			strings.EqualFold(entry, "az") && strings.EqualFold(scheme, "https") && hostFits("*"+azureBlobs, host)
 	}
-	return !slices.Contains(strings.Split(rest, "/"), "..") && isWithin(rest, strings.TrimRight(wantRest, "/"))
+	wantHost, wantRest, _ := strings.Cut(wantRest, "/")
+	return strings.EqualFold(scheme, wantScheme) && hostFits(wantHost, host) &&
+		!slices.Contains(strings.Split(rest, "/"), "..") &&
+		(strings.Trim(wantRest, "/") == "" || isWithin(rest, strings.TrimRight(wantRest, "/")))
+}
+
+// hostFits compares the name of a host or bucket with one that is approved: the same, or a pattern "*.name" that stands for all below it.
+// Buckets are told apart by capitals, which S3 once had.
+func hostFits(want, host string) bool {
+	suffix, pattern := strings.CutPrefix(want, "*.")
+	if !pattern {
+		return want == host
+	}
+	host = asciiLower(host)
+	return strings.HasSuffix(host, "."+asciiLower(suffix)) && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-:") == ""
 }
 
 // isWithin says whether p is dir or lies below it.

@@ -279,6 +279,22 @@ func TestLocations(t *testing.T) {
 		{"a file address", "/srv", "file:///srv/x", true},
 		{"a relative path", "/", "models/x", false},
 		{"a path is no address", "/", "s3://bucket", false},
+		{"a whole bucket as prefix", "s3://bucket/", "s3://bucket/", true},
+		{"one object", "s3://bucket/a/m.bin", "s3://bucket/a/m.bin", true},
+		{"a bucket with other capitals", "s3://bucket", "s3://Bucket/m", false},
+		{"Google's scheme", "gs", "gs://bucket/m", true},
+		{"Azure's scheme", "az", "https://acme.blob.core.windows.net/models/m", true},
+		{"Azure's scheme is not for other hosts", "az", "https://acme.blob.core.windows.net.evil.example/models/m", false},
+		{"Azure's scheme is not for names in paths", "az", "https://evil.example/acme.blob.core.windows.net/m", false},
+		{"a container", "https://acme.blob.core.windows.net/models", "https://acme.blob.core.windows.net/models/bert/", true},
+		{"another container", "https://acme.blob.core.windows.net/models", "https://acme.blob.core.windows.net/models2/bert", false},
+		{"hosts below a name", "https://*.example.com", "https://files.example.com/m.bin", true},
+		{"hosts below a name, and a path", "https://*.example.com/models", "https://files.example.com/other/m.bin", false},
+		{"the name itself is not below it", "https://*.example.com", "https://example.com/m.bin", false},
+		{"a name that ends alike", "https://*.example.com", "https://evilexample.com/m.bin", false},
+		{"a user name that looks like a host", "https://*.example.com", "https://evil.org@x.example.com/m.bin", false},
+		{"an index's packages", "pypi", "pypi://demo", true},
+		{"the root of a host that has more", "s3:///", "s3://bucket/m", false},
 	} {
 		if got := locationFits(c.entry, c.uri); got != c.want {
 			t.Errorf("%s: %q fits %q = %v, want %v", c.name, c.entry, c.uri, got, c.want)

@@ -138,6 +138,9 @@ func validEntry(f Field, v string) error {
 		}
 		fits, expected = modelPattern.MatchString(v), "organization/model"
 	case keyApprovedLocations:
+		if strings.HasPrefix(v, "az://") {
+			return fmt.Errorf("%q does not tell the storage account: write https://account.blob.core.windows.net/container, or az for all of Azure", v)
+		}
 		fits = schemePattern.MatchString(v) || uriPattern.MatchString(v) || strings.HasPrefix(v, "/")
 		expected = "a scheme (s3), a URI (s3://bucket/dir) or an absolute path"
 	case keyDeniedPackages:

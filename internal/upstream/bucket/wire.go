@@ -265,11 +265,21 @@ func (p *proofs[T]) proof(ctx context.Context) (v T, reason string, ok bool, err
 	case ctx.Err() != nil:
 		return v, "", false, ctx.Err()
 	case !p.ambient:
-		return v, "", false, fmt.Errorf("get credentials: %w", err)
+		return v, "", false, credentialsError{err}
 	}
 	p.failed, p.until = errors.New(brief(err)), time.Now().Add(failedFor)
 	return v, p.failed.Error(), false, nil
 }
+
+// credentialsError says that the credentials that are configured could not be had.
+type credentialsError struct{ cause error }
+
+func (e credentialsError) Error() string { return "get credentials: " + brief(e.cause) }
+
+func (e credentialsError) Unwrap() error { return e.cause }
+
+// ErrorCode is the error in the words of the API.
+func (credentialsError) ErrorCode() string { return "MISSING_CREDENTIALS" }
 
 // brief is an error in one line that is not long: the libraries of providers tell all that they have tried.
 func brief(err error) string {
