@@ -106,9 +106,15 @@ func (c *corpus) count(level threat.Level) int {
 	return n
 }
 
+// Seconds that another scanner may take for one model: some never come back from an evil one, but a race goes to its end.
+const (
+	modelLimit = 20
+	raceLimit  = 600
+)
+
 // peer asks one of the other scanners about every model. It returns what it flags, and the CPU time that it took.
-func (c *corpus) peer(ctx context.Context, python, tool string) (map[string]bool, time.Duration, error) {
-	cmd := exec.CommandContext(ctx, python, "-c", peersProgram, tool, c.dir)
+func (c *corpus) peer(ctx context.Context, python, tool string, limit int) (map[string]bool, time.Duration, error) {
+	cmd := exec.CommandContext(ctx, python, "-c", peersProgram, tool, c.dir, fmt.Sprint(limit))
 	cmd.Env = append(os.Environ(), "HOME="+c.dir+".home", "PROMPTFOO_DISABLE_TELEMETRY=1", "NO_ANALYTICS=1")
 	out, err := cmd.Output()
 	if err != nil {
@@ -153,7 +159,7 @@ func peers(ctx context.Context) ([]row, error) {
 	var pace []row
 	for _, tool := range peerTools() {
 		fmt.Fprintf(os.Stderr, "  asking %s\n", tool)
-		flagged, _, err := evil.peer(ctx, python, tool)
+		flagged, _, err := evil.peer(ctx, python, tool, modelLimit)
 		if err != nil {
 			return nil, err
 		}
@@ -163,13 +169,13 @@ func peers(ctx context.Context) ([]row, error) {
 			}
 		}
 		found = append(found, fmt.Sprintf("%s %d", tool, evil.flags(flagged)))
-		if flagged, _, err = honest.peer(ctx, python, tool); err != nil {
+		if flagged, _, err = honest.peer(ctx, python, tool, modelLimit); err != nil {
 			return nil, err
 		}
 		alarms = append(alarms, fmt.Sprintf("%s %d", tool, honest.flags(flagged)))
 		both, sum := race{what: "both together", promise: map[string]float64{"picklescan": 20, "modelaudit": 100}}, time.Duration(0)
 		for _, r := range races {
-			_, took, err := r.folder.peer(ctx, python, tool)
+			_, took, err := r.folder.peer(ctx, python, tool, raceLimit)
 			if err != nil {
 				return nil, err
 			}

@@ -1,4 +1,7 @@
-"""Runs one scanner over folders, each a model of its own, and prints which it flags: peers.py <tool> <folder of folders>."""
+"""Runs one scanner over folders, each a model of its own, and prints which it flags: peers.py <tool> <folder of folders> <seconds>.
+
+What takes longer than so many seconds is not flagged.
+"""
 
 import json
 import logging
@@ -8,7 +11,6 @@ import signal
 import sys
 
 logging.disable(logging.CRITICAL)
-LIMIT = 20  # seconds for one model; what takes longer is not flagged
 
 
 def files(folder):
@@ -64,7 +66,7 @@ def late(*_):
 
 
 def main():
-    tool, folder = sys.argv[1:]
+    tool, folder, limit = sys.argv[1:]
     resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
     signal.signal(signal.SIGALRM, late)
     answers = sys.stdout
@@ -72,7 +74,7 @@ def main():
     scan = {"modelscan": modelscan, "picklescan": picklescan, "fickling": fickling, "modelaudit": modelaudit}[tool]()
     out = {}
     for name in sorted(os.listdir(folder)):
-        signal.alarm(LIMIT)
+        signal.alarm(int(limit))
         try:
             out[name] = bool(scan(os.path.join(folder, name)))
         except (Exception, SystemExit):  # a scanner that fails has flagged nothing
