@@ -16,6 +16,7 @@ import (
 // artifacts judges files under the enabled artifact rules.
 type artifacts struct {
 	verdicts map[uuid.UUID]*verdict // by rule
+	pkg      *model.Package         // of the version, nil if it is none
 
 	approved map[string]bool // formats; nil while the format rule is not enabled
 	formats  map[string]bool // seen
@@ -132,6 +133,9 @@ func (a *artifacts) judgeFormats(n *finding.NamedReport) int {
 func (a *artifacts) judgeFinding(n *finding.NamedReport, f finding.Finding) int {
 	r, ok := threatRule(f.Threat)
 	if !ok || f.Level == threat.Clean || a.verdicts[r.UUID] == nil {
+		return 0
+	}
+	if v := a.verdicts[r.UUID]; a.pkg != nil && (v.excepted(a.pkg) || f.Threat == threat.MGPKG100 && v.lineAllowed(a.pkg.Project, f.Operator)) {
 		return 0
 	}
 	t := threat.Get(f.Threat)

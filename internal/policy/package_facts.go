@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"modelgate/internal/model"
+	"modelgate/internal/model/dist"
 )
 
 // CoolDown is the age from which a group takes packages for old enough, 0 if it does not ask: until then a verdict on a package ends with
@@ -32,6 +33,28 @@ func minimumAge(instance model.RuleInstance) time.Duration {
 
 // excepted tells whether the rule does not judge a package.
 func (v *verdict) excepted(p *model.Package) bool { return v.fits(keyExcepted, p) }
+
+// ignored tells whether the reason for which a release was yanked does not count.
+func (v *verdict) ignored(reason string) bool {
+	reason = strings.ToLower(reason)
+	for _, text := range v.values(keyIgnoredReasons) {
+		if text = strings.ToLower(strings.TrimSpace(text)); text != "" && strings.Contains(reason, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// lineAllowed tells whether a project may ship an executable line, which is known by its digest.
+func (v *verdict) lineAllowed(project, digest string) bool {
+	for _, entry := range v.values(keyAllowedLines) {
+		name, line, _ := strings.Cut(strings.TrimSpace(entry), "=")
+		if normal, ok := dist.Normalize(name); ok && normal == project && strings.EqualFold(line, digest) {
+			return true
+		}
+	}
+	return false
+}
 
 // fits tells whether an entry of a field is about a package.
 func (v *verdict) fits(key string, p *model.Package) bool {

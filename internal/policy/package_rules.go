@@ -48,6 +48,10 @@ func packageMetadataRules(index []model.Source) []Rule {
 			Description: "Releases that their authors have yanked should not be used",
 			Remediation: "Use a release that is not yanked",
 			Steps:       []string{"Take the next release", "Read why its author yanked it"},
+			Fields: []Field{{
+				Key: keyIgnoredReasons, Name: "Ignored Reasons", Display: List, Default: []string{},
+				Description: "Texts: a release is not judged whose author gave a reason with one of them, whatever the case",
+			}},
 		},
 		{
 			UUID: ruleUUID(0x35), Name: projectStatus, Type: Metadata, Sources: index, Default: model.Blocking,
@@ -62,12 +66,17 @@ func packageMetadataRules(index []model.Source) []Rule {
 	}, packageFactRules(index)...)
 }
 
-// packageFactRules are the rules over what is told of a release rather than listed anywhere.
-func packageFactRules(index []model.Source) []Rule {
-	excepted := Field{
+// exceptedPackages is the field by which a rule leaves packages alone.
+func exceptedPackages() Field {
+	return Field{
 		Key: keyExcepted, Name: "Excepted Packages", Display: List, Default: []string{},
 		Description: "Names, names with a version (name==1.0), or beginnings of names (name*) that are not judged",
 	}
+}
+
+// packageFactRules are the rules over what is told of a release rather than listed anywhere.
+func packageFactRules(index []model.Source) []Rule {
+	excepted := exceptedPackages()
 	verdicts := []Choice{{"fail", "Fails"}, {"pass", "Passes"}}
 	return []Rule{
 		{

@@ -12,6 +12,7 @@ import (
 // packageRules are the rules of Python packages, with the states of the preset Strict.
 func packageRules() []Rule {
 	index := []model.Source{model.PyPI}
+	excepted := []Field{exceptedPackages()}
 	return append(packageMetadataRules(index), []Rule{
 		{
 			UUID: ruleUUID(0x20), Name: string(threat.ReadableArchive), Type: Artifact, Sources: index, Default: model.Blocking,
@@ -24,6 +25,10 @@ func packageRules() []Rule {
 			Description: "Packages should not run code at every start of the interpreter",
 			Remediation: "Use a release without executable lines in .pth files",
 			Steps:       threat.Get(threat.MGPKG100).Steps(),
+			Fields: []Field{{
+				Key: keyAllowedLines, Name: "Allowed Lines", Display: List, Default: []string{},
+				Description: "name=sha256:digest: a line that a project may ship, by the SHA-256 that its violation shows",
+			}},
 		},
 		{
 			UUID: ruleUUID(0x22), Name: string(threat.DecodeAndExecute), Type: Artifact, Sources: index, Default: model.Blocking,
@@ -36,36 +41,42 @@ func packageRules() []Rule {
 			Description: "Packages should not run code when they are installed",
 			Remediation: "Install a wheel instead of the source distribution",
 			Steps:       threat.Get(threat.MGPKG103).Steps(),
+			Fields:      excepted,
 		},
 		{
 			UUID: ruleUUID(0x24), Name: string(threat.SuspiciousCode), Type: Artifact, Sources: index, Default: model.Blocking,
 			Description: "The code of packages should not show the signs of malicious ones",
 			Remediation: "Read the named lines before the package is used",
 			Steps:       threat.Get(threat.MGPKG104).Steps(),
+			Fields:      excepted,
 		},
 		{
 			UUID: ruleUUID(0x25), Name: string(threat.NativeInPure), Type: Artifact, Sources: index, Default: model.Blocking,
 			Description: "Wheels that say that they are pure should not carry programs or libraries",
 			Remediation: "Ask why a pure wheel carries a program",
 			Steps:       threat.Get(threat.MGPKG105).Steps(),
+			Fields:      excepted,
 		},
 		{
 			UUID: ruleUUID(0x26), Name: string(threat.RecordMatches), Type: Artifact, Sources: index, Default: model.Blocking,
 			Description: "Wheels should hold what their RECORD lists",
 			Remediation: "Use a release whose wheel was not changed after it was built",
 			Steps:       threat.Get(threat.MGPKG106).Steps(),
+			Fields:      excepted,
 		},
 		{
 			UUID: ruleUUID(0x27), Name: string(threat.NamesMatch), Type: Artifact, Sources: index, Default: model.Blocking,
 			Description: "File name, metadata and folders should tell of one project and version",
 			Remediation: "Use a release whose names agree",
 			Steps:       threat.Get(threat.MGPKG107).Steps(),
+			Fields:      excepted,
 		},
 		{
 			UUID: ruleUUID(0x28), Name: string(threat.ArchiveHygiene), Type: Artifact, Sources: index, Default: model.Blocking,
 			Description: "Archives of packages should be such as build tools write",
 			Remediation: "Use a release that was built by a known tool",
 			Steps:       threat.Get(threat.MGPKG108).Steps(),
+			Fields:      excepted,
 		},
 	}...)
 }
@@ -96,6 +107,8 @@ const (
 	keyMissingLicense    = "missing_license"
 	keyNeedProvenance    = "provenance_required"
 	keyPublishers        = "expected_publishers"
+	keyAllowedLines      = "allowed_lines"
+	keyIgnoredReasons    = "ignored_reasons"
 	keyLostProvenance    = "lost_provenance"
 )
 
@@ -128,7 +141,7 @@ func (v *verdict) judgePackage(s subject) {
 			}
 		}
 	case releaseYanked:
-		if p.Yanked {
+		if p.Yanked && !v.ignored(p.YankedReason) {
 			v.fail("%s %s is yanked: %s", p.Project, p.Version, p.YankedReason)
 		}
 	case projectStatus:

@@ -1,12 +1,16 @@
 package policy
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"modelgate/internal/finding"
 	"modelgate/internal/model"
+	"modelgate/internal/threat"
 )
 
 // judgeOne evaluates one rule of packages alone, BLOCKING, with some of its fields set.
@@ -173,4 +177,121 @@ func FuzzLicenseExpressions(f *testing.F) {
 			t.Errorf("%q is not approved where nothing is denied", s)
 		}
 	})
+}
+
+// judgeFound evaluates the Balanced group of packages over one finding, with fields of one rule set.
+func judgeFound(t *testing.T, f finding.Finding, rule string, values map[string][]string) map[string]model.RuleResult {
+	t.Helper()
+	r, err := FindRule(rule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := NewGroup(Balanced, uuid.New(), "g", "", model.PyPI, map[uuid.UUID]Setting{r.UUID: {Values: values}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := finding.Report{
+		Version: model.Version{Source: model.PyPI, Name: "demo", Revision: "ab"},
+		Files:   []finding.NamedReport{{Path: "demo-1.0-py3-none-any.whl", Report: finding.FileReport{Formats: []string{"wheel"}, Level: f.Level, Findings: []finding.Finding{f}}}},
+	}
+	out := map[string]model.RuleResult{}
+	j := Evaluate(g, report, model.Metadata{Package: &model.Package{Project: "demo", Version: "1.0", Licenses: []string{"MIT"}}})
+	for _, e := range j.Evaluations {
+		out[e.RuleName] = e.Result
+	}
+	out["outcome"] = model.RuleResult(j.Outcome)
+	return out
+}
+
+func TestFindingsOfPackages(t *testing.T) {
+	line := strings.Repeat("ab", 32)
+	for _, row := range []struct {
+		what   string
+		id     threat.ID
+		rule   threat.Rule
+		values map[string][]string
+		want   model.RuleResult
+		blocks bool
+	}{
+		{"an executable line blocks", threat.MGPKG100, threat.PathConfig, nil, model.Failed, true},
+		{"one that the project may ship does not", threat.MGPKG100, threat.PathConfig, map[string][]string{keyAllowedLines: {"Demo=sha256:" + strings.ToUpper(line)}}, model.Passed, false},
+		{"one that another project may ship does", threat.MGPKG100, threat.PathConfig, map[string][]string{keyAllowedLines: {"other=sha256:" + line}}, model.Failed, true},
+		{"another line of the project does", threat.MGPKG100, threat.PathConfig, map[string][]string{keyAllowedLines: {"demo=sha256:" + strings.Repeat("cd", 32)}}, model.Failed, true},
+		{"a chain where installing or importing runs it blocks", threat.MGPKG101, threat.DecodeAndExecute, nil, model.Failed, true},
+		{"one elsewhere warns", threat.MGPKG102, threat.SuspiciousCode, nil, model.Failed, false},
+		{"code at install warns", threat.MGPKG103, threat.InstallCode, nil, model.Failed, false},
+		{"unless the package is excepted", threat.MGPKG103, threat.InstallCode, map[string][]string{keyExcepted: {"demo==1.0"}}, model.Passed, false},
+		{"another version is not", threat.MGPKG103, threat.InstallCode, map[string][]string{keyExcepted: {"demo==2.0"}}, model.Failed, false},
+		{"a sign warns", threat.MGPKG104, threat.SuspiciousCode, nil, model.Failed, false},
+		{"a sign of an excepted package does not", threat.MGPKG104, threat.SuspiciousCode, map[string][]string{keyExcepted: {"dem*"}}, model.Passed, false},
+		{"a program in a pure wheel warns", threat.MGPKG105, threat.NativeInPure, nil, model.Failed, false},
+		{"one of an excepted package does not", threat.MGPKG105, threat.NativeInPure, map[string][]string{keyExcepted: {"demo"}}, model.Passed, false},
+		{"a RECORD that lies warns", threat.MGPKG106, threat.RecordMatches, nil, model.Failed, false},
+		{"one of an excepted package does not", threat.MGPKG106, threat.RecordMatches, map[string][]string{keyExcepted: {"demo"}}, model.Passed, false},
+		{"another name warns", threat.MGPKG107, threat.NamesMatch, nil, model.Failed, false},
+		{"one of an excepted package does not", threat.MGPKG107, threat.NamesMatch, map[string][]string{keyExcepted: {"demo"}}, model.Passed, false},
+		{"an odd archive warns", threat.MGPKG108, threat.ArchiveHygiene, nil, model.Failed, false},
+		{"one of an excepted package does not", threat.MGPKG108, threat.ArchiveHygiene, map[string][]string{keyExcepted: {"demo"}}, model.Passed, false},
+		{"an archive that was not read blocks", threat.MGPKG400, threat.ReadableArchive, nil, model.Failed, true},
+		{"a model that runs code blocks", threat.PKL100, threat.LoadTime, nil, model.Failed, true},
+	} {
+		f := finding.New(row.id, 0, "x")
+		f.Operator = "sha256:" + line
+		got := judgeFound(t, f, string(row.rule), row.values)
+		if got[string(row.rule)] != row.want {
+			t.Errorf("%s: %s, want %s", row.what, got[string(row.rule)], row.want)
+		}
+		if blocked := got["outcome"] == model.RuleResult(model.Blocked); blocked != row.blocks {
+			t.Errorf("%s: outcome %s", row.what, got["outcome"])
+		}
+	}
+}
+
+func TestYankedReleasesMayBeIgnoredByReason(t *testing.T) {
+	p := &model.Package{Project: "demo", Version: "1.0", Yanked: true, YankedReason: "Wrong Python-Requires"}
+	if e := judgeOne(t, releaseYanked, nil, p, false); e.Result != model.Failed {
+		t.Errorf("yanked: %s", e.Result)
+	}
+	if e := judgeOne(t, releaseYanked, map[string][]string{keyIgnoredReasons: {"security"}}, p, false); e.Result != model.Failed {
+		t.Errorf("for another reason: %s", e.Result)
+	}
+	if e := judgeOne(t, releaseYanked, map[string][]string{keyIgnoredReasons: {"python-requires"}}, p, false); e.Result != model.Passed {
+		t.Errorf("for a reason that does not count: %s", e.Result)
+	}
+}
+
+// TestRulesOfPackages holds the rules to their states and texts: what blocks when balanced is identity, what was measured, and what was
+// not read; the rest warns.
+func TestRulesOfPackages(t *testing.T) {
+	blocking := []string{
+		knownMalicious, packageDenied, digestDenied, string(threat.ReadableArchive), string(threat.PathConfig), string(threat.DecodeAndExecute),
+	}
+	seen := 0
+	for _, r := range Rules(Balanced) {
+		if !slices.Equal(r.Sources, []model.Source{model.PyPI}) {
+			continue
+		}
+		seen++
+		want := model.Allowing
+		switch {
+		case slices.Contains(blocking, r.Name):
+			want = model.Blocking
+		case r.Name == knownVulnerable:
+			want = model.Disabled
+		}
+		if r.Default != want {
+			t.Errorf("%s is %s, want %s", r.Name, r.Default, want)
+		}
+		if r.Description == "" || r.Remediation == "" || len(r.Steps) == 0 {
+			t.Errorf("%s has no texts", r.Name)
+		}
+		for _, f := range r.Fields {
+			if f.Key == "" || f.Name == "" || f.Description == "" || f.Default == nil {
+				t.Errorf("%s: field %q is not described", r.Name, f.Key)
+			}
+		}
+	}
+	if seen != 20 {
+		t.Errorf("%d rules of packages", seen)
+	}
 }

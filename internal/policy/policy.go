@@ -41,7 +41,7 @@ func Evaluate(g model.Group, rep finding.Report, meta model.Metadata) Judgement 
 			rules = append(rules, verdict{rule: r, instance: instance})
 		}
 	}
-	files := artifacts{verdicts: map[uuid.UUID]*verdict{}, formats: map[string]bool{}}
+	files := artifacts{verdicts: map[uuid.UUID]*verdict{}, formats: map[string]bool{}, pkg: meta.Package}
 	for i := range rules {
 		if rules[i].rule.Type == Metadata {
 			rules[i].judgeMetadata(subject{version: rep.Version, meta: meta})

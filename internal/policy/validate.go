@@ -107,6 +107,7 @@ var (
 	advisoryPattern  = regexp.MustCompile(`^[A-Z]+-[0-9A-Za-z-]+$`)
 	statusPattern    = regexp.MustCompile(`^[a-z][a-z-]*$`)
 	publisherPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*\*?=((https://)?[^\s/*]+(/[^\s/*]+)*(/\*)?|[^\s/@]+@[^\s/@]+)$`)
+	linePattern      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*=sha256:[0-9A-Fa-f]{64}$`)
 	hoursPattern     = regexp.MustCompile(`^[0-9]{1,5}$`)
 	uriPattern       = regexp.MustCompile(`^[a-z][a-z0-9+-]*://[^\s/]+(/\S*)?$`)
 )
@@ -154,6 +155,8 @@ func validEntry(f Field, v string) error {
 	case keyPublishers:
 		fits = publisherPattern.MatchString(v) && strings.ContainsAny(v, "/@")
 		expected = "name=publisher with a publisher such as owner/repository, owner/*, gitlab.com/group/project or an address of mail"
+	case keyAllowedLines:
+		fits, expected = linePattern.MatchString(v), "name=sha256:digest"
 	case keyMinimumAge:
 		fits, expected = hoursPattern.MatchString(v), "a number of hours"
 	case keyMissingTime, keyMissingLicense, keyLostProvenance:
