@@ -132,6 +132,8 @@ func (z *Azure) List(ctx context.Context, prefix string, limit int) ([]Object, e
 // azurePage reads a page of List Blobs.
 func azurePage(r io.Reader) ([]Object, string, error) {
 	var page struct {
+		XMLName xml.Name `xml:"EnumerationResults"` // anything else is no listing, not an empty one
+
 		Next  string `xml:"NextMarker"`
 		Blobs []struct {
 			Name struct {

@@ -124,6 +124,7 @@ func (s *S3) List(ctx context.Context, prefix string, limit int) ([]Object, erro
 // s3Page reads a page of ListObjectsV2.
 func s3Page(r io.Reader) ([]Object, string, error) {
 	var page struct {
+		XMLName      xml.Name `xml:"ListBucketResult"` // anything else is no listing, not an empty one
 		EncodingType string
 		IsTruncated  bool
 		Token        string `xml:"NextContinuationToken"`

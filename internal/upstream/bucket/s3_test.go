@@ -536,6 +536,10 @@ func TestS3HostileListings(t *testing.T) {
 		{"the same page for ever", page(row("m/a", "1"), "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"), ErrAnswer},
 		{"no way to go on", page(row("m/a", "1"), "<IsTruncated>true</IsTruncated>"), ErrAnswer},
 		{"no XML", page("<", ""), ErrAnswer},
+		{"another document", func(w http.ResponseWriter, _ *http.Request) bool {
+			_, _ = io.WriteString(w, "<html><body>Please wait</body></html>")
+			return true
+		}, ErrAnswer},
 		{"an entity", page("<!DOCTYPE x [<!ENTITY a 'b'>]>"+row("&a;", "1"), ""), ErrAnswer},
 	} {
 		f := newFakeS3(t)
