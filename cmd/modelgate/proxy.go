@@ -72,11 +72,11 @@ func (a *app) forwardProxy(d doors) (*proxy.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	doors, err := a.proxyDoors(relay, d)
+	web, err := a.webDoor(relay)
 	if err != nil {
 		return nil, err
 	}
-	web, err := a.webDoor(relay)
+	doors, err := a.proxyDoors(relay, d, web)
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +125,8 @@ func (a *app) relay() (*upstream.Relay, error) {
 	return relay, nil
 }
 
-// proxyDoors are the doors that answer for hosts by their names.
-func (a *app) proxyDoors(relay *upstream.Relay, d doors) ([]proxy.Door, error) {
+// proxyDoors are the doors that answer for hosts by their names. The first that knows a host answers for it; web is the one for all others.
+func (a *app) proxyDoors(relay *upstream.Relay, d doors, web http.Handler) ([]proxy.Door, error) {
 	stores, err := objectstore.New(objectstore.Config{
 		Stores: a.stores, Endpoints: doorEndpoints(a.config.ObjectStore.Endpoints), Models: a.config.ObjectStore.Models,
 		Relay: relay, Gate: a.gate, Blobs: a.blobs, Record: a.store.RecordDownload, Log: a.log,
@@ -136,8 +136,10 @@ func (a *app) proxyDoors(relay *upstream.Relay, d doors) ([]proxy.Door, error) {
 		return nil, fmt.Errorf("open the door of object stores: %w", err)
 	}
 	return []proxy.Door{
-		{Name: "hub", Hosts: hubHosts(a.config.HuggingFace.Endpoint), Handler: d.hub},
+		a.hubSite(d.hub),
+		{Name: "hub-datasets", Hosts: []string{"datasets-server.huggingface.co"}, Handler: web}, // judged by its content
 		{Name: "objectstore", Sends: objectstore.Hosts(), Knows: stores.Knows, Takes: stores.Takes, Handler: stores},
+		a.hubContent(d.hub), // behind the stores: a Hub may keep its files in one that holds much else
 	}, nil
 }
 
@@ -151,15 +153,6 @@ func (a *app) address() string {
 		scheme = "https"
 	}
 	return scheme + "://" + a.config.Listen
-}
-
-// hubHosts are the hosts of the Hub's site.
-func hubHosts(endpoint string) []string {
-	hosts := []string{"huggingface.co", "hf.co", "datasets-server.huggingface.co"}
-	if own := hostOf(endpoint); !slices.Contains(hosts, own) {
-		hosts = append(hosts, own)
-	}
-	return hosts
 }
 
 // webDoor answers for inspected hosts that no other door knows.

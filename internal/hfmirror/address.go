@@ -24,6 +24,7 @@ const (
 	routeLFS      route = "lfs"      // batch requests of git-lfs
 	routeManifest route = "manifest" // /v2/{id}/manifests/{tag}
 	routeBlob     route = "blob"     // /v2/{id}/blobs/sha256:{hex}
+	routeContent  route = "content"  // anything at a host of the Hub's content network, through the proxy
 )
 
 // errNotOurs means that a path is none of the Hub's.
@@ -37,7 +38,8 @@ func (e badAddress) Error() string { return "this address is not valid: " + e.wh
 // address is what a request asks for.
 type address struct {
 	route route
-	// group is the security group that the client chose by /g/{group}, prefix that part of the path as the client spelled it.
+	// group is the security group that the client chose by /g/{group}, prefix that part of the path as the client spelled it; through the
+	// proxy it is the path of the configured Hub.
 	group, prefix string
 	// rest is the escaped path after the prefix: the Hub's own.
 	rest string

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"modelgate/internal/auth"
 	"modelgate/internal/model"
 	"modelgate/internal/reply"
 	"modelgate/internal/upstream/hub"
@@ -32,6 +33,7 @@ type exchange struct {
 	out   *reply.Writer
 	token hub.Token
 	id    string // of the request
+	gate  string // its own address, "" if the request was sent to that
 
 	// For the log and the record.
 	version model.Version
@@ -48,12 +50,29 @@ func (d *Door) Handles(r *http.Request) bool {
 
 // ServeHTTP answers a request.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	entrance{door: d, read: func(r *http.Request) (address, error) { return parse(r.URL.EscapedPath()) }}.ServeHTTP(w, r)
+}
+
+// entrance is a way into the door: that of the mirror, or one of those of the forward proxy.
+type entrance struct {
+	door *Door
+	// read finds what a request asks for.
+	read func(r *http.Request) (address, error)
+	// gate is the gate's own address; "" is that of the request.
+	gate string
+}
+
+// ServeHTTP answers a request.
+func (e entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	out := &reply.Writer{ResponseWriter: w}
-	x := &exchange{Request: r, out: out, token: tokenOf(r), id: d.ids.next()}
+	d := e.door
+	x := &exchange{Request: r, out: &reply.Writer{ResponseWriter: w}, token: tokenOf(r), id: d.ids.next(), gate: e.gate}
 	var err error
 	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
-	x.address, err = parse(r.URL.EscapedPath())
+	x.address, err = e.read(r)
+	if x.group == "" {
+		x.group = auth.From(r.Context()).Group(model.HuggingFace)
+	}
 	if err == nil {
 		answer := d.handler(x)
 		err = answer(x)
@@ -89,6 +108,8 @@ func (d *Door) handler(x *exchange) handler {
 		return d.serveBlob
 	case routeGit:
 		return d.refuseGit
+	case routeContent:
+		return d.refuseContent
 	case routeBucket:
 		return func(*exchange) error { return notFound("modelgate does not serve buckets") }
 	case routePage:
@@ -158,9 +179,12 @@ var (
 	byteRanges     = []string{"bytes"}
 )
 
-// who is the client for the record: its address, as a reverse proxy in front tells it if that is trusted.
+// who is the client for the record: its account, or else its address, as a reverse proxy in front tells it if that is trusted.
 func (d *Door) who(x *exchange) string {
-	if d.TrustForwarded {
+	if name := auth.From(x.Context()).Name; name != "" {
+		return name
+	}
+	if d.TrustForwarded && x.gate == "" {
 		if first, _, _ := strings.Cut(x.Header.Get("X-Forwarded-For"), ","); first != "" {
 			if ip := net.ParseIP(strings.TrimSpace(first)); ip != nil {
 				return ip.String()

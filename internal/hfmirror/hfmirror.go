@@ -10,7 +10,7 @@
 //
 // Read it in the order of a request: hfmirror.go (what is needed), address.go (what is asked for), door.go (who answers), resolve.go
 // (files), verdict.go and hold.go (judged, and waited for), serve.go (bytes), api.go with json.go and link.go (metadata), lfs.go and
-// ollama.go (the other ways to files), refusal.go (every error as the protocol says it).
+// ollama.go (the other ways to files), refusal.go (every error as the protocol says it), proxied.go (what differs behind the forward proxy).
 package hfmirror
 
 import (

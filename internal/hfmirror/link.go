@@ -87,8 +87,11 @@ func isXetLink(params string) bool {
 	return strings.Contains(p, "xet-auth") || strings.Contains(p, "xet-reconstruction-info")
 }
 
-// base is the gate's address as this client used it, without the prefix of a group.
+// base is the address that this client used, without the prefix of a group: what it is told to ask next starts with that.
 func (d *Door) base(x *exchange) string {
+	if x.gate != "" { // through the forward proxy, which has made the URL whole
+		return x.URL.Scheme + "://" + x.URL.Host
+	}
 	if d.PublicURL != "" {
 		return d.PublicURL
 	}
@@ -111,6 +114,14 @@ func (d *Door) base(x *exchange) string {
 		}
 	}
 	return scheme + "://" + host
+}
+
+// home is the gate's own address, where its pages are.
+func (d *Door) home(x *exchange) string {
+	if x.gate != "" {
+		return x.gate
+	}
+	return d.base(x)
 }
 
 func notInHost(r rune) bool { return notInName(r) && r != ':' && r != '[' && r != ']' }

@@ -136,7 +136,7 @@ func (d *Door) refuse(x *exchange, r refusal) {
 	where := ""
 	if r.Scan != uuid.Nil {
 		id = r.Scan.String()
-		b.ScanID, b.ScanURL = id, d.base(x)+"/ui/scans/"+id
+		b.ScanID, b.ScanURL = id, d.home(x)+"/ui/scans/"+id
 		where = b.ScanURL
 	}
 	text := sentence(r.Error(), where)

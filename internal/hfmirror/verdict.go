@@ -122,7 +122,7 @@ func (d *Door) verdictEntry(x *exchange) []byte {
 		Status     string `json:"status"`
 		Message    string `json:"message"`
 		ReportLink string `json:"reportLink"`
-	}{Status: statusOf(v), Message: v.Message, ReportLink: d.base(x) + "/ui/scans/" + v.Scan.String()}
+	}{Status: statusOf(v), Message: v.Message, ReportLink: d.home(x) + "/ui/scans/" + v.Scan.String()}
 	if entry.Message == "" {
 		entry.Message = v.Warning
 	}
