@@ -224,19 +224,28 @@ func proxyAccounts(list []config.ProxyAccount) (*auth.Accounts, error) {
 			}
 			token = strings.TrimSpace(string(text))
 		}
-		groups := map[model.Source]string{}
-		for source, group := range a.Groups {
-			s := model.Source(strings.ToUpper(source))
-			if !slices.Contains(model.Sources(), s) {
-				return nil, fmt.Errorf("proxy.accounts: %s: %q is no source", a.Name, source)
-			}
-			groups[s] = group
+		groups, err := groupsBySource(a.Groups)
+		if err != nil {
+			return nil, fmt.Errorf("proxy.accounts: %s: %w", a.Name, err)
 		}
 		if err := accounts.Add(auth.Principal{Name: a.Name, Groups: groups}, token); err != nil {
 			return nil, fmt.Errorf("proxy.accounts: %w", err)
 		}
 	}
 	return accounts, nil
+}
+
+// groupsBySource are names of security groups by the source that they are for.
+func groupsBySource(names map[string]string) (map[model.Source]string, error) {
+	groups := map[model.Source]string{}
+	for source, group := range names {
+		s := model.Source(strings.ToUpper(source))
+		if !slices.Contains(model.Sources(), s) {
+			return nil, fmt.Errorf("%q is no source", source)
+		}
+		groups[s] = group
+	}
+	return groups, nil
 }
 
 // proxyRules turns the rules of the configuration into those of the proxy.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
 	"modelgate/internal/api"
@@ -63,73 +65,124 @@ func (c *serveCommand) Run(g *globals, t terminal) error {
 
 // serve runs the gateway until ctx ends, then lets requests under way finish.
 func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, t terminal) (err error) {
-	listener, err := net.Listen("tcp", cfg.Listen)
+	listeners, err := listen(cfg)
+	defer func() { err = errors.Join(err, listeners.close()) }()
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	defer func() { _ = listener.Close() }()
-	var proxyListener net.Listener
-	if cfg.Proxy.Listen != "" {
-		if proxyListener, err = net.Listen("tcp", cfg.Proxy.Listen); err != nil {
-			return fmt.Errorf("listen: proxy: %w", err)
-		}
-		defer func() { _ = proxyListener.Close() }()
+		return err
 	}
 	a, err := assemble(ctx, cfg, log, true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
+	a.ports = listeners.ports()
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d, err := a.doors()
 	if err != nil {
 		return err
+	}
+	group, ctx := errgroup.WithContext(ctx) // one does not go on without the others
+	go a.bad.keep(ctx)
+	if listeners.proxy != nil {
+		p, err := a.forwardProxy(d)
+		if err != nil {
+			return fmt.Errorf("forward proxy: %w", err)
+		}
+		group.Go(func() error { return serveProxy(ctx, p, listeners.proxy) })
+	}
+	if listeners.s3 != nil {
+		server, err := a.reverseS3()
+		if err != nil {
+			return err
+		}
+		group.Go(func() error {
+			return serveHTTP(ctx, server, func() error { return server.Serve(listeners.s3) })
+		})
 	}
 	server := &http.Server{
 		Handler: a.handler(d), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ConnContext: withConnection,
 		ErrorLog:    stdlog.New(warnings{log}, "", 0),
 	}
-	go a.bad.keep(ctx)
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	proxyDone := make(chan error, 1)
-	if proxyListener == nil {
-		proxyDone <- nil
-	} else {
-		a.ports = append(a.ports, portOf(listener), portOf(proxyListener))
-		p, err := a.forwardProxy(d)
-		if err != nil {
-			return fmt.Errorf("forward proxy: %w", err)
-		}
-		go func() {
-			defer stop() // one does not go on without the other
-			proxyDone <- serveProxy(ctx, p, proxyListener)
-		}()
-	}
-	welcome(t.out, cfg, listener.Addr())
+	group.Go(func() error {
+		return serveHTTP(ctx, server, func() error {
+			if cfg.TLS.Cert != "" {
+				return server.ServeTLS(listeners.mirrors, cfg.TLS.Cert, cfg.TLS.Key)
+			}
+			return server.Serve(listeners.mirrors)
+		})
+	})
+	welcome(t.out, cfg, listeners.mirrors.Addr())
+	<-ctx.Done()
+	log.Info().Msg("stopping: requests under way may finish")
+	return group.Wait()
+}
+
+// serveHTTP runs a server until ctx ends, then lets requests under way finish.
+func serveHTTP(ctx context.Context, server *http.Server, run func() error) error {
 	failed := make(chan error, 1)
-	go func() {
-		if cfg.TLS.Cert != "" {
-			failed <- server.ServeTLS(listener, cfg.TLS.Cert, cfg.TLS.Key)
-			return
-		}
-		failed <- server.Serve(listener)
-	}()
+	go func() { failed <- run() }()
 	select {
 	case err := <-failed:
-		stop()
-		return errors.Join(fmt.Errorf("serve: %w", err), <-proxyDone)
+		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info().Msg("stopping: requests under way may finish")
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	err = server.Shutdown(grace)
+	err := server.Shutdown(grace)
 	if err != nil {
 		err = errors.Join(err, server.Close())
 	}
-	return errors.Join(err, <-proxyDone)
+	if e := <-failed; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// listeners are where the gateway is reached; proxy and s3 are nil if they are off.
+type listeners struct{ mirrors, proxy, s3 net.Listener }
+
+// listen opens the listeners of the configuration. What was opened is to be closed after an error too.
+func listen(cfg config.Config) (listeners, error) {
+	var ls listeners
+	for _, l := range []struct {
+		into    *net.Listener
+		what    string
+		address string
+	}{{&ls.mirrors, "listen", cfg.Listen}, {&ls.proxy, "proxy.listen", cfg.Proxy.Listen}, {&ls.s3, "objectstore.s3_listen", cfg.ObjectStore.S3Listen}} {
+		if l.address == "" {
+			continue
+		}
+		var err error
+		if *l.into, err = net.Listen("tcp", l.address); err != nil {
+			return ls, fmt.Errorf("%s: %w", l.what, err)
+		}
+	}
+	return ls, nil
+}
+
+// close closes what servers have not closed.
+func (ls listeners) close() error {
+	var errs []error
+	for _, l := range ls.open() {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (ls listeners) open() []net.Listener {
+	return slices.DeleteFunc([]net.Listener{ls.mirrors, ls.proxy, ls.s3}, func(l net.Listener) bool { return l == nil })
+}
+
+// ports are those that are listened at.
+func (ls listeners) ports() []int {
+	var out []int
+	for _, l := range ls.open() {
+		out = append(out, portOf(l))
+	}
+	return out
 }
 
 // doors are what answers for others, to mirrors and through the proxy alike.

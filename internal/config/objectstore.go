@@ -16,6 +16,18 @@ type ObjectStore struct {
 	AzureAccount string `yaml:"azure_account"`
 	// Models are patterns of prefixes that are models: s3://bucket/models/*/.
 	Models []string `yaml:"models"`
+	// S3Listen is where the gate itself is an endpoint of S3, for clients with keys of Clients.
+	S3Listen string        `yaml:"s3_listen"`
+	Clients  []StoreClient `yaml:"clients"`
+}
+
+// StoreClient is a key that clients sign with whose endpoint is the gate.
+type StoreClient struct {
+	Name        string            `yaml:"name"`
+	AccessKeyID string            `yaml:"access_key_id"`
+	SecretFile  string            `yaml:"secret_file"`
+	Buckets     []string          `yaml:"buckets"` // patterns of what it may read; none: all that is served
+	Groups      map[string]string `yaml:"groups"`  // source -> security group
 }
 
 // StoreEndpoint is a server that speaks a provider's protocol, besides the providers' own.
@@ -84,6 +96,19 @@ func (c StoreCredentials) of(provider string) []string {
 func providers() []string { return []string{"s3", "gcs", "azure"} }
 
 func (o ObjectStore) validate() []problem {
+	ps := o.validateStores()
+	for i, c := range o.Clients {
+		if c.Name == "" || c.AccessKeyID == "" || c.SecretFile == "" {
+			ps = append(ps, problem{key: fmt.Sprintf("objectstore.clients[%d]", i), text: "needs name, access_key_id and secret_file"})
+		}
+	}
+	if o.S3Listen != "" && len(o.Clients) == 0 && !loopback(o.S3Listen) {
+		ps = append(ps, problem{key: "objectstore.s3_listen", text: "is open to everybody who reaches " + o.S3Listen + ": set objectstore.clients"})
+	}
+	return ps
+}
+
+func (o ObjectStore) validateStores() []problem {
 	var ps []problem
 	fail := func(key, format string, args ...any) {
 		ps = append(ps, problem{key: key, text: fmt.Sprintf(format, args...)})

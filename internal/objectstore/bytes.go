@@ -43,6 +43,9 @@ func (d *Door) serveBytes(x *exchange) error {
 
 // ask asks the store what the client asks. What is sent as it is stored can be judged, so that is asked for where the signature lets it.
 func (d *Door) ask(x *exchange) (*http.Response, error) {
+	if x.via != nil {
+		return x.askVia(x.Context())
+	}
 	req := upstream.Outgoing(x.Context(), x.Request)
 	if x.dialect.freedom(x.Request).encoding {
 		x.dialect.raw(req)

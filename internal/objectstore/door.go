@@ -20,6 +20,8 @@ type exchange struct {
 	out *reply.Writer
 	id  string // of the request
 	who string // account or address of the client
+	// via is the store of a client whose endpoint is the gate; nil: the store is asked in the client's name.
+	via forwarder
 
 	// For the log and the record.
 	version model.Version
@@ -63,6 +65,9 @@ func (d *Door) serveWrite(x *exchange) error { return d.pass(x, nil) }
 
 // pass sends a request on and the answer back.
 func (d *Door) pass(x *exchange, see func(*http.Response) error) error {
+	if x.via != nil {
+		return d.passVia(x, see)
+	}
 	var failed error
 	d.Relay.Pass(x.out, x.Request, see, func(err error) { failed = err })
 	return failed
