@@ -66,7 +66,7 @@ func (v *Reverse) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{Request: r, out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r)}
 	var err error
 	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
-	if err = v.admit(x); err == nil {
+	if err = v.admit(r.Context(), x); err == nil {
 		err = d.handler(x)(x)
 	}
 	if err != nil {
@@ -75,13 +75,13 @@ func (v *Reverse) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // admit finds out who asks, for what, and how it is read.
-func (v *Reverse) admit(x *exchange) error {
+func (v *Reverse) admit(ctx context.Context, x *exchange) error {
 	key, err := v.authenticate(x.Request)
 	if err != nil {
 		x.dialect = s3XML()
 		return err
 	}
-	x.Request = x.WithContext(auth.With(x.Context(), key.Principal))
+	x.Request = x.WithContext(auth.With(ctx, key.Principal))
 	x.who = who(x.Request)
 	if x.asked, err = parseS3(x.Request, s3Place{bucket: v.hostBucket(x.Host)}); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (v *Reverse) admit(x *exchange) error {
 	if x.class == classWrite {
 		return failure{http.StatusForbidden, "AccessDenied", "this endpoint is read-only"}
 	}
-	store, _, err := v.door.Stores.Store(x.Context(), x.address)
+	store, _, err := v.door.Stores.Store(ctx, x.address)
 	if err != nil {
 		return err
 	}
