@@ -33,9 +33,14 @@ func TestPagesLeadHereAndFilesFollowTheirVerdict(t *testing.T) {
 	if part.StatusCode != http.StatusPartialContent || part.body != string(wheel.Bytes[10:20]) {
 		t.Errorf("range: %d %q", part.StatusCode, part.body)
 	}
-	meta := s.ask("GET", s.address("demo", wheel.Name)+".metadata")
-	if meta.StatusCode != http.StatusOK || meta.body != string(wheel.Meta) {
-		t.Errorf("metadata: %d %q", meta.StatusCode, meta.body)
+	for range 3 {
+		meta := s.ask("GET", s.address("demo", wheel.Name)+".metadata")
+		if meta.StatusCode != http.StatusOK || meta.body != string(wheel.Meta) {
+			t.Errorf("metadata: %d %q", meta.StatusCode, meta.body)
+		}
+	}
+	if n := s.index.Count(wheel.Name + ".metadata"); n != 1 {
+		t.Errorf("the metadata were fetched %d times", n)
 	}
 	if head := s.ask("HEAD", s.address("demo", wheel.Name)); head.StatusCode != http.StatusOK || head.ContentLength != int64(len(wheel.Bytes)) || head.body != "" {
 		t.Errorf("HEAD: %d, %d bytes", head.StatusCode, head.ContentLength)

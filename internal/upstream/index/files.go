@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -25,12 +26,17 @@ const (
 	maxMetadata   = 4 << 20
 	maxProvenance = 1 << 20
 	mostSeen      = 10_000
+	// Metadata that are kept: how many, and bytes of one.
+	mostTexts = 1000
+	keptText  = 64 << 10
 )
 
 // files are the entries that were asked for once, and the digests of those of which the index tells none.
 type files struct {
 	cfg   Config
 	known *lru.Cache[string, []byte]
+	// texts are metadata by their index and SHA-256: resolvers ask for the same ones again and again.
+	texts *lru.Cache[string, []byte]
 }
 
 func newFiles(cfg Config) (*files, error) {
@@ -38,7 +44,11 @@ func newFiles(cfg Config) (*files, error) {
 	if err != nil {
 		return nil, fmt.Errorf("memory of files: %w", err)
 	}
-	return &files{cfg: cfg, known: known}, nil
+	texts, err := lru.New[string, []byte](mostTexts)
+	if err != nil {
+		return nil, fmt.Errorf("memory of metadata: %w", err)
+	}
+	return &files{cfg: cfg, known: known, texts: texts}, nil
 }
 
 // addressID names an entry by its address.
@@ -302,8 +312,23 @@ const (
 	Provenance Beside = ".provenance"
 )
 
-// Beside reads what stands beside a file, whole. Metadata are held to the digest that the index gives.
+// Beside reads what stands beside a file, whole. Metadata are held to the digest that the index gives, and fetched once under it. The text
+// must not be changed.
 func (x *Index) Beside(ctx context.Context, e Entry, what Beside) ([]byte, error) {
+	key, named := e.Upstream+"/"+e.MetadataSHA256, what == Metadata && e.MetadataSHA256 != ""
+	if named {
+		if text, ok := x.files.texts.Get(key); ok {
+			return text, x.files.note(ctx, e, "")
+		}
+	}
+	text, err := x.fetchBeside(ctx, e, what)
+	if err == nil && named && len(text) <= keptText {
+		x.files.texts.Add(key, slices.Clone(text)) // which has no room that is not used
+	}
+	return text, err
+}
+
+func (x *Index) fetchBeside(ctx context.Context, e Entry, what Beside) ([]byte, error) {
 	at, err := url.Parse(e.URL)
 	if err != nil {
 		return nil, fmt.Errorf("%s of %s: %w", what, e.Filename, err)

@@ -84,6 +84,7 @@ type Index struct {
 	claims    *claims
 	pages     *pages
 	files     *files
+	turns     turns
 }
 
 // site is one index with its connections.
@@ -115,7 +116,7 @@ func New(cfg Config) (*Index, error) {
 	if cfg.MaxFile <= 0 {
 		cfg.MaxFile = maxFile
 	}
-	x := &Index{cfg: cfg}
+	x := &Index{cfg: cfg, turns: newTurns()}
 	seen := map[string]bool{}
 	for _, u := range cfg.Upstreams {
 		s, err := newSite(cfg, u)

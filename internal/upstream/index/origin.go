@@ -101,12 +101,17 @@ func (e Entry) status() string {
 	return e.Page.Status
 }
 
-// Open opens the file, whole and verified. An error wraps source.ErrChanged if the bytes are not those that the index announced.
+// Open opens the file, whole and verified, when it is its turn: an installer asks for fifty files at once, and to read them all at once
+// would make none of them ready earlier, and take the memory of fifty scans. An error wraps source.ErrChanged if the bytes are not those that the
+// index announced.
 func (o *Origin) Open(ctx context.Context, f model.File) (source.Content, error) {
 	c, err := o.Index.cfg.Blobs.Get(ctx, blob.Want{Digest: f.Digest, Size: f.Size}, o.Index.Opener(o.Entry))
 	if err == nil {
 		if err = c.Wait(ctx); err == nil {
-			return c, nil
+			err = o.Index.turns.take(ctx)
+		}
+		if err == nil {
+			return &taken{Content: c, turns: o.Index.turns}, nil
 		}
 		_ = c.Close()
 	}
