@@ -1,6 +1,8 @@
 package objectstore
 
 import (
+	"bufio"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -63,8 +65,12 @@ func (d *Door) settle(x *exchange, res *http.Response) (done bool, err error) {
 	if err != nil {
 		return true, err
 	}
+	if x.toDecode(res) && res.StatusCode == http.StatusPartialContent && x.dialect.freedom(x.Request).change {
+		x.Header.Del("Range") // such a store gives no parts of what it decodes
+		return false, nil
+	}
 	object := bucket.Object{Key: x.address.Key, Info: info}
-	judged, err := d.judge(x, object, res.Body)
+	judged, err := d.judge(x, object, span, res.Body)
 	if err != nil || !judged.fresh {
 		return false, err
 	}
@@ -101,11 +107,13 @@ func (d *Door) identify(x *exchange, res *http.Response) (transfer.Span, bucket.
 		(want.First != span.First || want.Last != span.Last) {
 		return span, bucket.Info{}, unclear("the store sends another range than was asked for")
 	}
-	info := bucket.Told(x.address.Provider, res.Header)
+	info := x.told(res.Header)
 	info.Size = span.Total
 	switch {
 	case info.ETag == "" && info.VersionID == "":
 		return span, info, unclear("the store tells neither a version nor an entity tag")
+	case res.Header.Get("X-Ms-Structured-Body") != "":
+		return span, info, unclear("it comes in frames; clients can be told not to ask for checksums within the content")
 	case !bucket.IsLegible(info.Encoding):
 		return span, info, unclear("it is stored under an encoding that nobody here looks into")
 	}
@@ -121,8 +129,8 @@ type judgement struct {
 
 // judge waits for the verdict on an object. It returns an error unless the bytes may be served. What the store has answered is closed if it would
 // have to wait too.
-func (d *Door) judge(x *exchange, object bucket.Object, answer io.Closer) (judgement, error) {
-	o, err := d.origin(x, object)
+func (d *Door) judge(x *exchange, object bucket.Object, span transfer.Span, answer io.Closer) (judgement, error) {
+	o, err := d.origin(x, object, span)
 	if errors.Is(err, errStale) {
 		return judgement{}, nil
 	}
@@ -172,6 +180,14 @@ func (x *exchange) request() gate.Request {
 	}
 }
 
+// question asks the gate for the verdict on an object.
+func (d *Door) question(x *exchange, object bucket.Object, o origin) gate.Request {
+	return gate.Request{
+		Version: o.version, Group: auth.From(x.Context()).Group(x.address.Provider), Path: o.file.Path, Origin: o.reads, Owner: x.who,
+		ScanOrigin: model.OriginGateway, RequestedRevision: object.Label(), ModelURI: o.version.Name, Whole: o.whole,
+	}
+}
+
 func isClosed(done <-chan struct{}) bool {
 	select {
 	case <-done:
@@ -199,11 +215,54 @@ func (d *Door) send(x *exchange, res *http.Response, span transfer.Span, f model
 	copyHeader(h, res.Header)
 	h.Set("X-Modelgate-Scan", x.scan.String())
 	h.Set("Cache-Control", private(res.Header.Get("Cache-Control")))
-	x.out.WriteHeader(res.StatusCode)
-	_, err := transfer.Copy(x.out, res.Body, span, transfer.Check{Blocks: d.Gate.Blocks(x.Context(), f), Digest: f.Digest})
+	check := transfer.Check{Blocks: d.Gate.Blocks(x.Context(), f), Digest: f.Digest}
+	var err error
+	if x.toDecode(res) && span.Whole() {
+		h.Del("Content-Length")
+		h.Del("Content-Encoding")
+		x.out.WriteHeader(res.StatusCode)
+		err = copyDecoded(x.out, res.Body, span, check)
+	} else {
+		x.out.WriteHeader(res.StatusCode)
+		_, err = transfer.Copy(x.out, res.Body, span, check)
+	}
 	if errors.Is(err, transfer.ErrMismatch) {
 		return errors.Join(err, d.quarantine(x, err))
 	}
+	return err
+}
+
+// toDecode tells whether an answer, which was asked for as it is stored, is to be given decoded, as the store would give it.
+func (x *exchange) toDecode(res *http.Response) bool {
+	if !x.dialect.decodes || !strings.EqualFold(strings.TrimSpace(res.Header.Get("Content-Encoding")), "gzip") {
+		return false
+	}
+	for coding := range strings.SplitSeq(strings.Join(x.Header.Values("Accept-Encoding"), ","), ",") {
+		name, weight, _ := strings.Cut(coding, ";")
+		if name = strings.TrimSpace(name); strings.EqualFold(name, "gzip") || name == "*" {
+			weight = strings.ReplaceAll(weight, " ", "")
+			return weight == "q=0" || strings.HasPrefix(weight, "q=0.") && strings.Trim(weight[len("q=0."):], "0") == ""
+		}
+	}
+	return true
+}
+
+// copyDecoded gives out what is stored under gzip, decoded, as its stored bytes pass the comparison.
+func copyDecoded(w io.Writer, body io.Reader, s transfer.Span, c transfer.Check) error {
+	stored, into := io.Pipe()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, err := transfer.Copy(into, body, s, c)
+		_ = into.CloseWithError(err) // of nil, it is the end
+	}()
+	defer func() { <-ended }()
+	defer func() { _ = stored.Close() }()
+	decoded, err := gzip.NewReader(stored)
+	if err != nil {
+		return fmt.Errorf("decode what is stored under gzip: %w", err)
+	}
+	_, err = bufio.NewReader(decoded).WriteTo(w)
 	return err
 }
 

@@ -20,8 +20,10 @@ type dialect struct {
 	rangeOf func(*http.Request) string
 	// raw asks for the bytes as they are stored.
 	raw func(*http.Request)
-	// refusal is the header and document of an error.
-	refusal func(x *exchange, r report) (http.Header, []byte)
+	// decodes says that the store decodes what is stored under gzip for whoever does not take it.
+	decodes bool
+	// refusal is the status, header and document of an error.
+	refusal func(x *exchange, r report) (int, http.Header, []byte)
 	// describing is the first byte of every description, beside white space.
 	describing string
 }
@@ -46,7 +48,7 @@ type report struct {
 }
 
 // s3Refusal is an error document of S3. The request id is what some clients print even when they cannot read the document.
-func s3Refusal(_ *exchange, r report) (http.Header, []byte) {
+func s3Refusal(_ *exchange, r report) (int, http.Header, []byte) {
 	id := r.scan
 	if id == "" {
 		id = "modelgate"
@@ -54,7 +56,7 @@ func s3Refusal(_ *exchange, r report) (http.Header, []byte) {
 	h := http.Header{"Content-Type": {"application/xml"}, "X-Amz-Request-Id": {id}, "X-Amz-Id-2": {"modelgate"}}
 	body := fmt.Sprintf("%s<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId><HostId>modelgate</HostId></Error>",
 		xml.Header, escapeXML(r.code), escapeXML(r.message), escapeXML(id))
-	return h, []byte(body)
+	return r.status, h, []byte(body)
 }
 
 func escapeXML(s string) string {

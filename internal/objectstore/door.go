@@ -1,6 +1,7 @@
 package objectstore
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"modelgate/internal/auth"
 	"modelgate/internal/model"
 	"modelgate/internal/reply"
+	"modelgate/internal/upstream/bucket"
 )
 
 // exchange is one request and what is known of it so far.
@@ -33,10 +35,14 @@ type exchange struct {
 // ServeHTTP answers a request whose URL is whole.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	x := &exchange{Request: r, out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r)}
-	var err error
+	a, err := d.parse(r)
+	if errors.Is(err, errForeign) && d.Elsewhere != nil {
+		d.Elsewhere.ServeHTTP(w, r)
+		return
+	}
+	x := &exchange{asked: a, Request: r, out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r)}
 	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
-	if x.asked, err = d.parse(r); err == nil {
+	if err == nil {
 		err = d.handler(x)(x)
 	}
 	if err != nil {
@@ -79,12 +85,62 @@ var errContent = errors.New("the store answers with content where a description 
 // serveDescription passes listings and what describes objects, HEAD included: clients show no reason of a HEAD that is refused. A store that
 // does not know a question may answer with the object instead, so only what is no content passes.
 func (d *Door) serveDescription(x *exchange) error {
+	if x.Method == http.MethodHead {
+		return d.serveHead(x)
+	}
+	if x.dialect.freedom(x.Request).encoding {
+		identityEncoding(x.Request) // so that it can be looked at
+	}
 	return d.pass(x, func(res *http.Response) error {
-		if x.Method == http.MethodHead || res.StatusCode >= http.StatusMultipleChoices || res.ContentLength == 0 {
+		if res.StatusCode >= http.StatusMultipleChoices || res.ContentLength == 0 {
 			return nil
 		}
 		return describes(res, x.dialect)
 	})
+}
+
+// serveHead passes a HEAD. Clients ask so just before they ask for bytes, so the scan of what can be read by credentials of the gate's own
+// starts then.
+func (d *Door) serveHead(x *exchange) error {
+	var told *http.Response
+	err := d.pass(x, func(res *http.Response) error {
+		told = res
+		return nil
+	})
+	if err != nil || told == nil || told.StatusCode != http.StatusOK || told.ContentLength < 0 || x.address.Key == "" {
+		return err
+	}
+	object := bucket.Object{Key: x.address.Key, Info: x.told(told.Header)}
+	object.Size = told.ContentLength
+	if object.ETag == "" && object.VersionID == "" {
+		return nil
+	}
+	if err := d.announce(x, object); err != nil {
+		d.Log.Debug().Str("request", x.id).Err(err).Msg("no scan ahead of the request for bytes")
+	}
+	return nil
+}
+
+// announceWithin bounds how long starting a scan ahead may take.
+const announceWithin = 30 * time.Second
+
+// announce starts the scan of an object that has not been asked for yet.
+func (d *Door) announce(x *exchange, object bucket.Object) error {
+	own, registered, err := d.own(x)
+	if err != nil || !registered {
+		return err
+	}
+	if err := http.NewResponseController(x.out).Flush(); err != nil { // the client does not wait for what follows
+		return err
+	}
+	ctx, cancel := context.WithTimeout(x.Context(), announceWithin)
+	defer cancel()
+	o, err := d.ownOrigin(ctx, x, own, object)
+	if err != nil {
+		return err
+	}
+	_, err = d.Gate.Check(ctx, d.question(x, object, o))
+	return err
 }
 
 // who is the client for the record.

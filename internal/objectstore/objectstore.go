@@ -10,7 +10,7 @@
 // gate's own that are registered for the bucket, else as a whole; what can be judged in none of these ways is refused, and the answer says
 // which credentials are missing.
 //
-// Read it in the order of a request: objectstore.go (what is needed), address.go and s3.go (what is asked for), door.go (who
+// Read it in the order of a request: objectstore.go (what is needed), address.go, s3.go, google.go, azure.go and batch.go (what is asked for), door.go (who
 // answers), bytes.go (requests for bytes), signature.go and reads.go (how the gate reads), refusal.go (every error).
 package objectstore
 
@@ -70,6 +70,8 @@ type Config struct {
 	Blobs     *blob.Store
 	Stores    Stores // nil: nothing is registered
 	Endpoints []Endpoint
+	// Elsewhere answers requests that are not for a store, to hosts that have other services too; nil refuses them.
+	Elsewhere http.Handler
 	// Models are patterns of prefixes that are models, such as s3://bucket/models/*/, beside those that are recognised by what is in them.
 	Models []string
 	// Record is told of every request for bytes that was answered; nil tells nobody.
@@ -123,13 +125,25 @@ type Door struct {
 }
 
 // Hosts are patterns of the names that providers give their stores, for clients that have to be told which hosts to send here.
-func Hosts() []string { return []string{"*.amazonaws.com", "*.amazonaws.com.cn"} }
+func Hosts() []string {
+	return []string{
+		"*.amazonaws.com", "*.amazonaws.com.cn",
+		"storage.googleapis.com", "*.storage.googleapis.com", "commondatastorage.googleapis.com", "*.commondatastorage.googleapis.com",
+		"storage.mtls.googleapis.com", "*.rep.googleapis.com", "*.p.googleapis.com", "storage-download.googleapis.com", googleAPIs,
+		"firebasestorage.googleapis.com", "storage.cloud.google.com", "*.googleusercontent.com",
+		"*.core.windows.net", "*.storage.azure.net", "*.fabric.microsoft.com",
+		"*.core.chinacloudapi.cn", "*.core.usgovcloudapi.net", "*.core.cloudapi.de",
+	}
+}
 
 // Knows tells whether a host is one of a store.
 func (d *Door) Knows(host string, port int) bool {
 	_, ok := d.endpoint(host, port)
-	return ok || isS3Host(host)
+	host = withoutDot(host)
+	return ok || isS3Host(host) || isGCSHost(host) || isAzureHost(host)
 }
 
 // Takes tells whether a request to a host that nobody knows carries the signature of a store's client.
-func (d *Door) Takes(r *http.Request) bool { return hasS3Signature(r) }
+func (d *Door) Takes(r *http.Request) bool {
+	return hasS3Signature(r) || hasGCSSignature(r) || hasAzureSignature(r)
+}

@@ -30,43 +30,43 @@ type origin struct {
 }
 
 // origin finds the version that an object belongs to, and a way to read it: with credentials of the gate's own, by ranges in the client's
-// name, or as a whole in the client's name.
-func (d *Door) origin(x *exchange, object bucket.Object) (origin, error) {
+// name, or as a whole in the client's name, if the span that it asks for is the whole.
+func (d *Door) origin(x *exchange, object bucket.Object, span transfer.Span) (origin, error) {
 	own, registered, err := d.own(x)
 	if err != nil {
 		return origin{}, err
 	}
 	if registered {
-		return d.ownOrigin(x, own, object)
+		return d.ownOrigin(x.Context(), x, own, object)
 	}
 	client := d.clientStore(x)
-	if !client.canRange() && !client.ranged {
+	if !client.canRange() && span.Whole() {
 		return d.staged(x, client, object)
 	}
-	o, err := newOrigin(client, x.address, []bucket.Object{object}, object.Key)
+	o, err := newOrigin(x.Context(), client, x.address, []bucket.Object{object}, object.Key)
 	o.unread, o.whole = !client.canRange(), true
 	return o, err
 }
 
 // ownOrigin is the origin of an object that can be read, with all that lies beside it, by credentials of the gate's own. An object in a state
 // that is not the current one is judged by itself.
-func (d *Door) ownOrigin(x *exchange, own bucket.Store, object bucket.Object) (origin, error) {
+func (d *Door) ownOrigin(ctx context.Context, x *exchange, own bucket.Store, object bucket.Object) (origin, error) {
 	if x.asked.version == "" {
-		prefix, objects, ok, err := d.model(x.Context(), own, x, object)
+		prefix, objects, ok, err := d.model(ctx, own, x, object)
 		if err != nil {
 			return origin{}, err
 		}
 		if ok {
-			return newOrigin(own, x.address.At(prefix), objects, object.Key)
+			return newOrigin(ctx, own, x.address.At(prefix), objects, object.Key)
 		}
 	}
-	o, err := newOrigin(own, x.address, []bucket.Object{object}, object.Key)
+	o, err := newOrigin(ctx, own, x.address, []bucket.Object{object}, object.Key)
 	o.whole = true
 	return o, err
 }
 
 // newOrigin is the origin of objects at an address, seen from one of them.
-func newOrigin(store bucket.Store, a bucket.Address, objects []bucket.Object, key string) (origin, error) {
+func newOrigin(ctx context.Context, store bucket.Store, a bucket.Address, objects []bucket.Object, key string) (origin, error) {
 	o, err := bucket.NewOrigin(store, a, objects)
 	if err != nil {
 		return origin{}, err
@@ -75,7 +75,7 @@ func newOrigin(store bucket.Store, a bucket.Address, objects []bucket.Object, ke
 	if a.IsPrefix() {
 		name = key[len(a.Key):]
 	}
-	f, err := o.File(context.Background(), name)
+	f, err := o.File(ctx, name)
 	if err != nil {
 		return origin{}, err
 	}
@@ -84,7 +84,7 @@ func newOrigin(store bucket.Store, a bucket.Address, objects []bucket.Object, ke
 
 // own is the bucket as it is registered with credentials of the gate's own.
 func (d *Door) own(x *exchange) (bucket.Store, bool, error) {
-	if d.Stores == nil {
+	if d.Stores == nil || x.private {
 		return nil, false, nil
 	}
 	if _, ok := d.Stores.Registered(x.address); !ok {
@@ -208,7 +208,7 @@ func (s *stagedObject) Files(ctx context.Context) ([]model.File, error) {
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	told := bucket.Told(s.client.asked.address.Provider, res.Header)
+	told := s.client.asked.told(res.Header)
 	told.Size = s.object.Size
 	span, err := transfer.SpanOf(res)
 	if err != nil || !span.Whole() || !s.object.SameState(told) {

@@ -150,7 +150,7 @@ func own(err error) failure {
 
 // write sends an error in the provider's own form.
 func (d *Door) write(x *exchange, phrase string, r report) {
-	native, body := x.dialect.refusal(x, r)
+	status, native, body := x.dialect.refusal(x, r)
 	h := x.out.Header()
 	for name, values := range native {
 		h[name] = values
@@ -161,5 +161,5 @@ func (d *Door) write(x *exchange, phrase string, r report) {
 		h.Set("X-Error-Message", phrase)
 	}
 	h.Set("Connection", "close")
-	reply.Refuse(x.out, x.Request, false, r.status, phrase, body)
+	reply.Refuse(x.out, x.Request, false, status, phrase, body)
 }

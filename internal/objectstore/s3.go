@@ -91,6 +91,7 @@ func parseS3(r *http.Request, place s3Place) (asked, error) {
 	}
 	query := r.URL.Query()
 	a.version = query.Get("versionId")
+	a.private = r.Header.Get("X-Amz-Server-Side-Encryption-Customer-Key") != ""
 	switch {
 	case err != nil:
 		a.class, a.reason = classUnknown, "the path is not properly escaped"

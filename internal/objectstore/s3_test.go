@@ -53,7 +53,7 @@ func TestEverySpellingOfAnObjectIsOneAddress(t *testing.T) {
 	}
 	for address, endpoint := range map[string]string{
 		"https://store.example:9000/my.bucket/k": "store.example:9000",
-		"https://my.bucket.objects.example/k":    "my.bucket.objects.example",
+		"https://my.bucket.objects.example/k":    "objects.example",
 	} {
 		a, err := d.parse(request(t, "GET", address))
 		if err != nil || a.address.String() != "s3://my.bucket/k" || a.endpoint != endpoint {

@@ -23,24 +23,31 @@ var all = freedom{add: true, change: true, match: true, encoding: true}
 // is not listed may be added; what is presigned signs the host alone unless it says otherwise; version 2 signs no range.
 func s3Freedom(r *http.Request) freedom {
 	q := r.URL.Query()
-	a := r.Header.Get("Authorization")
-	var signed []string
-	switch {
-	case strings.HasPrefix(a, "AWS4-"):
-		_, list, ok := strings.Cut(a, "SignedHeaders=")
-		if !ok {
-			return freedom{}
-		}
-		list, _, _ = strings.Cut(list, ",")
-		signed = strings.Split(strings.ToLower(strings.TrimSpace(list)), ";")
-	case q.Has("X-Amz-Signature"):
-		signed = strings.Split(strings.ToLower(q.Get("X-Amz-SignedHeaders")), ";")
-	case strings.HasPrefix(a, "AWS "), q.Has("Signature"), a == "":
-	default: // a token
+	free := all
+	if list, ok := strings.CutPrefix(r.Header.Get("Authorization"), "AWS4-"); ok {
+		free = headerSignature(list)
+	} else if q.Has("X-Amz-Signature") {
+		free = signedHeaders(q.Get("X-Amz-SignedHeaders"))
 	}
 	if q.Has("partNumber") { // a range that cannot be changed without its signature
 		return freedom{}
 	}
+	return free
+}
+
+// headerSignature reads the value of an Authorization header of version 4. What lists nothing leaves nothing free.
+func headerSignature(value string) freedom {
+	_, list, ok := strings.Cut(value, "SignedHeaders=")
+	if !ok {
+		return freedom{}
+	}
+	list, _, _ = strings.Cut(list, ",")
+	return signedHeaders(list)
+}
+
+// signedHeaders is the freedom that a list of signed headers leaves.
+func signedHeaders(list string) freedom {
+	signed := strings.Split(strings.ToLower(strings.TrimSpace(list)), ";")
 	has := func(name string) bool { return slices.Contains(signed, name) }
 	return freedom{add: !has("range"), change: !has("range"), match: !has("if-match"), encoding: !has("accept-encoding")}
 }
