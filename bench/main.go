@@ -2,7 +2,7 @@
 // are shared: read ratios and CPU seconds, not times. It needs bin/modelgate (make build) and installs what else it
 // needs.
 //
-//	go run ./bench [-only warm,small,cold,remote,pickle,peers,herd,pages,wheel,installs]
+//	go run ./bench [-only warm,small,cold,remote,pickle,peers,herd,pages,wheel,installs,proxy]
 package main
 
 import (
@@ -40,10 +40,18 @@ func benchmarks() []benchmark {
 		{"pages", packagePages},
 		{"wheel", packageWarm},
 		{"installs", packageInstalls},
+		{"proxy", forwardProxy},
 	}
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == proxyUnderTest {
+		if err := serveProxyUnderTest(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	only := flag.String("only", "", "comma-separated names of benchmarks; all if empty")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

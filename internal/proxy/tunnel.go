@@ -107,24 +107,37 @@ func (t *tunnel) Close() error { return errors.Join(t.client.Close(), t.host.Clo
 // copy copies one way until its end, which it passes on. Every now and then it looks whether something has passed: the kernel says so
 // only at the end of a piece.
 func (t *tunnel) copy(to, from net.Conn, look time.Duration) {
+	w := newWaiter(from)
 	for {
 		_ = from.SetReadDeadline(time.Now().Add(look)) // of a connection that is closed the next line tells
-		piece := io.LimitedReader{R: from, N: tunnelPiece}
-		n, err := io.Copy(to, &piece)
+		n, ended, err := move(to, from, w)
 		if n > 0 {
 			t.use()
 		}
 		switch {
-		case err == nil && piece.N > 0: // the end
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+			_ = t.Close()
+			return
+		case ended:
 			if half, ok := to.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
 				_ = t.Close()
 			}
 			return
-		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
-			_ = t.Close()
-			return
 		}
 	}
+}
+
+// move moves what has come, or what comes, up to a piece.
+func move(to, from net.Conn, w *waiter) (n int64, ended bool, err error) {
+	size := int64(tunnelPiece)
+	if w != nil {
+		if size, err = w.wait(); err != nil || size == 0 {
+			return 0, err == nil, err
+		}
+	}
+	piece := io.LimitedReader{R: from, N: min(size, tunnelPiece)}
+	n, err = io.Copy(to, &piece)
+	return n, err == nil && piece.N > 0, err
 }
 
 // bare is the connection itself, without what was put around it: the kernel copies between two such.

@@ -44,6 +44,8 @@ const (
 	Devpi  = "devpi"
 	// Moto has moto 5.2.5, a stand-in of S3, with boto3 1.44.8.
 	Moto = "moto"
+	// Mitmproxy has mitmproxy, which the forward proxy is measured beside. Only benchmarks need it.
+	Mitmproxy = "mitmproxy"
 )
 
 // hubModule is the npm module of the Hub's own JavaScript client.

@@ -9,8 +9,11 @@ import (
 
 // packages tells which package of Debian has a program, where the names differ.
 var packages = map[string]string{
-	"aria2c": "aria2", "nginx": "nginx-light", "node": "nodejs", "python3": "python3-venv",
+	"aria2c": "aria2", "squid": "squid-openssl", "nginx": "nginx-light", "node": "nodejs", "python3": "python3-venv",
 }
+
+// onDemand are programs that FindTool may install, too, and that benchmarks alone need.
+var onDemand = map[string]bool{"squid": true}
 
 // installable are the programs that FindTool may install.
 var installable = map[string]bool{
@@ -23,7 +26,7 @@ func FindTool(ctx context.Context, name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
 	}
-	if !installable[name] {
+	if !installable[name] && !onDemand[name] {
 		return "", fmt.Errorf("%s is not on the PATH", name)
 	}
 	cache, err := Cache()
