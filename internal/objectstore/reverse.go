@@ -59,11 +59,11 @@ const minSecret = 16
 func (v *Reverse) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	d := v.door
+	asked := *r
 	u := *r.URL
 	u.Scheme, u.Host = "http", r.Host
-	r = r.WithContext(r.Context())
-	r.URL = &u
-	x := &exchange{Request: r, out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r)}
+	asked.URL = &u
+	x := &exchange{Request: &asked, out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r)}
 	var err error
 	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
 	if err = v.admit(r.Context(), x); err == nil {
