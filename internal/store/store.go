@@ -51,6 +51,7 @@ type Store struct {
 	reader    *sql.DB
 	instance  string
 	downloads *downloads
+	blocked   *sql.Stmt // of BlockedRevisions, which each request for a file of a package asks: parsing it takes longer than the answer
 }
 
 // Open opens the record and brings its schema up to date.
@@ -81,7 +82,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	connections := max(4, 2*runtime.GOMAXPROCS(0))
 	reader.SetMaxOpenConns(connections)
 	reader.SetMaxIdleConns(connections)
-	s := &Store{writer: writer, reader: reader, instance: o.Instance}
+	blocked, err := reader.PrepareContext(ctx, blockedRevisions)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open database: %w", explain(err)), reader.Close(), writer.Close())
+	}
+	s := &Store{writer: writer, reader: reader, instance: o.Instance, blocked: blocked}
 	s.downloads = newDownloads(s.insertDownloads)
 	return s, nil
 }
@@ -134,7 +139,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 // Close writes what is buffered and closes the record.
 func (s *Store) Close() error {
 	s.downloads.close()
-	return errors.Join(s.reader.Close(), s.writer.Close())
+	return errors.Join(s.blocked.Close(), s.reader.Close(), s.writer.Close())
 }
 
 // Ping says whether the record can be read.
