@@ -50,7 +50,7 @@ func pemText(value string) ([]byte, error) {
 }
 
 // forwardProxy is the forward proxy, whose doors are those of the mirrors.
-func (a *app) forwardProxy(d doors) (*proxy.Server, error) {
+func (a *app) forwardProxy(ctx context.Context, d doors) (*proxy.Server, error) {
 	cfg := a.config.Proxy
 	ca, err := openAuthority(a.config)
 	if err != nil {
@@ -76,7 +76,7 @@ func (a *app) forwardProxy(d doors) (*proxy.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	doors, err := a.proxyDoors(relay, d, web)
+	doors, err := a.proxyDoors(ctx, relay, d, web)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (a *app) relay() (*upstream.Relay, error) {
 }
 
 // proxyDoors are the doors that answer for hosts by their names. The first that knows a host answers for it; web is the one for all others.
-func (a *app) proxyDoors(relay *upstream.Relay, d doors, web http.Handler) ([]proxy.Door, error) {
+func (a *app) proxyDoors(ctx context.Context, relay *upstream.Relay, d doors, web http.Handler) ([]proxy.Door, error) {
 	stores, err := objectstore.New(objectstore.Config{
 		Elsewhere: web, Stores: a.stores, Endpoints: doorEndpoints(a.config.ObjectStore.Endpoints), Models: a.config.ObjectStore.Models,
 		Relay: relay, Gate: a.gate, Blobs: a.blobs, Record: a.store.RecordDownload, Log: a.log,
@@ -138,6 +138,7 @@ func (a *app) proxyDoors(relay *upstream.Relay, d doors, web http.Handler) ([]pr
 	return []proxy.Door{
 		a.hubSite(d.hub),
 		{Name: "hub-datasets", Hosts: []string{"datasets-server.huggingface.co"}, Handler: web}, // judged by its content
+		a.packageHosts(ctx, d.packages, web),
 		{Name: "objectstore", Sends: objectstore.Hosts(), Knows: stores.Knows, Takes: stores.Takes, Handler: stores},
 		a.hubContent(d.hub), // behind the stores: a Hub may keep its files in one that holds much else
 	}, nil

@@ -84,7 +84,7 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, t termina
 	group, ctx := errgroup.WithContext(ctx) // one does not go on without the others
 	go a.bad.keep(ctx)
 	if listeners.proxy != nil {
-		p, err := a.forwardProxy(d)
+		p, err := a.forwardProxy(ctx, d)
 		if err != nil {
 			return fmt.Errorf("forward proxy: %w", err)
 		}

@@ -29,6 +29,8 @@ type address struct {
 	// Of a file.
 	upstream, fileID, filename string
 	beside                     index.Beside
+	// at is where the index has the file, if that is what was asked for.
+	at *url.URL
 	// to is where a page is, relative to what was asked.
 	to string
 }

@@ -18,7 +18,7 @@ import (
 // early; before there is a verdict they are served, since a resolver asks for dozens of releases that it will not install. They are data:
 // the verdict binds at the file.
 func (d *Door) serveBeside(x *exchange) error {
-	e, err := d.Index.Entry(x.Context(), x.upstream, x.project, x.fileID, x.filename)
+	e, err := d.entry(x)
 	if err != nil {
 		return fmt.Errorf("find %s: %w", x.filename, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"modelgate/internal/auth"
 	"modelgate/internal/model"
 	"modelgate/internal/reply"
 )
@@ -37,6 +38,8 @@ type exchange struct {
 	address
 	out *reply.Writer
 	id  string // of the request
+	// gate is the gate's own address if the request came through the forward proxy, "" if it was sent to the gate.
+	gate string
 
 	// For the log and the record.
 	version model.Version
@@ -46,8 +49,32 @@ type exchange struct {
 
 // ServeHTTP answers a request.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	entrance{door: d, read: func(r *http.Request) address { return parse(r.URL.EscapedPath()) }}.ServeHTTP(w, r)
+}
+
+// entrance is a way into the door: that of the mirror, or that of the forward proxy.
+type entrance struct {
+	door *Door
+	// read finds what a request asks for.
+	read func(r *http.Request) address
+	// gate is the gate's own address; "" is that of the request.
+	gate string
+	// rest answers what is no route of the door; nil refuses it.
+	rest http.Handler
+}
+
+// ServeHTTP answers a request.
+func (e entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	x := &exchange{Request: r, out: &reply.Writer{ResponseWriter: w}, address: parse(r.URL.EscapedPath()), id: uuid.NewString()}
+	d, a := e.door, e.read(r)
+	if a.route == routeNone && e.rest != nil {
+		e.rest.ServeHTTP(w, r)
+		return
+	}
+	if a.group == "" {
+		a.group = auth.From(r.Context()).Group(model.PyPI)
+	}
+	x := &exchange{Request: r, out: &reply.Writer{ResponseWriter: w}, address: a, id: uuid.NewString(), gate: e.gate}
 	var err error
 	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
 	if err = d.handler(x)(x); err != nil {
@@ -90,8 +117,11 @@ func (d *Door) serveMoved(x *exchange) error {
 	return nil
 }
 
-// who is the client for the record.
+// who is the client for the record: its account, or else its address.
 func (x *exchange) who() string {
+	if name := auth.From(x.Context()).Name; name != "" {
+		return name
+	}
 	host, _, err := net.SplitHostPort(x.RemoteAddr)
 	if err != nil {
 		return x.RemoteAddr
@@ -101,6 +131,9 @@ func (x *exchange) who() string {
 
 // address is the gate's own.
 func (d *Door) address(x *exchange) string {
+	if x.gate != "" {
+		return x.gate
+	}
 	if d.PublicURL != "" {
 		return d.PublicURL
 	}

@@ -35,7 +35,7 @@ func (d *Door) serveFile(x *exchange) error {
 // find learns which file is meant and what its bytes are. Where the index does not tell, the file is read for that, while the client
 // is kept.
 func (d *Door) find(x *exchange) (index.Entry, model.File, error) {
-	e, err := d.Index.Entry(x.Context(), x.upstream, x.project, x.fileID, x.filename)
+	e, err := d.entry(x)
 	if err != nil {
 		return e, model.File{}, fmt.Errorf("find %s: %w", x.filename, err)
 	}
@@ -57,6 +57,16 @@ func (d *Door) find(x *exchange) (index.Entry, model.File, error) {
 	}
 	x.version = model.Version{Source: model.PyPI, Name: x.project, Revision: f.Digest.Hex()}
 	return e, f, nil
+}
+
+// entry finds the file that is meant, by an address of the door or by the index's own.
+func (d *Door) entry(x *exchange) (index.Entry, error) {
+	if x.at == nil {
+		return d.Index.Entry(x.Context(), x.upstream, x.project, x.fileID, x.filename)
+	}
+	e, err := d.Index.EntryAt(x.Context(), x.at)
+	x.project, x.upstream = e.Project, e.Upstream
+	return e, err
 }
 
 // during does something while the client is kept in its own way. What is done goes on when the client has to come back, so that it

@@ -45,6 +45,9 @@ func (d *Door) patienceOf(x *exchange) patience {
 	}
 }
 
+// waitParam counts in the query of an address how often a client was sent there to wait.
+const waitParam = "w"
+
 // held is how a wait ended.
 type held int
 
@@ -100,7 +103,7 @@ func (d *Door) limit(x *exchange, p patience) time.Duration {
 
 // waited counts the redirects that a client has followed, as its address says. It is believed only so far as to end the wait.
 func waited(x *exchange) int {
-	n, err := strconv.ParseUint(x.URL.Query().Get("w"), 10, 16)
+	n, err := strconv.ParseUint(x.URL.Query().Get(waitParam), 10, 16)
 	if err != nil || n > maxWaitParam {
 		return 0
 	}
@@ -109,9 +112,10 @@ func waited(x *exchange) int {
 
 // sendAgain sends a client to the same address, which waits on. It is relative: host and credentials stay.
 func (d *Door) sendAgain(x *exchange) {
-	path := x.URL.EscapedPath()
+	path, query := x.URL.EscapedPath(), x.URL.Query()
+	query.Set(waitParam, strconv.Itoa(waited(x)+1))
 	h := x.out.Header()
-	h.Set("Location", path[strings.LastIndexByte(path, '/')+1:]+"?w="+strconv.Itoa(waited(x)+1))
+	h.Set("Location", path[strings.LastIndexByte(path, '/')+1:]+"?"+query.Encode())
 	h.Set("Cache-Control", "no-store")
 	x.out.WriteHeader(http.StatusTemporaryRedirect)
 }

@@ -45,7 +45,7 @@ func (d *Door) servePage(x *exchange) error {
 	if f == formNone {
 		return notAcceptable()
 	}
-	p, err := d.Index.Project(x.Context(), x.project)
+	p, err := d.project(x)
 	if err != nil {
 		return fmt.Errorf("page of %s: %w", x.project, err)
 	}
@@ -53,7 +53,7 @@ func (d *Door) servePage(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	return d.sendPage(x, f, d.rendered.get(p, f, x.group, blocked))
+	return d.sendPage(x, f, d.rendered.get(renderKey{page: p, form: f, group: x.group, own: x.gate != ""}, blocked))
 }
 
 // sendPage sends a page, compressed if the client takes that, or nothing if it has it already.
@@ -196,6 +196,7 @@ type renderKey struct {
 	form    form
 	group   string
 	blocked string
+	own     bool // addresses are the index's own
 }
 
 // Bounds of the pages that are kept as they are sent.
@@ -214,9 +215,9 @@ func newRendered() (*rendered, error) {
 	return c, nil
 }
 
-func (c *rendered) get(p *index.Page, f form, group string, blocked []store.BlockedScan) *variant {
-	key := renderKey{page: p, form: f, group: group, blocked: blockedKey(blocked)}
-	if f == formText {
+func (c *rendered) get(key renderKey, blocked []store.BlockedScan) *variant {
+	key.blocked = blockedKey(blocked)
+	if key.form == formText {
 		key.form = formHTML
 	}
 	c.mu.Lock()
@@ -225,7 +226,7 @@ func (c *rendered) get(p *index.Page, f form, group string, blocked []store.Bloc
 	if ok {
 		return w.variant
 	}
-	render := func() []byte { return renderPage(p, f, blocked) }
+	render := func() []byte { return renderPage(key, blocked) }
 	w = &weighed{}
 	w.variant = newVariant(render(), render, func(size int) { c.weigh(key, w, size) })
 	c.mu.Lock()
@@ -251,8 +252,9 @@ func (c *rendered) weigh(key renderKey, w *weighed, size int) {
 	}
 }
 
-// renderPage writes a page with addresses that lead here, and blocked releases yanked.
-func renderPage(p *index.Page, f form, blocked []store.BlockedScan) []byte {
+// renderPage writes a page with addresses that lead here, or the index's own, and blocked releases yanked.
+func renderPage(key renderKey, blocked []store.BlockedScan) []byte {
+	p := key.page
 	why := yankedReleases(p, blocked)
 	rewrite := func(i int) index.Rewrite {
 		file := p.Files[i]
@@ -260,12 +262,14 @@ func renderPage(p *index.Page, f form, blocked []store.BlockedScan) []byte {
 		if why != nil {
 			to.Yanked = why[releaseOf(file)]
 		}
-		if file.Provenance != "" && !strings.Contains(file.Provenance, "://") {
+		if key.own {
+			to.URL, _, _ = strings.Cut(file.URL, "#")
+		} else if file.Provenance != "" && !strings.Contains(file.Provenance, "://") {
 			to.Provenance = to.URL + string(index.Provenance)
 		}
 		return to
 	}
-	if f == formJSON {
+	if key.form == formJSON {
 		return p.JSON(rewrite)
 	}
 	return p.HTML(rewrite)

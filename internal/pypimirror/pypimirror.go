@@ -7,13 +7,15 @@
 // never redirects to another host, and no verdict is ever a 5xx.
 //
 // Read it in the order of a request: pypimirror.go (what is needed), address.go (what is asked for), door.go (who answers), negotiate.go
-// and page.go (pages), release.go (what blocks a release), file.go, hold.go and beside.go (files and what stands beside them), refusal.go (every error).
+// and page.go (pages), release.go (what blocks a release), file.go, hold.go and beside.go (files and what stands beside them), refusal.go (every error), proxied.go
+// (what differs behind the forward proxy).
 package pypimirror
 
 import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -34,6 +36,19 @@ type Index interface {
 	// Listed tells what is known of each file of a page besides its bytes.
 	Listed(p *index.Page) []model.Metadata
 	Files
+	Places
+}
+
+// Places is the part of [Index] that knows what is asked for at the indexes' own addresses.
+type Places interface {
+	// Serves tells whether an index answers at the origin of an address, or keeps files there.
+	Serves(ctx context.Context, u *url.URL) bool
+	// Below finds the index below whose Simple API an address is, and tells the escaped rest of the path.
+	Below(u *url.URL) (upstream, rest string, ok bool)
+	// ProjectOf returns the page of a project as one index has it.
+	ProjectOf(ctx context.Context, upstream, name string) (*index.Page, error)
+	// EntryAt finds a file by the address that its index gives it.
+	EntryAt(ctx context.Context, u *url.URL) (index.Entry, error)
 }
 
 // Files is the part of [Index] that knows files.

@@ -80,7 +80,11 @@ func (d *Door) fail(x *exchange, err error) {
 		return
 	}
 	if errors.Is(err, index.ErrClaimed) {
-		d.refuseClaimed(x)
+		d.refusePlace(x, "name claim", "this name belongs to another index than the one that the address names")
+		return
+	}
+	if errors.Is(err, index.ErrNotListed) {
+		d.refusePlace(x, "not listed by its index", "no page of the index lists a file at this address, so nothing is known of it")
 		return
 	}
 	f := own(err)
@@ -149,14 +153,13 @@ func (d *Door) refuse(x *exchange, r refusal) {
 	d.write(x, http.StatusForbidden, text, p)
 }
 
-// refuseClaimed answers for a file of another index than the one that its name belongs to. Nothing was scanned, so there is no scan to name.
-func (d *Door) refuseClaimed(x *exchange) {
-	const text = "modelgate blocked: name claim"
+// refusePlace answers for a file that is not where it belongs. Nothing was scanned, so there is no scan to name.
+func (d *Door) refusePlace(x *exchange, what, detail string) {
+	text := "modelgate blocked: " + what
 	x.out.Header().Set("X-Error-Message", text)
 	x.out.Header().Set("X-Error-Code", "ModelgateBlocked")
 	d.write(x, http.StatusForbidden, text, problem{
-		Type: "about:blank", Title: "blocked by modelgate: name claim", Status: http.StatusForbidden,
-		Detail: "modelgate: this name belongs to another index than the one that the address names",
+		Type: "about:blank", Title: "blocked by modelgate: " + what, Status: http.StatusForbidden, Detail: "modelgate: " + detail,
 	})
 }
 

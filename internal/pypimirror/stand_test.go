@@ -38,12 +38,14 @@ type scriptedGate struct {
 	checks      int
 	quarantines []string
 	ruled       string
+	group       string // of the last request
 }
 
 func (g *scriptedGate) Check(_ context.Context, req gate.Request) (*gate.Ticket, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.checks++
+	g.group = req.Group
 	if g.scans[req.Path] == uuid.Nil {
 		g.scans[req.Path] = uuid.New()
 	}

@@ -7,7 +7,8 @@
 // would win wherever it comes from.
 //
 // Read it in the order of a request: index.go (which index), claims.go (whose name), pages.go (the page, cached), page.go with html.go
-// and rawjson.go (read), render.go (written), files.go (bytes), hosts.go (where they may come from).
+// and rawjson.go (read), render.go (written), files.go (bytes), hosts.go (where they may come from), places.go (what is asked for at an index's
+// own addresses).
 package index
 
 import (
@@ -234,12 +235,8 @@ func (x *Index) Entry(ctx context.Context, upstreamName, project, id, filename s
 	if normal, ok := dist.Normalize(project); s == nil || !ok || normal != project || !dist.SafeFilename(filename) {
 		return Entry{}, fmt.Errorf("file %q: %w", clip(filename, 100), ErrNotFound)
 	}
-	owner, err := x.claims.owner(ctx, project)
-	if err != nil {
+	if err := x.mayHave(ctx, s, project); err != nil {
 		return Entry{}, err
-	}
-	if owner != nil && owner != s {
-		return Entry{}, fmt.Errorf("%s of index %s: %w", project, s.Name, ErrClaimed)
 	}
 	p, err := x.page(ctx, s, project)
 	if err == nil {
@@ -254,6 +251,15 @@ func (x *Index) Entry(ctx context.Context, upstreamName, project, id, filename s
 		return e, nil
 	}
 	return Entry{}, err
+}
+
+// mayHave returns an error that wraps ErrClaimed if a name belongs to another index.
+func (x *Index) mayHave(ctx context.Context, s *site, name string) error {
+	owner, err := x.claims.owner(ctx, name)
+	if err == nil && owner != nil && owner != s {
+		err = fmt.Errorf("%s of index %s: %w", name, s.Name, ErrClaimed)
+	}
+	return err
 }
 
 // Entry is a file found, with the page that it stands on, if that could be had.
