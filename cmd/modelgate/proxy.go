@@ -128,7 +128,7 @@ func (a *app) relay() (*upstream.Relay, error) {
 // proxyDoors are the doors that answer for hosts by their names. The first that knows a host answers for it; web is the one for all others.
 func (a *app) proxyDoors(ctx context.Context, relay *upstream.Relay, d doors, web http.Handler) ([]proxy.Door, error) {
 	stores, err := objectstore.New(objectstore.Config{
-		Elsewhere: web, Stores: a.stores, Endpoints: doorEndpoints(a.config.ObjectStore.Endpoints), Models: a.config.ObjectStore.Models,
+		Elsewhere: web, Pickled: scanner.Pickled, Stores: a.stores, Endpoints: doorEndpoints(a.config.ObjectStore.Endpoints), Models: a.config.ObjectStore.Models,
 		Relay: relay, Gate: a.gate, Blobs: a.blobs, Record: a.store.RecordDownload, Log: a.log,
 		PublicURL: a.address(), Hold: a.config.Scan.Hold.Std(), Registerer: a.metrics,
 	})

@@ -2,14 +2,17 @@ package objectstore
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"modelgate/internal/auth"
 	"modelgate/internal/gate"
@@ -77,15 +80,21 @@ func (d *Door) settle(x *exchange, res *http.Response) (done bool, err error) {
 	return true, d.send(x, res, span, judged.file)
 }
 
-// passAnswer passes an answer of the store's that has no bytes of the object.
+// passAnswer passes an answer of the store's that has no bytes of the object. A body that is no message is left out: clients may keep what
+// comes under the status of an error.
 func (d *Door) passAnswer(x *exchange, res *http.Response) error {
 	if res.StatusCode < http.StatusMultipleChoices && res.StatusCode != http.StatusNoContent {
 		return failure{status: http.StatusBadGateway, code: "BadGateway", message: "the store's answer is not understood"}
 	}
-	copyHeader(x.out.Header(), res.Header)
+	h := x.out.Header()
+	copyHeader(h, res.Header)
+	text, err := d.message(res)
+	if err != nil || len(text) > 0 {
+		h.Del("Content-Encoding")
+		h.Set("Content-Length", strconv.Itoa(len(text)))
+	}
 	x.out.WriteHeader(res.StatusCode)
-	_, err := transfer.Copy(x.out, http.MaxBytesReader(nil, res.Body, maxErrorBody), transfer.Span{Last: -1, Total: -1}, transfer.Check{})
-	if err != nil {
+	if _, err := x.out.Write(text); err != nil && len(text) > 0 {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
@@ -93,6 +102,35 @@ func (d *Door) passAnswer(x *exchange, res *http.Response) error {
 
 // maxErrorBody bounds what passes under the status of an error: an error is short, a model is not.
 const maxErrorBody = 64 << 10
+
+// message reads the body of an error, decoded. It is text, and no pickle of the protocol that is text, or the error wraps errContent.
+func (d *Door) message(res *http.Response) ([]byte, error) {
+	body := io.Reader(res.Body)
+	switch coding := strings.ToLower(strings.TrimSpace(res.Header.Get("Content-Encoding"))); coding {
+	case "", "identity":
+	case "gzip":
+		head := bufio.NewReader(body)
+		if _, err := head.Peek(1); errors.Is(err, io.EOF) { // there is no body
+			return nil, nil
+		}
+		decoded, err := gzip.NewReader(head)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errContent, err)
+		}
+		body = decoded
+	default:
+		return nil, errContent
+	}
+	var read bytes.Buffer
+	if _, err := read.ReadFrom(io.LimitReader(body, maxErrorBody+1)); err != nil {
+		return nil, fmt.Errorf("%w: %w", errContent, err)
+	}
+	text := read.Bytes()
+	if len(text) > maxErrorBody || !utf8.Valid(text) || !isText(text) || len(text) > 0 && d.Pickled(text) {
+		return nil, errContent
+	}
+	return text, nil
+}
 
 // identify reads which bytes of which state of the object an answer has.
 func (d *Door) identify(x *exchange, res *http.Response) (transfer.Span, bucket.Info, error) {

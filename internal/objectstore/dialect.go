@@ -65,17 +65,40 @@ func escapeXML(s string) string {
 	return b.String()
 }
 
-// describes says whether an answer begins as a description does. The body is left as it came.
+// describes says whether an answer begins as a description does, and ends its body with errContent where it stops to be text. Else the body is
+// left as it came.
 func describes(res *http.Response, d dialect) error {
 	body := bufio.NewReaderSize(res.Body, 512)
 	head, _ := body.Peek(512) // one that is shorter, or breaks, is for the client to see
 	trimmed := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
-	if len(trimmed) > 0 && !bytes.ContainsAny(trimmed[:1], d.describing) {
+	if len(trimmed) > 0 && !bytes.ContainsAny(trimmed[:1], d.describing) || !isText(head) {
 		return errContent
 	}
 	res.Body = struct {
 		io.Reader
 		io.Closer
-	}{body, res.Body}
+	}{plain{body}, res.Body}
 	return nil
+}
+
+// plain reads text.
+type plain struct{ io.Reader }
+
+// Read implements io.Reader.
+func (p plain) Read(b []byte) (int, error) {
+	n, err := p.Reader.Read(b)
+	if !isText(b[:n]) {
+		return 0, errContent
+	}
+	return n, err
+}
+
+// isText tells whether bytes can be part of XML or JSON: neither has control characters, which archives and models cannot do without.
+func isText(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
+			return false
+		}
+	}
+	return true
 }

@@ -124,17 +124,18 @@ func (d *Door) serveHead(x *exchange) error {
 // announceWithin bounds how long starting a scan ahead may take.
 const announceWithin = 30 * time.Second
 
-// announce starts the scan of an object that has not been asked for yet.
+// announce starts the scan of an object that has not been asked for yet. The client may have what it wanted, and leave.
 func (d *Door) announce(x *exchange, object bucket.Object) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.Context()), announceWithin)
+	defer cancel()
+	x.Request = x.WithContext(ctx)
 	own, registered, err := d.own(x)
 	if err != nil || !registered {
 		return err
 	}
-	if err := http.NewResponseController(x.out).Flush(); err != nil { // the client does not wait for what follows
+	if err := http.NewResponseController(x.out).Flush(); err != nil { // nobody waits for what follows
 		return err
 	}
-	ctx, cancel := context.WithTimeout(x.Context(), announceWithin)
-	defer cancel()
 	o, err := d.ownOrigin(ctx, x, own, object)
 	if err != nil {
 		return err

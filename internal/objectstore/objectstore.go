@@ -63,11 +63,13 @@ type Endpoint struct {
 	PathStyle bool
 }
 
-// Config is what the door needs. Relay, Gate and Blobs must be set.
+// Config is what the door needs. Relay, Gate, Blobs and Pickled must be set.
 type Config struct {
-	Relay     Relay
-	Gate      Gate
-	Blobs     *blob.Store
+	Relay Relay
+	Gate  Gate
+	Blobs *blob.Store
+	// Pickled tells whether text begins as a pickle does, of the protocol that is text.
+	Pickled   func(head []byte) bool
 	Stores    Stores // nil: nothing is registered
 	Endpoints []Endpoint
 	// Elsewhere answers requests that are not for a store, to hosts that have other services too; nil refuses them.
@@ -93,8 +95,8 @@ const mostPrefixes = 4096
 
 // New returns the door.
 func New(cfg Config) (*Door, error) {
-	if cfg.Relay == nil || cfg.Gate == nil || cfg.Blobs == nil {
-		return nil, errors.New("door of object stores: relay, gate and blobs must be given")
+	if cfg.Relay == nil || cfg.Gate == nil || cfg.Blobs == nil || cfg.Pickled == nil {
+		return nil, errors.New("door of object stores: relay, gate, blobs and what tells pickles must be given")
 	}
 	if cfg.Hold <= 0 {
 		cfg.Hold = 5 * time.Minute

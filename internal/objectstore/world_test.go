@@ -88,7 +88,7 @@ func open(t *testing.T, provider model.Source, serve http.HandlerFunc, registere
 	must(t, err)
 	t.Cleanup(stores.Close)
 	door, err := New(Config{
-		Relay: relay, Gate: g, Blobs: blobs, Stores: stores, Endpoints: []Endpoint{{Provider: provider, Host: w.site, PathStyle: true}},
+		Relay: relay, Gate: g, Blobs: blobs, Pickled: scanner.Pickled, Stores: stores, Endpoints: []Endpoint{{Provider: provider, Host: w.site, PathStyle: true}},
 		Log: zerolog.Nop(), PublicURL: "https://gate.example",
 		Record: func(d model.Download) { w.mu.Lock(); w.downloads = append(w.downloads, d); w.mu.Unlock() },
 	})
@@ -173,9 +173,11 @@ func (o *object) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 const evil = "\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x04true\x85R."
 
-// large is a pickle that does what evil does, and then a lot of nothing.
+// large is a pickle that does what evil does, and then takes ten million bytes.
 func large() []byte {
-	return append([]byte("\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x04true\x85R0"), append(bytes.Repeat([]byte("N0"), 5<<20), "N."...)...)
+	const n = 10_000_000
+	b := binary.LittleEndian.AppendUint32([]byte("\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x04true\x85R0B"), n)
+	return append(append(b, bytes.Repeat([]byte("kept"), n/4)...), "0N."...)
 }
 
 // tensors is a model of so many bytes whose header is all that a scan reads.
