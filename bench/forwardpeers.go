@@ -148,9 +148,12 @@ shutdown_lifetime 0 seconds
 
 // giveToSquid lets the account that Squid changes to, when root starts it, read and write its folder.
 func giveToSquid(dir, home string) error {
-	account, err := user.Lookup("proxy")
-	if err != nil || os.Geteuid() != 0 {
+	if os.Geteuid() != 0 {
 		return nil // it runs as we do
+	}
+	account, err := user.Lookup("proxy")
+	if err != nil {
+		return fmt.Errorf("account of Squid: %w", err)
 	}
 	uid, err := strconv.Atoi(account.Uid)
 	if err != nil {

@@ -12,7 +12,9 @@ type Failure struct {
 	Host, Client string // Client is the User-Agent of CONNECT, "" for clients that send none there
 	From         string
 	Advice       string // what the user can do, "" if nothing is known
-	Reason       string // untrusted: it does not trust the authority; alpn: it speaks HTTP/2 alone; sni: another name than in CONNECT; other
+	// Reason is one of: untrusted, it does not trust the authority; left, it has left without a request, as those do, too, that look at a
+	// certificate last; alpn, it speaks HTTP/2 alone; sni, another name than in CONNECT; other.
+	Reason string
 }
 
 // Bounds of what is kept of failures.

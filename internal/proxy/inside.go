@@ -113,6 +113,7 @@ func (s *Server) doorOf(r *http.Request, pass *passage) Door {
 // outward is a request as doors see it: its URL is whole, and what concerns this hop alone is gone.
 func outward(r *http.Request, pass *passage) *http.Request {
 	out := r.WithContext(r.Context())
+	out.TLS = pass.tls
 	u := *r.URL
 	u.Scheme, u.Host = pass.scheme, pass.host
 	if strings.Contains(pass.host, ":") {

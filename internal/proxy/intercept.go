@@ -5,11 +5,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,6 +25,7 @@ type passage struct {
 	scheme    string // that clients speak inside: "https", or "http" if there is no TLS in the tunnel
 	agent     string // User-Agent of the CONNECT
 	principal auth.Principal
+	tls       *tls.ConnectionState // nil if there is none
 }
 
 // inspected is the connection of a passage.
@@ -178,8 +182,37 @@ func (s *Server) handshake(ctx context.Context, c *inspected) {
 		return
 	}
 	s.metrics.handshakes.WithLabelValues("ok").Inc()
-	s.handOver(c, conn)
+	state := conn.ConnectionState()
+	c.pass.tls = &state
+	if state.NegotiatedProtocol == "h2" {
+		s.handOver(c, conn) // the server inside needs to see what it is
+		return
+	}
+	s.handOver(c, &opened{Conn: conn, server: s, inspected: c})
 }
+
+// opened is a connection whose handshake is done. Clients that look at the certificate only then leave without a request.
+type opened struct {
+	*tls.Conn
+	server    *Server
+	inspected *inspected
+	heard     atomic.Bool
+}
+
+// Read notes whether anything comes.
+func (c *opened) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.heard.Load() || c.heard.Swap(true) || n > 0 || err == nil {
+		return n, err
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed) { // which is our own doing
+		c.server.mourn(c.inspected, fmt.Errorf("%w: %w", errLeft, err))
+	}
+	return n, err
+}
+
+// errLeft is wrapped when a client leaves after the handshake, before it has asked for anything.
+var errLeft = errors.New("no request came")
 
 // mourn counts a handshake that failed, and tells the log of it now and then.
 func (s *Server) mourn(c *inspected, err error) {
@@ -202,6 +235,8 @@ func reasonOf(c *inspected, err error) string {
 		return "sni"
 	case strings.Contains(text, "unsupported application protocols"):
 		return "alpn"
+	case errors.Is(err, errLeft) && !strings.Contains(text, "remote error"):
+		return "left"
 	case errors.As(err, &alert), strings.Contains(text, "remote error"), strings.Contains(text, "bad record MAC"),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return "untrusted"
@@ -212,7 +247,10 @@ func reasonOf(c *inspected, err error) string {
 
 // withPassage lets requests know by which passage they came.
 func withPassage(ctx context.Context, conn net.Conn) context.Context {
-	if t, ok := conn.(*tls.Conn); ok {
+	switch t := conn.(type) {
+	case *tls.Conn:
+		conn = t.NetConn()
+	case *opened:
 		conn = t.NetConn()
 	}
 	c, ok := conn.(*inspected)

@@ -337,6 +337,32 @@ func TestClientsThatDoNotTrustTheAuthorityAreCountedAndAdvised(t *testing.T) {
 	}
 }
 
+func TestClientsThatLookAtTheCertificateLastAreCounted(t *testing.T) {
+	h := open(t, Config{})
+	conn := h.dial(t)
+	connectOn(t, conn, "a.models.example:443", "User-Agent: Wget/1.21.3\r\n")
+	c, err := h.secure(conn, "a.models.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+	eventually(t, "it is counted", func() bool { return h.count(t, "modelgate_proxy_handshake_failures_total", "left", "wget") == 1 })
+	if last := h.server.Failures().Last()[0]; !strings.Contains(last.Advice, "WGETRC") {
+		t.Errorf("%+v", last)
+	}
+	// Who has asked for something, and who is just slow, is not.
+	c, err = h.secure(h.connect(t, "a.models.example:443"), "a.models.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exchange(t, c, "GET / HTTP/1.1\r\nHost: a.models.example\r\n\r\n")
+	_ = c.Close()
+	time.Sleep(50 * time.Millisecond)
+	if n := len(h.server.Failures().Last()); n != 1 {
+		t.Errorf("%d failures", n)
+	}
+}
+
 func TestFailuresAreKeptButNotForEverAndToldOnceAnHour(t *testing.T) {
 	f := newFailures()
 	now := time.Now()

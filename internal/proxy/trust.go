@@ -32,7 +32,7 @@ func Tools() []Tool {
 		{"npm", []string{"npm/"}, "NODE_EXTRA_CA_CERTS, or NPM_CONFIG_CAFILE", "SSL_CERT_FILE"},
 		{"node", []string{"node", "undici"}, "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"},
 		{"go", []string{"go-http-client", "go-"}, "SSL_CERT_FILE", ""},
-		{"java", []string{"java"}, "a trust store: keytool -importcert, javax.net.ssl.trustStore", "variables: Java reads none of these"},
+		{"java", []string{"java"}, "a trust store: keytool -importcert, then javax.net.ssl.trustStore and trustStorePassword", "variables: Java reads none of these"},
 		{"rust", []string{"ureq", "reqwest", "rust", "cargo"}, "SSL_CERT_FILE with rustls' native roots or OpenSSL; CARGO_HTTP_CAINFO for cargo", "builds that carry their own roots"},
 	}
 }
@@ -56,12 +56,13 @@ func toolOf(agent string) Tool {
 // adviceFor says what the user of a client can do about a failure.
 func adviceFor(f Failure) string {
 	tool := toolOf(f.Client)
+	doubts := f.Reason == "untrusted" || f.Reason == "left"
 	switch {
 	case f.Reason == "alpn":
 		return "the client speaks HTTP/2 alone: add " + f.Host + " to proxy.h2_hosts"
-	case f.Reason == "untrusted" && tool.Trust != "":
+	case doubts && tool.Trust != "":
 		return tool.Name + " does not trust the authority of the proxy; it is told by " + tool.Trust
-	case f.Reason == "untrusted":
+	case doubts:
 		return "the client does not trust the authority of the proxy: see modelgate ca --help"
 	default:
 		return ""

@@ -44,6 +44,8 @@ const (
 	Devpi  = "devpi"
 	// Moto has moto 5.2.5, a stand-in of S3, with boto3 1.44.8.
 	Moto = "moto"
+	// Web has requests 2.34.2, httpx 0.28.1 and aiohttp 3.14.5.
+	Web = "web"
 	// Mitmproxy has mitmproxy, which the forward proxy is measured beside. Only benchmarks need it.
 	Mitmproxy = "mitmproxy"
 )
@@ -89,7 +91,7 @@ func Tool(t testing.TB, name string) string {
 
 // All installs everything that there is.
 func All(ctx context.Context) error {
-	for _, env := range []string{Hub24, Hub36, Hub23, Stack, Pip23, Pip26, UV, Moto} {
+	for _, env := range []string{Hub24, Hub36, Hub23, Stack, Pip23, Pip26, UV, Moto, Web} {
 		if _, err := FindPython(ctx, env); err != nil {
 			return err
 		}
@@ -104,6 +106,9 @@ func All(ctx context.Context) error {
 		return err
 	}
 	if _, err := FindAzurite(ctx); err != nil {
+		return err
+	}
+	if _, err := FindUndici(ctx); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(installable)) {
