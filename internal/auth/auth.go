@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 
 	"modelgate/internal/model"
 )
@@ -34,6 +36,18 @@ func With(ctx context.Context, p Principal) context.Context {
 func From(ctx context.Context) Principal {
 	p, _ := ctx.Value(principalKey{}).(Principal)
 	return p
+}
+
+// Who names the caller of a request for the record: the account, or else the address.
+func Who(r *http.Request) string {
+	if name := From(r.Context()).Name; name != "" {
+		return name
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 // Accounts are the callers that a door lets in by a token each. The zero value lets nobody in.

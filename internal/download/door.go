@@ -1,7 +1,6 @@
 package download
 
 import (
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -37,7 +36,7 @@ type exchange struct {
 // ServeHTTP answers a request whose URL is whole.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	x := &exchange{door: d, Request: asRaw(r), out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r), group: auth.From(r.Context()).Group(model.Web)}
+	x := &exchange{door: d, Request: asRaw(r), out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: auth.Who(r), group: auth.From(r.Context()).Group(model.Web)}
 	var err error
 	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
 	d.Relay.Pass(x.out, x.Request, x.see, func(failed error) { err = failed })
@@ -61,18 +60,6 @@ func asRaw(r *http.Request) *http.Request {
 	return r
 }
 
-// who is the client for the record.
-func who(r *http.Request) string {
-	if name := auth.From(r.Context()).Name; name != "" {
-		return name
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
-
 // name is the address without what may be secret in it.
 func name(r *http.Request) string {
 	return r.URL.Scheme + "://" + r.URL.Host + r.URL.EscapedPath()
@@ -81,7 +68,7 @@ func name(r *http.Request) string {
 // finish logs, counts and records a request that was answered.
 func (d *Door) finish(x *exchange, began time.Time, err error) {
 	took := time.Since(began)
-	d.metrics.observe(x, took)
+	d.metrics.Observe(string(x.kind), x.out, took)
 	d.record(x)
 	e := d.Log.Info()
 	if e == nil {

@@ -27,6 +27,7 @@ import (
 	"modelgate/internal/finding"
 	"modelgate/internal/gate"
 	"modelgate/internal/model"
+	"modelgate/internal/reply"
 )
 
 // Relay asks hosts in clients' names. *upstream.Relay implements it.
@@ -85,7 +86,7 @@ func New(cfg Config) (*Door, error) {
 		cfg.Record = func(model.Download) {}
 	}
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
-	m, err := newMetrics(cfg.Registerer)
+	m, err := reply.NewMetrics(cfg.Registerer, "download", "the door of downloads", "kind")
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +100,6 @@ func New(cfg Config) (*Door, error) {
 // Door answers for hosts that no other door knows.
 type Door struct {
 	Config
-	metrics  metrics
+	metrics  reply.Metrics
 	suspects *lru.Cache[string, struct{}] // addresses whose answers are judged whatever they begin with
 }

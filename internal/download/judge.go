@@ -170,8 +170,8 @@ func (d *Door) keep(x *exchange, body io.Reader) (digest model.Digest, size int6
 		defer close(done)
 		digest, size, failed = d.Blobs.Adopt(x.Context(), body, d.MaxStaged)
 	}()
-	d.metrics.waiting.Inc()
-	defer d.metrics.waiting.Dec()
+	d.metrics.Waiting.Inc()
+	defer d.metrics.Waiting.Dec()
 	for {
 		switch reply.Wait(x.out, x.Request, done, time.Hour) { // as long as bytes come: what stalls ends by itself
 		case reply.Gone:
@@ -198,9 +198,9 @@ func (d *Door) verdict(x *exchange, from gate.Origin, answer io.Closer) (waited 
 	default:
 		waited = true
 		_ = answer.Close()
-		d.metrics.waiting.Inc()
+		d.metrics.Waiting.Inc()
 		end := reply.Wait(x.out, x.Request, ticket.Done(), d.Hold)
-		d.metrics.waiting.Dec()
+		d.metrics.Waiting.Dec()
 		switch end {
 		case reply.TooLong:
 			return waited, refusal{scan: ticket.Scan, outcome: model.Pending}
@@ -215,7 +215,7 @@ func (d *Door) verdict(x *exchange, from gate.Origin, answer io.Closer) (waited 
 	}
 	x.scan, x.outcome = v.Scan, v.Outcome
 	if v.Outcome != model.Allowed {
-		return waited, refusal{scan: v.Scan, outcome: v.Outcome, failed: blocking(v.Failed), message: v.Message}
+		return waited, refusal{scan: v.Scan, outcome: v.Outcome, failed: v.Blocking(), message: v.Message}
 	}
 	return waited, nil
 }
@@ -226,17 +226,6 @@ func (x *exchange) request() gate.Request {
 		Version: x.version, Group: x.group, Path: x.file.Path, Digest: x.file.Digest, Origin: x.from, Owner: x.who,
 		ScanOrigin: model.OriginGateway, ModelURI: x.version.Name, Whole: true,
 	}
-}
-
-// blocking are the names of the blocking rules that failed.
-func blocking(failed []gate.FailedRule) []string {
-	var out []string
-	for _, f := range failed {
-		if f.State == model.Blocking {
-			out = append(out, f.Name)
-		}
-	}
-	return out
 }
 
 // mark tells the client of the scan, and keeps caches on the way from giving the bytes to others.

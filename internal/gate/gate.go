@@ -110,6 +110,17 @@ type Verdict struct {
 	Warning string
 }
 
+// Blocking are the names of the BLOCKING rules that failed.
+func (v Verdict) Blocking() []string {
+	var out []string
+	for _, f := range v.Failed {
+		if f.State == model.Blocking {
+			out = append(out, f.Name)
+		}
+	}
+	return out
+}
+
 // Config is what a gate needs.
 type Config struct {
 	Store  *store.Store

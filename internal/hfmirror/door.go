@@ -18,7 +18,7 @@ import (
 // Door answers for the Hub.
 type Door struct {
 	Config
-	metrics   metrics
+	metrics   reply.Metrics
 	links     links
 	ids       *requestIDs
 	manifests *manifests

@@ -28,6 +28,7 @@ import (
 	"modelgate/internal/finding"
 	"modelgate/internal/gate"
 	"modelgate/internal/model"
+	"modelgate/internal/reply"
 	"modelgate/internal/upstream/hub"
 )
 
@@ -124,7 +125,7 @@ func New(cfg Config) (*Door, error) {
 		cfg.Record = func(model.Download) {}
 	}
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
-	m, err := newMetrics(cfg.Registerer)
+	m, err := reply.NewMetrics(cfg.Registerer, "hub", "the Hub's door", "route")
 	if err != nil {
 		return nil, err
 	}

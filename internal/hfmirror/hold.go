@@ -26,7 +26,7 @@ type hold struct {
 
 func (d *Door) hold(x *exchange) *hold {
 	return &hold{
-		x: x, every: d.Heartbeat, until: d.Hold, gauge: d.metrics.waiting,
+		x: x, every: d.Heartbeat, until: d.Hold, gauge: d.metrics.Waiting,
 		beats: x.ProtoMajor == 1 && x.ProtoMinor == 1 && strings.Contains(x.UserAgent(), "hf_hub/"),
 	}
 }

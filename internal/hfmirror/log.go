@@ -27,7 +27,7 @@ func (ids *requestIDs) next() string {
 // finish logs, counts and records a request that was answered. Nothing of it holds a token.
 func (d *Door) finish(x *exchange, began time.Time, err error) {
 	took := time.Since(began)
-	d.metrics.observe(x, took)
+	d.metrics.Observe(string(x.route), x.out, took)
 	e := d.Log.Info()
 	if e == nil {
 		return

@@ -184,9 +184,9 @@ func (d *Door) judge(x *exchange, object bucket.Object, span transfer.Span, answ
 	fresh := isClosed(ticket.Done())
 	if !fresh {
 		_ = answer.Close()
-		d.metrics.waiting.Inc()
+		d.metrics.Waiting.Inc()
 		end := reply.Wait(x.out, x.Request, ticket.Done(), d.Hold)
-		d.metrics.waiting.Dec()
+		d.metrics.Waiting.Dec()
 		switch end {
 		case reply.TooLong:
 			return judgement{}, refusal{scan: ticket.Scan, outcome: model.Pending}
@@ -202,7 +202,7 @@ func (d *Door) judge(x *exchange, object bucket.Object, span transfer.Span, answ
 	x.scan, x.outcome = v.Scan, v.Outcome
 	if v.Outcome != model.Allowed {
 		d.record(x, o.file)
-		return judgement{}, refusal{scan: v.Scan, outcome: v.Outcome, failed: blocking(v.Failed), message: v.Message, unread: o.unread}
+		return judgement{}, refusal{scan: v.Scan, outcome: v.Outcome, failed: v.Blocking(), message: v.Message, unread: o.unread}
 	}
 	if v.Warning != "" {
 		x.out.Header().Set("X-Modelgate-Warning", reply.Line(v.Warning, 300))
@@ -233,17 +233,6 @@ func isClosed(done <-chan struct{}) bool {
 	default:
 		return false
 	}
-}
-
-// blocking are the names of the blocking rules that failed.
-func blocking(failed []gate.FailedRule) []string {
-	var out []string
-	for _, f := range failed {
-		if f.State == model.Blocking {
-			out = append(out, f.Name)
-		}
-	}
-	return out
 }
 
 // send gives the bytes of an answer, as they pass the comparison with what was judged.

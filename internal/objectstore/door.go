@@ -3,7 +3,6 @@ package objectstore
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"time"
 
@@ -40,7 +39,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.Elsewhere.ServeHTTP(w, r)
 		return
 	}
-	x := &exchange{asked: a, Request: r, out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r)}
+	x := &exchange{asked: a, Request: r, out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: auth.Who(r)}
 	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
 	if err == nil {
 		err = d.handler(x)(x)
@@ -144,22 +143,10 @@ func (d *Door) announce(x *exchange, object bucket.Object) error {
 	return err
 }
 
-// who is the client for the record.
-func who(r *http.Request) string {
-	if name := auth.From(r.Context()).Name; name != "" {
-		return name
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
-
 // finish logs and counts a request that was answered. Queries hold signatures, so nothing of them is told.
 func (d *Door) finish(x *exchange, began time.Time, err error) {
 	took := time.Since(began)
-	d.metrics.observe(x, took)
+	d.metrics.Observe(string(x.class), x.out, took)
 	e := d.Log.Info()
 	if e == nil {
 		return

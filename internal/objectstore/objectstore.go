@@ -29,6 +29,7 @@ import (
 	"modelgate/internal/finding"
 	"modelgate/internal/gate"
 	"modelgate/internal/model"
+	"modelgate/internal/reply"
 	"modelgate/internal/upstream/bucket"
 )
 
@@ -108,7 +109,7 @@ func New(cfg Config) (*Door, error) {
 		cfg.Record = func(model.Download) {}
 	}
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
-	m, err := newMetrics(cfg.Registerer)
+	m, err := reply.NewMetrics(cfg.Registerer, "objectstore", "the door of object stores", "class")
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func New(cfg Config) (*Door, error) {
 // Door answers for object stores.
 type Door struct {
 	Config
-	metrics  metrics
+	metrics  reply.Metrics
 	prefixes *lru.Cache[string, listing]
 }
 

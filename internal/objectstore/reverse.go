@@ -63,7 +63,7 @@ func (v *Reverse) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	u := *r.URL
 	u.Scheme, u.Host = "http", r.Host
 	asked.URL = &u
-	x := &exchange{Request: &asked, out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: who(r)}
+	x := &exchange{Request: &asked, out: &reply.Writer{ResponseWriter: w}, id: uuid.NewString(), who: auth.Who(r)}
 	var err error
 	defer func() { d.finish(x, began, err) }() // also if the connection is to be cut
 	if err = v.admit(r.Context(), x); err == nil {
@@ -82,7 +82,7 @@ func (v *Reverse) admit(ctx context.Context, x *exchange) error {
 		return err
 	}
 	x.Request = x.WithContext(auth.With(ctx, key.Principal))
-	x.who = who(x.Request)
+	x.who = auth.Who(x.Request)
 	if x.asked, err = parseS3(x.Request, s3Place{bucket: v.hostBucket(x.Host)}); err != nil {
 		return err
 	}

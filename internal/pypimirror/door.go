@@ -17,7 +17,7 @@ import (
 // Door answers for package indexes.
 type Door struct {
 	Config
-	metrics   metrics
+	metrics   reply.Metrics
 	rendered  *rendered
 	announced *announced
 
@@ -147,7 +147,7 @@ func (d *Door) address(x *exchange) string {
 // finish logs, counts and records a request that was answered.
 func (d *Door) finish(x *exchange, began time.Time, err error) {
 	took := time.Since(began)
-	d.metrics.observe(x, took)
+	d.metrics.Observe(string(x.route), x.out, took)
 	e := d.Log.Info()
 	if e == nil {
 		return

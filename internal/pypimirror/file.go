@@ -157,7 +157,7 @@ func (d *Door) judge(x *exchange, req gate.Request, e index.Entry) error {
 	}
 	x.scan, x.outcome = v.Scan, v.Outcome
 	if v.Outcome != model.Allowed {
-		return refusal{scan: v.Scan, outcome: v.Outcome, name: e.Filename, failed: blocking(v.Failed), advisory: advisoryOf(v.Failed)}
+		return refusal{scan: v.Scan, outcome: v.Outcome, name: e.Filename, failed: v.Blocking(), advisory: advisoryOf(v.Failed)}
 	}
 	if v.Warning != "" {
 		x.out.Header().Set("X-Modelgate-Warning", reply.Line(v.Warning, 300))
@@ -184,17 +184,6 @@ func (d *Door) judgeRelease(x *exchange, req gate.Request, e index.Entry) error 
 		r.sister = sister.Filename
 	}
 	return r
-}
-
-// blocking are the names of the blocking rules that failed.
-func blocking(failed []gate.FailedRule) []string {
-	var out []string
-	for _, f := range failed {
-		if f.State == model.Blocking {
-			out = append(out, f.Name)
-		}
-	}
-	return out
 }
 
 // advisoryOf is the identifier of the advisory for which the first blocking rule failed, "" if it is not about one.

@@ -65,8 +65,8 @@ func (d *Door) wait(x *exchange, done <-chan struct{}) held {
 		return ready
 	default:
 	}
-	d.metrics.waiting.Inc()
-	defer d.metrics.waiting.Dec()
+	d.metrics.Waiting.Inc()
+	defer d.metrics.Waiting.Dec()
 	p := d.patienceOf(x)
 	limit := time.NewTimer(d.limit(x, p))
 	defer limit.Stop()

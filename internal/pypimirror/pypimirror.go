@@ -25,6 +25,7 @@ import (
 	"modelgate/internal/blob"
 	"modelgate/internal/gate"
 	"modelgate/internal/model"
+	"modelgate/internal/reply"
 	"modelgate/internal/store"
 	"modelgate/internal/upstream/index"
 )
@@ -120,7 +121,7 @@ func New(cfg Config) (*Door, error) {
 		cfg.Bulk = func(context.Context) func() { return func() {} }
 	}
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
-	m, err := newMetrics(cfg.Registerer)
+	m, err := reply.NewMetrics(cfg.Registerer, "pypi", "the package door", "route")
 	if err != nil {
 		return nil, err
 	}
