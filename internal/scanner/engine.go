@@ -172,7 +172,7 @@ func (e *Engine) file(ctx context.Context, in Input, f model.File, whole *source
 	if key != "" && in.Known != nil {
 		if r, ok := in.Known.Report(ctx, key); ok && r.Scanner == e.version && r.Digest == f.Digest {
 			named.Report = r
-			named.Context = nameFindings(in.Version, f.Path, r)
+			named.Context = append(nameFindings(in.Version, f.Path, r), notDistribution(in.Version, f.Path, r)...)
 			return named, nil
 		}
 	}
@@ -193,7 +193,7 @@ func (e *Engine) file(ctx context.Context, in Input, f model.File, whole *source
 		return named, err
 	}
 	named.Report = b.report
-	named.Context = append(b.mismatch, nameFindings(in.Version, f.Path, b.report)...)
+	named.Context = slices.Concat(b.mismatch, nameFindings(in.Version, f.Path, b.report), notDistribution(in.Version, f.Path, b.report))
 	if key != "" && in.Known != nil && b.lasting {
 		in.Known.PutReport(ctx, key, b.report)
 	}
@@ -238,6 +238,27 @@ func distribution(name string) (project string, ok bool) {
 func isDistribution(name string) bool {
 	_, ok := distribution(name)
 	return ok
+}
+
+// notDistribution finds what an index lists as a wheel or source distribution, and is none that was read as such: installers refuse it, or
+// know a kind of archive that the engine does not.
+func notDistribution(v model.Version, name string, r finding.FileReport) []finding.Finding {
+	if v.Source != model.PyPI || !isDistribution(name) {
+		return nil
+	}
+	want := "sdist"
+	switch path.Ext(name) {
+	case ".whl":
+		want = "wheel"
+	case ".zip":
+		want = "zip"
+	}
+	if slices.Contains(r.Formats, want) {
+		return nil
+	}
+	f := finding.New(threat.MGPKG400, -1, "The file is named as a distribution file, and is none that could be read as such.")
+	f.Role, f.Evidence = finding.RolePath, source.Evidence(path.Base(name))
+	return []finding.Finding{f}
 }
 
 // projectOf is the project that a file of a package belongs to, in the normal form of its name: what an index lists it under, if a

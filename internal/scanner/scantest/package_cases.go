@@ -42,6 +42,8 @@ func packageCases() []Case {
 		one("package: a wheel that says that it is encrypted", indextest.File{Name: record.Name, Bytes: encrypted}, threat.MGPKG108, threat.Suspicious),
 		one("package: a member of a method that nobody knows", indextest.File{Name: record.Name, Bytes: unknownMethod(record.Bytes)}, threat.MGPKG400, threat.Suspicious),
 		one("package: a path that leads outside", sdist("../demo2-1.0/x.py", "x = 1\n"), "", threat.Malicious),
+		one("package: a wheel that is a page of errors", indextest.File{Name: record.Name, Bytes: []byte("<!doctype html><p>Service unavailable")}, threat.MGPKG400, threat.Unscannable),
+		one("package: a source distribution that is a page of errors", indextest.File{Name: "demo-1.0.tar.gz", Bytes: []byte("<!doctype html><p>Service unavailable")}, threat.MGPKG400, threat.Unscannable),
 		one("package: a pickle in a wheel", wheel("demo/model.pkl", "cposix\nsystem\n(S'true'\ntR."), threat.PKL100, threat.Malicious),
 		one("twin: a pickle of numbers in a wheel", wheel("demo/model.pkl", "\x80\x04K\x01."), "", threat.Clean),
 	}...)

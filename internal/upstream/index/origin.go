@@ -2,7 +2,6 @@ package index
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -102,8 +101,8 @@ func (e Entry) status() string {
 }
 
 // Open opens the file, whole and verified, when it is its turn: an installer asks for fifty files at once, and to read them all at once
-// would make none of them ready earlier, and take the memory of fifty scans. An error wraps source.ErrChanged if the bytes are not those that the
-// index announced.
+// would make none of them ready earlier, and take the memory of fifty scans. Bytes that are not those that the index announced are an error like
+// any other: a page of errors in place of a file says nothing of the file, whose digest others ask for too.
 func (o *Origin) Open(ctx context.Context, f model.File) (source.Content, error) {
 	c, err := o.Index.cfg.Blobs.Get(ctx, blob.Want{Digest: f.Digest, Size: f.Size}, o.Index.Opener(o.Entry))
 	if err == nil {
@@ -114,9 +113,6 @@ func (o *Origin) Open(ctx context.Context, f model.File) (source.Content, error)
 			return &taken{Content: c, turns: o.Index.turns}, nil
 		}
 		_ = c.Close()
-	}
-	if errors.Is(err, blob.ErrMismatch) {
-		err = fmt.Errorf("%w: %w", source.ErrChanged, err)
 	}
 	return nil, fmt.Errorf("open %s: %w", f.Path, err)
 }
