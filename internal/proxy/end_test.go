@@ -208,6 +208,7 @@ func TestShutdownLetsRequestsFinishAndTunnelsGoOnForAWhile(t *testing.T) {
 }
 
 func TestShutdownHasAnEndThoughNothingElseHas(t *testing.T) {
+	asked := make(chan struct{})
 	h := open(t, Config{
 		Dial:           site(t, echo),
 		WebSocketHosts: []string{"a.models.example"},
@@ -222,6 +223,7 @@ func TestShutdownHasAnEndThoughNothingElseHas(t *testing.T) {
 			_, _ = io.Copy(conn, conn)
 		}),
 		Doors: []Door{{Name: "models", Hosts: []string{"a.models.example"}, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			close(asked)
 			<-r.Context().Done()
 		})}},
 	})
@@ -238,6 +240,7 @@ func TestShutdownHasAnEndThoughNothingElseHas(t *testing.T) {
 			}
 		}
 	}
+	<-asked
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	begin := time.Now()
