@@ -30,7 +30,7 @@ func (s *Server) newEngine() *goproxy.ProxyHttpServer {
 
 // connect answers a CONNECT whose connection was taken over. It returns when it is known what happens with the connection.
 func (s *Server) connect(r *http.Request, conn net.Conn, _ *goproxy.ProxyCtx) {
-	if !s.open.enter(conn, false) {
+	if !s.open.enter(conn) {
 		_ = conn.Close()
 		return
 	}

@@ -143,7 +143,7 @@ func (s *Server) intercept(ctx context.Context, conn net.Conn, pass *passage) {
 
 // handOver gives a connection to the server inside.
 func (s *Server) handOver(c *inspected, conn net.Conn) {
-	if !s.open.enter(c, true) || !s.handed.give(conn) {
+	if !s.open.settle(c.Conn, c) || !s.handed.give(conn) {
 		_ = c.Close()
 	}
 }

@@ -16,9 +16,8 @@ type ledger struct {
 	gone   sync.WaitGroup
 }
 
-// enter lets a connection in. It is false when the proxy ends, and the caller closes the connection. A guest that stays, such as a tunnel, is
-// given time at the end; one that has just come is not.
-func (l *ledger) enter(c io.Closer, stays bool) bool {
+// enter lets a connection in that has just come. It is false when the proxy ends, and the caller closes the connection.
+func (l *ledger) enter(c io.Closer) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -27,8 +26,21 @@ func (l *ledger) enter(c io.Closer, stays bool) bool {
 	if l.guests == nil {
 		l.guests = map[io.Closer]bool{}
 	}
-	l.guests[c] = stays
+	l.guests[c] = false
 	l.gone.Add(1)
+	return true
+}
+
+// settle puts a guest that stays, such as a tunnel, into the place of the connection that it has come as: it is given time at the end. It is
+// false when the proxy ends.
+func (l *ledger) settle(came, stays io.Closer) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.guests[came]; l.closed || !ok {
+		return false
+	}
+	delete(l.guests, came)
+	l.guests[stays] = true
 	return true
 }
 

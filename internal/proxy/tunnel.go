@@ -36,7 +36,7 @@ func (s *Server) tunnel(r *http.Request, conn net.Conn, to target) {
 	}
 	t := &tunnel{client: conn, host: host}
 	t.use()
-	if !s.open.enter(t, true) {
+	if !s.open.settle(conn, t) {
 		_ = t.Close()
 		return
 	}
