@@ -177,7 +177,7 @@ func texts() []Format {
 			Probe:      hubfiles.Probe, Scan: hubfiles.Scan,
 		},
 		{
-			Name: "python", Title: "Python source", Version: 3, Text: true,
+			Name: "python", Title: "Python source", Version: 4, Text: true,
 			Recognised: "the name of the file",
 			Threats:    "what runs at import or when a loader uses it, what is hidden in strings, code in TorchScript",
 			Limits:     "what nothing imports is suspicious at most",

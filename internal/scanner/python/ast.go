@@ -1,12 +1,12 @@
 package python
 
 // kind tells expressions apart.
-type kind int
+type kind uint8
 
 const (
 	kName   kind = iota // name
-	kString             // text
-	kBytes              // text
+	kString             // name is the text
+	kBytes              // name is the text
 	kNumber             // text
 	kFormat             // kids: literals and fields of an f-string
 	kAttr               // kids[0] . name
@@ -24,16 +24,21 @@ const (
 	kAssign             // name := kids[0]
 	kYield              // yield or await of kids[0], which may be nil
 	kOther              // ...
+	kSpared             // constants of a list that are not kept
 )
 
 // node is an expression.
 type node struct {
-	kind    kind
-	at      int64
-	name    string
-	text    string
-	kids    []*node
-	args    []arg
+	kind   kind
+	at     int64
+	name   string // or the text
+	kids   []*node
+	args   []arg
+	*scope // of a lambda or comprehension
+}
+
+// scope is what binds the names of an expression that has some of its own.
+type scope struct {
 	params  []param
 	clauses []clause
 }
@@ -109,7 +114,7 @@ func (s *stmt) expr(i int) *node {
 
 // kid returns a part of an expression; nil if the source broke off before it.
 func (n *node) kid(i int) *node {
-	if i < len(n.kids) {
+	if i >= 0 && i < len(n.kids) {
 		return n.kids[i]
 	}
 	return nil

@@ -4,7 +4,7 @@ import "strings"
 
 func (p *parser) atom() (*node, error) {
 	t := p.peek()
-	e := &node{at: t.at, name: t.text, text: t.text}
+	e := &node{at: t.at, name: t.text}
 	switch t.kind {
 	case tokName:
 		if keywords[t.text] {
@@ -44,32 +44,37 @@ func (p *parser) literals() (*node, error) {
 		e.kind = kBytes
 	}
 	var text strings.Builder
+	long := false // a text that is not kept
 	for {
 		t := p.peek()
 		switch t.kind {
 		case tokString, tokBytes:
 			p.pos++
 			if e.kind == kFormat {
-				e.kids = append(e.kids, &node{kind: kString, at: t.at, text: t.text})
+				e.kids = append(e.kids, &node{kind: kString, at: t.at, name: t.text})
 			} else {
 				text.WriteString(t.text)
 			}
 		case tokFormat:
 			p.pos++
 			if e.kind != kFormat {
-				e.kind, e.kids = kFormat, []*node{{kind: kString, at: t.at, text: text.String()}}
+				e.kind, e.kids = kFormat, []*node{{kind: kString, at: t.at, name: text.String()}}
 			}
-			if err := p.formatted(e, t.parts); err != nil {
+			if err := p.formatted(e, t.format.parts); err != nil {
 				return e, err
 			}
 		default:
-			if e.kind != kFormat {
-				e.text = text.String()
+			switch {
+			case long:
+				return &node{kind: kSpared, at: e.at}, nil
+			case e.kind != kFormat:
+				e.name = text.String()
 			}
 			return e, nil
 		}
 		if text.Len() > maxFolded*4 {
-			return e, p.fault("a string too long")
+			long = true
+			text.Reset()
 		}
 	}
 }
@@ -82,12 +87,12 @@ func (p *parser) formatted(e *node, parts []part) error {
 	defer p.leave()
 	for _, part := range parts {
 		if part.tokens == nil {
-			e.kids = append(e.kids, &node{kind: kString, at: e.at, text: part.text})
+			e.kids = append(e.kids, &node{kind: kString, at: e.at, name: part.text})
 			continue
 		}
-		inner := &parser{tokens: part.tokens, end: e.at, depth: p.depth, nodes: p.nodes}
+		inner := &parser{in: &lexer{tokens: part.tokens, done: true}, end: e.at, depth: p.depth, nodes: p.nodes, constants: p.constants}
 		field, err := inner.tuple()
-		p.nodes = inner.nodes
+		p.nodes, p.constants = inner.nodes, inner.constants
 		inner.take("=")
 		if err == nil && inner.peek().kind != tokEnd {
 			err = inner.fault("a field holds more than an expression")
@@ -123,8 +128,13 @@ func (p *parser) list(e *node, end string) (*node, error) {
 				break
 			}
 		}
+		nodes := p.nodes
 		kid, err := p.starred()
-		if kid != nil {
+		switch {
+		case p.spares(kid):
+			p.nodes = nodes
+			e.kids = spared(e.kids, kid.at)
+		case kid != nil:
 			e.kids = append(e.kids, kid)
 		}
 		if err == nil && p.comprehends() && len(e.kids) == 1 {
@@ -144,6 +154,32 @@ func (p *parser) list(e *node, end string) (*node, error) {
 	return e, nil
 }
 
+// spares tells whether an element of a list is a constant that is not kept, since the source has so many: tables of numbers and
+// texts are as long as they come, and nothing is made of all of them.
+func (p *parser) spares(e *node) bool {
+	if e == nil {
+		return false
+	}
+	switch e.kind {
+	case kNumber, kString, kBytes:
+		p.constants++
+		return p.constants > maxConstants
+	case kList: // of which nothing is kept
+		return len(e.kids) == 1 && e.kids[0] != nil && e.kids[0].kind == kSpared
+	case kSpared:
+		return true
+	}
+	return false
+}
+
+// spared adds the element that stands for constants that are not kept, and follow one another.
+func spared(kids []*node, at int64) []*node {
+	if n := len(kids); n > 0 && kids[n-1] != nil && kids[n-1].kind == kSpared {
+		return kids
+	}
+	return append(kids, &node{kind: kSpared, at: at})
+}
+
 // braces reads a dict, a set or a comprehension behind its brace.
 func (p *parser) braces(e *node) (*node, error) {
 	e.kind = kDict
@@ -158,6 +194,7 @@ func (p *parser) braces(e *node) (*node, error) {
 		}
 		var key *node
 		var err error
+		nodes := p.nodes
 		if p.take("**") {
 			key = nil
 		} else if key, err = p.starred(); err != nil {
@@ -177,9 +214,11 @@ func (p *parser) braces(e *node) (*node, error) {
 			return p.closeComprehension(e)
 		}
 		value, err := p.expression()
-		if value != nil {
-			e.kids = append(e.kids, key, value)
+		if p.spares(key) && p.spares(value) {
+			p.nodes = nodes
+			key, value = nil, &node{kind: kSpared, at: key.at}
 		}
+		e.pair(key, value)
 		if err == nil && p.comprehends() {
 			return p.closeComprehension(e)
 		}
@@ -188,6 +227,14 @@ func (p *parser) braces(e *node) (*node, error) {
 		}
 	}
 	return e, nil
+}
+
+// pair adds a key and its value to a dict. One value stands for those that are not kept, and follow one another.
+func (n *node) pair(key, value *node) {
+	last := n.kid(len(n.kids) - 1)
+	if value != nil && (value.kind != kSpared || last == nil || last.kind != kSpared) {
+		n.kids = append(n.kids, key, value)
+	}
 }
 
 // closeComprehension reads what makes a comprehension of the elements so far, and its closing brace.

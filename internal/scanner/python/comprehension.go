@@ -43,6 +43,7 @@ func (p *parser) comprehends() bool {
 
 // comprehension reads the clauses behind the element.
 func (p *parser) comprehension(e *node) (*node, error) {
+	e.scope = &scope{}
 	for p.comprehends() {
 		p.take("async")
 		p.pos++
@@ -78,8 +79,10 @@ func (p *parser) comprehension(e *node) (*node, error) {
 // conditional tells whether an if that follows has an else before the brackets around it close.
 func (p *parser) conditional() bool {
 	depth := 0
-	for i := p.pos + 1; i < len(p.tokens); i++ {
-		switch t := p.tokens[i]; {
+	for i := 1; ; i++ {
+		switch t := p.ahead(i); {
+		case t.kind == tokEnd:
+			return false
 		case t.kind == tokOp && (t.text == "(" || t.text == "[" || t.text == "{"):
 			depth++
 		case t.kind == tokOp && (t.text == ")" || t.text == "]" || t.text == "}"):
@@ -92,7 +95,6 @@ func (p *parser) conditional() bool {
 			return false
 		}
 	}
-	return false
 }
 
 func (p *parser) ternary(then *node) (*node, error) {

@@ -25,18 +25,18 @@ func (w *walker) eval(e *node) value {
 	w.depth++
 	defer func() { w.depth-- }()
 	w.charge(evalCost)
-	if w.depth > maxWalk || w.spent() {
+	if e.kind == kSpared || w.depth > maxWalk || w.spent() {
 		return hidden()
 	}
 	switch e.kind {
 	case kName:
 		return w.name(e.name)
 	case kString:
-		return str(e.text)
+		return str(e.name)
 	case kBytes:
-		return bytesOf(e.text)
+		return bytesOf(e.name)
 	case kNumber:
-		if n, err := strconv.ParseInt(strings.ReplaceAll(e.text, "_", ""), 0, 64); err == nil {
+		if n, err := strconv.ParseInt(strings.ReplaceAll(e.name, "_", ""), 0, 64); err == nil {
 			return value{{kind: aNum, n: n}}
 		}
 		return nil

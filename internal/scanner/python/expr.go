@@ -4,29 +4,48 @@ import "slices"
 
 // Bounds of a tree.
 const (
-	maxDepth = 150
-	maxNodes = 1 << 20
-	maxChain = 5000 // operators or trailers in one row
+	maxDepth     = 150
+	maxNodes     = 1 << 19 // but for constants in lists; programs write five megabytes of classes with 200,000
+	maxConstants = 1 << 16 // in lists
+	maxChain     = 5000    // operators or trailers in one row
 )
 
 // parser builds the tree of a source. It is lenient: what CPython refuses it may take, since what it takes is judged.
 type parser struct {
-	tokens []token
-	pos    int
-	end    int64
-	depth  int
-	nodes  int
+	in        *lexer
+	pos       int // of the next token among those that are there
+	keep      int // the token to which the parser may come back, and 1 more; 0 if there is none
+	end       int64
+	depth     int // of nesting
+	nodes     int
+	constants int // in lists
 }
 
-func (p *parser) fault(reason string) error { return &syntaxError{p.peek().at, reason} }
+func (p *parser) fault(reason string) error { return &syntaxError{at: p.peek().at, reason: reason} }
 
 func (p *parser) peek() token { return p.ahead(0) }
 
 func (p *parser) ahead(n int) token {
-	if p.pos+n < len(p.tokens) {
-		return p.tokens[p.pos+n]
+	for p.pos+n >= len(p.in.tokens) {
+		if !p.more() {
+			return token{kind: tokEnd, at: p.end}
+		}
 	}
-	return token{kind: tokEnd, at: p.end}
+	return p.in.tokens[p.pos+n]
+}
+
+// more has the lexer go on, and drops the tokens to which nobody comes back: all but two before the next one.
+func (p *parser) more() bool {
+	from := min(max(0, p.pos-2), len(p.in.tokens))
+	if p.keep > 0 {
+		from = min(from, p.keep-1)
+	}
+	if from > 0 && !p.in.done {
+		p.in.forget(from)
+		p.pos -= from
+		p.keep = max(0, p.keep-from)
+	}
+	return p.in.more()
 }
 
 func (p *parser) next() token {
@@ -64,7 +83,7 @@ func (p *parser) enter() error {
 		return p.fault("nested too deeply")
 	}
 	if p.nodes > maxNodes {
-		return p.fault("too many nodes")
+		return &syntaxError{at: p.peek().at, reason: "too many nodes", spent: true}
 	}
 	return nil
 }
@@ -153,6 +172,10 @@ func (p *parser) expression() (*node, error) {
 	if err != nil || !p.is("if") {
 		return e, err
 	}
+	if p.keep == 0 {
+		p.keep = p.pos + 1
+		defer func() { p.keep = 0 }()
+	}
 	c := &node{kind: kIf, at: p.next().at, kids: []*node{nil, e, nil}}
 	if c.kids[0], err = p.binary(0); err != nil {
 		return c, err
@@ -168,15 +191,15 @@ func (p *parser) expression() (*node, error) {
 
 // backTo returns the index of the token at an offset, not beyond the next one.
 func (p *parser) backTo(at int64) int {
-	i := min(p.pos, len(p.tokens)-1)
-	for i > 0 && p.tokens[i].at > at {
+	i := min(p.pos, len(p.in.tokens)-1)
+	for i > 0 && p.in.tokens[i].at > at {
 		i--
 	}
 	return i
 }
 
 func (p *parser) lambda() (*node, error) {
-	e := &node{kind: kLambda, at: p.next().at}
+	e := &node{kind: kLambda, at: p.next().at, scope: &scope{}}
 	var err error
 	if e.params, err = p.params(":"); err != nil {
 		return e, err

@@ -48,7 +48,7 @@ func (j *judge) odd(at int64, module, name, evidence, text string) {
 
 // source judges everything that was noted of a source.
 func (j *judge) source(w *walker, fault error) {
-	if fault != nil {
+	if fault != nil && spent(fault) == nil {
 		j.unread(fault)
 	}
 	if w.spent() {

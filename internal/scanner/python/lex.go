@@ -7,10 +7,12 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"modelgate/internal/scanner/source"
 )
 
 // tokenKind tells tokens apart. Operators and keywords have their own text.
-type tokenKind int
+type tokenKind uint8
 
 const (
 	tokEnd tokenKind = iota
@@ -27,11 +29,14 @@ const (
 
 // token is a piece of source.
 type token struct {
-	kind  tokenKind
-	text  string
-	at    int64
-	parts []part
+	text   string
+	at     int64
+	format *format // of an f-string
+	kind   tokenKind
 }
+
+// format is what an f-string is made of.
+type format struct{ parts []part }
 
 // part is a literal or a field of an f-string.
 type part struct {
@@ -44,18 +49,30 @@ type part struct {
 type syntaxError struct {
 	at     int64
 	reason string
+	spent  bool // it breaks no rule but a bound of ours
+}
+
+// Unwrap makes what is too large source.ErrBudget.
+func (e *syntaxError) Unwrap() error {
+	if e.spent {
+		return source.ErrBudget
+	}
+	return nil
 }
 
 func (e *syntaxError) Error() string { return fmt.Sprintf("%s at offset %d", e.reason, e.at) }
 
 // Bounds of lexing.
 const (
-	maxTokens  = 1 << 19 // of 64 bytes; two megabytes of what people write have fewer
-	maxIndents = 500
-	maxFields  = 20 // nesting of f-strings
+	maxTokens      = 1 << 18 // that are looked ahead of what is parsed, of 40 bytes
+	maxFieldTokens = 1 << 16 // in the fields of one f-string
+	maxIndents     = 500
+	maxFields      = 20   // nesting of f-strings
+	chunk          = 1024 // tokens
 )
 
-// lexer splits source into tokens, by the rules of "Lexical analysis" in the reference of Python 3.
+// lexer splits source into tokens, by the rules of "Lexical analysis" in the reference of Python 3: some of them at a time, so that
+// those of a long source are never all there.
 type lexer struct {
 	text    string
 	pos     int
@@ -64,40 +81,80 @@ type lexer struct {
 	indents []int
 	depth   int // open brackets
 	fields  int // f-strings around
-	count   int // tokens, with those in fields of f-strings
+	count   int // tokens in fields of the outermost f-string
+	inLine  bool
+	last    tokenKind
+	done    bool
+	err     error // the fault that ended it
 }
 
-// lex returns the tokens of a source, and those before the fault if there is one.
-func lex(text string, base int64) ([]token, error) {
-	l := &lexer{text: text, base: base, indents: []int{0}}
-	l.pos = len(text) - len(strings.TrimPrefix(text, "\ufeff"))
-	err := l.lines()
-	if n := len(l.tokens); n > 0 && l.tokens[n-1].kind != tokNewline {
+func newLexer(text string) *lexer {
+	return &lexer{text: text, indents: []int{0}, pos: len(text) - len(strings.TrimPrefix(text, "\ufeff"))}
+}
+
+// more appends a line of tokens, or a chunk of a long one. It tells whether there may be others.
+func (l *lexer) more() bool {
+	if l.done {
+		return false
+	}
+	before := len(l.tokens)
+	if before > maxTokens {
+		l.err = l.spent("too many tokens that belong together")
+		l.finish()
+		return true
+	}
+	if l.err = l.lines(before + chunk); len(l.tokens) > before {
+		l.last = l.tokens[len(l.tokens)-1].kind
+	}
+	if l.err != nil || l.pos >= len(l.text) {
+		l.finish()
+	}
+	return true
+}
+
+// finish ends the line and the blocks that are open.
+func (l *lexer) finish() {
+	l.done = true
+	if l.last != tokNewline && l.last != tokEnd {
 		l.add(tokNewline, "", l.pos)
 	}
 	for range l.indents[1:] {
 		l.add(tokDedent, "", l.pos)
 	}
-	return l.tokens, err
+}
+
+// forget drops the first tokens.
+func (l *lexer) forget(n int) {
+	kept := copy(l.tokens, l.tokens[n:])
+	clear(l.tokens[kept:])
+	l.tokens = l.tokens[:kept]
 }
 
 func (l *lexer) add(kind tokenKind, text string, at int) {
 	l.tokens = append(l.tokens, token{kind: kind, text: text, at: l.base + int64(at)})
 }
 
-func (l *lexer) fault(reason string) error { return &syntaxError{l.base + int64(l.pos), reason} }
+func (l *lexer) fault(reason string) error {
+	return &syntaxError{at: l.base + int64(l.pos), reason: reason}
+}
 
-// lines reads logical lines.
-func (l *lexer) lines() error {
-	for l.pos < len(l.text) {
-		blank, err := l.indentation()
-		if err != nil {
-			return err
+func (l *lexer) spent(reason string) error {
+	return &syntaxError{at: l.base + int64(l.pos), reason: reason, spent: true}
+}
+
+// lines reads logical lines, until there are so many tokens.
+func (l *lexer) lines(most int) error {
+	for l.pos < len(l.text) && len(l.tokens) < most {
+		if !l.inLine {
+			blank, err := l.indentation()
+			if err != nil {
+				return err
+			}
+			if blank {
+				continue
+			}
 		}
-		if blank {
-			continue
-		}
-		if err := l.line(); err != nil {
+		if err := l.line(most); err != nil {
 			return err
 		}
 	}
@@ -174,13 +231,18 @@ func (l *lexer) skipBreak() bool {
 	return true
 }
 
-// line reads the tokens of a logical line.
-func (l *lexer) line() error {
+// line reads the tokens of a logical line, until there are so many.
+func (l *lexer) line(most int) error {
+	l.inLine = true
 	for l.pos < len(l.text) {
+		if len(l.tokens) >= most {
+			return nil
+		}
 		l.skipComment()
 		at := l.pos
 		if l.skipBreak() {
 			if l.depth == 0 {
+				l.inLine = false
 				l.add(tokNewline, "", at)
 				return nil
 			}
@@ -207,8 +269,10 @@ var operators = []string{
 
 // token reads one token, or white space.
 func (l *lexer) token() error {
-	if l.count++; l.count > maxTokens {
-		return l.fault("too many tokens")
+	if l.fields == 0 {
+		l.count = 0
+	} else if l.count++; l.count > maxFieldTokens {
+		return l.spent("too many tokens in an f-string")
 	}
 	rest := l.text[l.pos:]
 	c, size := utf8.DecodeRuneInString(rest)

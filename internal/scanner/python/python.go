@@ -12,6 +12,8 @@ package python
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -40,17 +42,17 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	}
 	j := &judge{sink: s, notebook: f.Family == source.FamilyNotebook}
 	text = j.decode(text)
-	tree, err := parse(text)
+	tree, fault := parse(text)
 	if f.Family == source.FamilyTorchScript {
-		j.torchScript(tree, err)
-		return ctx.Err()
+		j.torchScript(tree, fault)
+		return errors.Join(ctx.Err(), spent(fault))
 	}
 	w := newWalker()
 	w.run(tree)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	j.source(w, err)
+	j.source(w, fault)
 	if err := j.members(ctx, w); err != nil {
 		return err
 	}
@@ -58,9 +60,20 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 		name, _, _ := strings.Cut(a.name, ".")
 		s.Refer(finding.Reference{Kind: finding.RefPython, Target: name + ".py", Offset: a.at})
 	}
+	if err := spent(fault); err != nil {
+		return err
+	}
 	if !j.found {
 		f := finding.New(threat.MGPY500, -1, "The model brings Python code, in which nothing was found.")
 		s.Find(f)
+	}
+	return nil
+}
+
+// spent is the error of a source that was not read to its end because it is too large, nil for every other fault.
+func spent(fault error) error {
+	if errors.Is(fault, source.ErrBudget) {
+		return fmt.Errorf("read the source: %w", fault)
 	}
 	return nil
 }

@@ -5,11 +5,13 @@ import "slices"
 // maxFaults is how many statements that cannot be read are skipped before the rest of a source is given up.
 const maxFaults = 20
 
+// statementNodes is for how many nodes more than one a statement counts by its size.
+const statementNodes = 2
+
 // parse returns the tree of a source. Statements that cannot be read are skipped; the
 // first fault is returned beside what was read.
 func parse(text string) ([]*stmt, error) {
-	tokens, lexErr := lex(text, 0)
-	p := &parser{tokens: tokens, end: int64(len(text))}
+	p := &parser{in: newLexer(text), end: int64(len(text))}
 	var first error
 	faults := 0
 	var out []*stmt
@@ -24,8 +26,8 @@ func parse(text string) ([]*stmt, error) {
 			p.recover()
 		}
 	}
-	if lexErr != nil {
-		first = lexErr
+	if p.in.err != nil {
+		first = p.in.err
 	}
 	return out, first
 }
@@ -46,6 +48,7 @@ func (p *parser) statement() ([]*stmt, error) {
 		return nil, err
 	}
 	defer p.leave()
+	p.nodes += statementNodes
 	t := p.peek()
 	switch t.kind {
 	case tokNewline, tokIndent, tokDedent:
@@ -209,19 +212,20 @@ func (p *parser) with(s *stmt) error {
 // colon, and an "as" or a comma is directly in it.
 func (p *parser) parenthesized() bool {
 	depth, named := 0, false
-	for i := p.pos; i < len(p.tokens); i++ {
-		switch t := p.tokens[i]; {
+	for i := 0; ; i++ {
+		switch t := p.ahead(i); {
+		case t.kind == tokEnd:
+			return false
 		case t.kind == tokOp && (t.text == "(" || t.text == "[" || t.text == "{"):
 			depth++
 		case t.kind == tokOp && (t.text == ")" || t.text == "]" || t.text == "}"):
 			if depth--; depth == 0 {
-				return named && i+1 < len(p.tokens) && p.tokens[i+1].text == ":"
+				return named && p.ahead(i+1).text == ":"
 			}
 		case depth == 1 && (t.kind == tokName && t.text == "as" || t.kind == tokOp && t.text == ","):
 			named = true
 		}
 	}
-	return false
 }
 
 // suite reads a colon and the block behind it.
@@ -382,12 +386,14 @@ func (p *parser) isMatch() bool {
 	if n := p.ahead(1); n.kind == tokNewline || n.kind == tokOp && slices.Contains([]string{"=", ".", ",", ")", ":"}, n.text) {
 		return false
 	}
-	for i := p.pos; i+2 < len(p.tokens); i++ {
-		if p.tokens[i].kind == tokNewline {
-			return p.tokens[i-1].text == ":" && p.tokens[i+1].kind == tokIndent && p.tokens[i+2].text == "case"
+	for i := 1; ; i++ {
+		switch p.ahead(i).kind {
+		case tokEnd:
+			return false
+		case tokNewline:
+			return p.ahead(i-1).text == ":" && p.ahead(i+1).kind == tokIndent && p.ahead(i+2).text == "case"
 		}
 	}
-	return false
 }
 
 // match reads a match statement. Patterns hold no calls, so only the names that they capture and the guards are read.
@@ -437,7 +443,7 @@ func (p *parser) match(s *stmt) error {
 
 // captures tells whether the name before the next token of a pattern takes what it is matched with.
 func (p *parser) captures(t token) bool {
-	if before := p.tokens[p.pos-2]; before.kind == tokOp && before.text == "." {
+	if before := p.in.tokens[p.pos-2]; before.kind == tokOp && before.text == "." {
 		return false
 	}
 	return t.text != "_" && !keywords[t.text] && !p.is(".") && !p.is("(") && !p.is("=")

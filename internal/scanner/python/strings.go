@@ -25,12 +25,12 @@ func (l *lexer) str(prefix string, at int) error {
 			return err
 		}
 		l.pos += len(quote)
-		l.tokens = append(l.tokens, token{kind: tokFormat, at: l.base + int64(at), parts: parts})
+		l.tokens = append(l.tokens, token{kind: tokFormat, at: l.base + int64(at), format: &format{parts}})
 		return nil
 	}
 	end := l.closing(quote)
 	if end < 0 {
-		return &syntaxError{l.base + int64(at), "a string does not end"}
+		return &syntaxError{at: l.base + int64(at), reason: "a string does not end"}
 	}
 	text := l.text[l.pos:end]
 	l.pos = end + len(quote)

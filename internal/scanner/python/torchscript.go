@@ -92,6 +92,9 @@ func (t *opWalk) expr(e *node) {
 	for _, a := range e.args {
 		t.expr(a.value)
 	}
+	if e.scope == nil {
+		return
+	}
 	for _, c := range e.clauses {
 		t.expr(c.iter)
 		for _, test := range c.ifs {
@@ -157,7 +160,7 @@ func texts(e *node) []string {
 	var out []string
 	for _, a := range e.args {
 		if a.value != nil && a.value.kind == kString {
-			out = append(out, a.value.text)
+			out = append(out, a.value.name)
 		}
 	}
 	return out

@@ -148,7 +148,7 @@ func (w *walker) run(tree []*stmt) {
 // describe binds the string that a body begins with, which is its documentation, to a name.
 func (w *walker) describe(body []*stmt, name string) {
 	if len(body) > 0 && body[0].kind == sExpr && len(body[0].exprs) == 1 && body[0].exprs[0] != nil && body[0].exprs[0].kind == kString {
-		w.bind(name, str(body[0].exprs[0].text))
+		w.bind(name, str(body[0].exprs[0].name))
 	}
 }
 
@@ -337,8 +337,8 @@ func isMain(e *node) bool {
 		return false
 	}
 	a, b := e.kid(0), e.kid(1)
-	return a.kind == kName && a.name == "__name__" && b.kind == kString && b.text == "__main__" ||
-		b.kind == kName && b.name == "__name__" && a.kind == kString && a.text == "__main__"
+	return a.kind == kName && a.name == "__name__" && b.kind == kString && b.name == "__main__" ||
+		b.kind == kName && b.name == "__name__" && a.kind == kString && a.name == "__main__"
 }
 
 // def walks a function: decorators and defaults run where it stands, its body when it is called.
