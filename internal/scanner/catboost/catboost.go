@@ -128,22 +128,22 @@ func ProbeJSON(f *source.File) (bool, error) {
 	return err == nil && s.Has("features_info") && (s.Has("oblivious_trees") || s.Has("trees")), err
 }
 
-// maxDocument is the largest document that is read, in bytes.
-const maxDocument = 1 << 30
+// maxDepth bounds the nesting of a document, whose asymmetric trees are objects inside each other.
+const maxDepth = 500
 
-// ScanJSON reads the whole document, so that it is known to be one, and reports keys that stand twice.
+// ScanJSON reads the whole document, so that it is known to be one, and reports keys of its outermost object that stand twice.
 func ScanJSON(_ context.Context, f *source.File, s source.Sink) error {
 	s.Format("catboost")
-	root, err := jsontree.ParseFile(f, maxDocument)
-	if root.IsNone() {
+	size, err := f.Size()
+	if err != nil {
 		return err
 	}
-	for m := range root.Members() {
-		if m.Twice {
-			found := finding.New(threat.MGFMT403, m.At, "A key stands twice, and readers differ in which value they take.")
-			found.Role, found.Evidence = finding.RoleStructure, source.Evidence(m.Key)
-			s.Find(found)
+	return jsontree.Check(source.NewForward(f, 0, size), maxDepth, func(key string, at int64, level int) {
+		if level > 0 {
+			return
 		}
-	}
-	return err
+		found := finding.New(threat.MGFMT403, at, "A key stands twice, and readers differ in which value they take.")
+		found.Role, found.Evidence = finding.RoleStructure, source.Evidence(key)
+		s.Find(found)
+	})
 }
