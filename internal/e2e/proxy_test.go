@@ -38,9 +38,9 @@ import (
 // greeting is what files.site.example says.
 const greeting = "hello from the site\n"
 
-// internet is all that the gate reaches through its parent proxy: whatever name is asked for, it is one site, whose certificates an authority
+// sites is all that the gate reaches through its parent proxy: whatever name is asked for, it is one site, whose certificates an authority
 // of its own has signed. A name has no address here, so nothing leaves the machine.
-type internet struct {
+type sites struct {
 	roots  string // file of the authority
 	parent string // address of the proxy
 	git    string // folder of the repositories
@@ -49,9 +49,9 @@ type internet struct {
 	inside []string // protocols of upgraded connections
 }
 
-func newInternet(t *testing.T) *internet {
+func newSites(t *testing.T) *sites {
 	t.Helper()
-	i := &internet{roots: filepath.Join(t.TempDir(), "roots.pem"), git: t.TempDir()}
+	i := &sites{roots: filepath.Join(t.TempDir(), "roots.pem"), git: t.TempDir()}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func newInternet(t *testing.T) *internet {
 }
 
 // connect is the parent proxy.
-func (i *internet) connect(w http.ResponseWriter, r *http.Request, to string) {
+func (i *sites) connect(w http.ResponseWriter, r *http.Request, to string) {
 	i.mu.Lock()
 	i.asked = append(i.asked, r.Host)
 	i.mu.Unlock()
@@ -104,7 +104,7 @@ func (i *internet) connect(w http.ResponseWriter, r *http.Request, to string) {
 }
 
 // answer is every site.
-func (i *internet) answer(w http.ResponseWriter, r *http.Request) {
+func (i *sites) answer(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Alt-Svc", `h3=":443"; ma=86400`)
 	switch host, _, _ := strings.Cut(r.Host, "."); host {
 	case "files":
@@ -122,7 +122,7 @@ func (i *internet) answer(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveGit speaks the protocol of git, by git's own program for that.
-func (i *internet) serveGit(w http.ResponseWriter, r *http.Request) {
+func (i *sites) serveGit(w http.ResponseWriter, r *http.Request) {
 	path, err := exec.Command("git", "--exec-path").Output()
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
@@ -133,7 +133,7 @@ func (i *internet) serveGit(w http.ResponseWriter, r *http.Request) {
 }
 
 // upgrade changes to a protocol that sends back what comes, or answers with a body that nobody may have.
-func (i *internet) upgrade(w http.ResponseWriter, r *http.Request) {
+func (i *sites) upgrade(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Upgrade") == "" || r.URL.Path != "/socket" {
 		_, _ = io.WriteString(w, strings.Repeat("no socket ", 100))
 		return
@@ -179,7 +179,7 @@ func serveNpm(w http.ResponseWriter, r *http.Request) {
 // egress is a gate whose forward proxy inspects everything, in front of an internet.
 type egress struct {
 	*gateway
-	*internet
+	*sites
 	proxy string // host and port
 	env   string // file that a shell reads: the variables of modelgate ca --env
 }
@@ -190,7 +190,7 @@ func newEgress(t *testing.T, settings ...string) *egress {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &egress{internet: newInternet(t), proxy: l.Addr().String(), env: filepath.Join(t.TempDir(), "proxy.env")}
+	e := &egress{sites: newSites(t), proxy: l.Addr().String(), env: filepath.Join(t.TempDir(), "proxy.env")}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +313,7 @@ u.fetch(process.argv[2]).then(async r => { console.log(await r.text()); process.
 }
 
 // makeRepository makes what git clones over plain HTTP.
-func (i *internet) makeRepository(t *testing.T) {
+func (i *sites) makeRepository(t *testing.T) {
 	t.Helper()
 	work := t.TempDir()
 	git := testenv.Tool(t, "git")

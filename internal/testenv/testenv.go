@@ -44,6 +44,10 @@ const (
 	Devpi  = "devpi"
 	// Moto has moto 5.2.5, a stand-in of S3, with boto3 1.44.8.
 	Moto = "moto"
+	// Stores has the clients of object stores: boto3 1.44.8, awscli 1.46.3, s5cmd 2.3.0, google-cloud-storage 3.17.1, gcsfs 2026.10.1,
+	// azure-storage-blob 12.31.1, adlfs 2026.8.0. S3FS has s3fs 2026.9.0, which needs another botocore than boto3.
+	Stores = "stores"
+	S3FS   = "s3fs"
 	// Web has requests 2.34.2, httpx 0.28.1 and aiohttp 3.14.5.
 	Web = "web"
 	// Mitmproxy has mitmproxy, which the forward proxy is measured beside. Only benchmarks need it.
@@ -91,7 +95,7 @@ func Tool(t testing.TB, name string) string {
 
 // All installs everything that there is.
 func All(ctx context.Context) error {
-	for _, env := range []string{Hub24, Hub36, Hub23, Stack, Pip23, Pip26, UV, Moto, Web} {
+	for _, env := range []string{Hub24, Hub36, Hub23, Stack, Pip23, Pip26, UV, Moto, Web, Stores, S3FS} {
 		if _, err := FindPython(ctx, env); err != nil {
 			return err
 		}
