@@ -53,6 +53,7 @@ func TestHostileFilesTakeLittleMemory(t *testing.T) {
 		"a function of TensorFlow with empty in field 6", "a function of TensorFlow with messages of four in field 3", "an attribute of ONNX with empty in field 11",
 		"a graph of ONNX with empty in field 15", "a graph of ONNX with named messages in field 1", "a message of nothing with messages of four in field 2",
 		"a vocabulary with empty in field 2", "a graph of MindIR with names in field 9",
+		"trees of CatBoost with empty objects", "Python with brackets", "Python with assignments", "Python with functions",
 	}
 	scanned := 0
 	for _, h := range scantest.Hostiles() {
