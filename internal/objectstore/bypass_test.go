@@ -270,6 +270,33 @@ func TestBypassByAskingForADescription(t *testing.T) {
 	}
 }
 
+func TestBypassByTheAnswerToAWrite(t *testing.T) {
+	for _, path := range []string{"/box/model.bin?X-Amz-Signature=a", "/box/model.bin?acl"} {
+		for _, method := range []string{"POST", "PUT", "GET"} {
+			for _, status := range []int{200, 404} {
+				if method == "GET" && !strings.HasSuffix(path, "acl") {
+					continue
+				}
+				for _, content := range []string{evil, "cposix\nsystem\n(S'true'\ntR."} {
+					w := open(t, model.S3, func(rw http.ResponseWriter, _ *http.Request) {
+						rw.WriteHeader(status)
+						_, _ = rw.Write([]byte(content))
+					})
+					if res, text, _ := w.ask(t, method, path); bytes.Contains(text, []byte("posix")) || res.StatusCode == 200 {
+						t.Errorf("%s %s with %d: %q", method, path, status, text)
+					}
+				}
+			}
+		}
+	}
+	w := open(t, model.S3, func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = rw.Write([]byte("<InitiateMultipartUploadResult/>"))
+	})
+	if res, text, err := w.ask(t, "POST", "/box/model.bin?uploads"); err != nil || res.StatusCode != 200 || len(text) == 0 {
+		t.Errorf("an upload: %s %v", res.Status, err)
+	}
+}
+
 func TestADescriptionThatGoesOnAsSomethingElseIsCut(t *testing.T) {
 	list := []byte("<ListBucketResult>" + strings.Repeat("<Key>k</Key>", 1000))
 	w := open(t, model.S3, func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(append(list, "PK\x03\x04"+evil...)) })

@@ -22,6 +22,8 @@ type dialect struct {
 	raw func(*http.Request)
 	// decodes says that the store decodes what is stored under gzip for whoever does not take it.
 	decodes bool
+	// framed says that what comes back is in frames, of services of the provider's own.
+	framed bool
 	// refusal is the status, header and document of an error.
 	refusal func(x *exchange, r report) (int, http.Header, []byte)
 	// describing is the first byte of every description, beside white space.
@@ -67,26 +69,41 @@ func escapeXML(s string) string {
 
 // describes says whether an answer begins as a description does, and ends its body with errContent where it stops to be text. Else the body is
 // left as it came.
-func describes(res *http.Response, d dialect) error {
+func describes(res *http.Response, begins string) error {
 	body := bufio.NewReaderSize(res.Body, 512)
-	head, _ := body.Peek(512) // one that is shorter, or breaks, is for the client to see
-	trimmed := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
-	if len(trimmed) > 0 && !bytes.ContainsAny(trimmed[:1], d.describing) || !isText(head) {
+	_, _ = body.Peek(1) // one that is shorter, or breaks, is for the client to see
+	head, _ := body.Peek(body.Buffered())
+	if begun := start(head); len(begun) > 0 && !bytes.ContainsAny(begun[:1], begins) || !isText(head) {
 		return errContent
 	}
 	res.Body = struct {
 		io.Reader
 		io.Closer
-	}{plain{body}, res.Body}
+	}{&plain{Reader: body, begins: begins}, res.Body}
 	return nil
 }
 
-// plain reads text.
-type plain struct{ io.Reader }
+// start is what follows white space, which some stores send while they work.
+func start(b []byte) []byte {
+	return bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
+}
+
+// plain reads text that begins with one of the given bytes.
+type plain struct {
+	io.Reader
+	begins string
+	begun  bool
+}
 
 // Read implements io.Reader.
-func (p plain) Read(b []byte) (int, error) {
+func (p *plain) Read(b []byte) (int, error) {
 	n, err := p.Reader.Read(b)
+	if first := start(b[:n]); !p.begun && len(first) > 0 {
+		if !bytes.ContainsAny(first[:1], p.begins) {
+			return 0, errContent
+		}
+		p.begun = true
+	}
 	if !isText(b[:n]) {
 		return 0, errContent
 	}

@@ -1,9 +1,12 @@
 package objectstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -66,7 +69,36 @@ func (d *Door) handler(x *exchange) func(*exchange) error {
 }
 
 // serveWrite passes what changes the store, and its answer. The next read of what is written is judged.
-func (d *Door) serveWrite(x *exchange) error { return d.pass(x, nil) }
+func (d *Door) serveWrite(x *exchange) error {
+	if x.dialect.framed {
+		return d.pass(x, nil)
+	}
+	return d.passText(x, x.dialect.describing+"{[<-") // parts of several answers begin with a line of dashes
+}
+
+// passText passes a request whose answer has to be a document that begins with one of the given bytes.
+func (d *Door) passText(x *exchange, begins string) error {
+	if x.dialect.freedom(x.Request).encoding {
+		identityEncoding(x.Request) // so that it can be looked at
+	}
+	return d.pass(x, func(res *http.Response) error {
+		switch {
+		case res.ContentLength == 0:
+			return nil
+		case res.StatusCode < http.StatusMultipleChoices:
+			return describes(res, begins)
+		}
+		text, err := d.message(res)
+		_ = res.Body.Close()
+		if err != nil || len(text) > 0 {
+			res.Header.Del("Content-Encoding")
+			res.Header.Set("Content-Length", strconv.Itoa(len(text)))
+			res.ContentLength = int64(len(text))
+		}
+		res.Body = io.NopCloser(bytes.NewReader(text))
+		return nil
+	})
+}
 
 // pass sends a request on and the answer back.
 func (d *Door) pass(x *exchange, see func(*http.Response) error) error {
@@ -87,15 +119,7 @@ func (d *Door) serveDescription(x *exchange) error {
 	if x.Method == http.MethodHead {
 		return d.serveHead(x)
 	}
-	if x.dialect.freedom(x.Request).encoding {
-		identityEncoding(x.Request) // so that it can be looked at
-	}
-	return d.pass(x, func(res *http.Response) error {
-		if res.StatusCode >= http.StatusMultipleChoices || res.ContentLength == 0 {
-			return nil
-		}
-		return describes(res, x.dialect)
-	})
+	return d.passText(x, x.dialect.describing)
 }
 
 // serveHead passes a HEAD. Clients ask so just before they ask for bytes, so the scan of what can be read by credentials of the gate's own

@@ -158,6 +158,8 @@ func (a *asked) remoteCall(path string) asked {
 	a.dialect = gcsRPC()
 	service, method, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch {
+	case a.endpoint != "": // anybody's
+		a.class, a.reason = classUnknown, "gRPC is passed to Google alone"
 	case service == "google.storage.control.v2.StorageControl", service == "google.longrunning.Operations":
 		a.class = classWrite // what comes back is in frames; it tells of buckets and folders
 	case service == "google.storage.v2.Storage" && !strings.Contains(method, "Read"):
@@ -200,7 +202,7 @@ func gcsJSON() dialect {
 
 func gcsRPC() dialect {
 	d := gcsXML()
-	d.name, d.refusal = "gcs rpc", gcsRPCRefusal
+	d.name, d.refusal, d.framed = "gcs rpc", gcsRPCRefusal, true
 	return d
 }
 
