@@ -15,7 +15,7 @@ func (c *Client) Equip(t *http.Transport) {
 		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	if c.roots != nil {
-		t.TLSClientConfig.RootCAs = c.roots
+		t.TLSClientConfig.RootCAs = c.roots.Clone() // libraries add to it what variables name, while others read
 	}
 	t.Proxy = func(req *http.Request) (*url.URL, error) {
 		host := lower(req.URL.Hostname())
