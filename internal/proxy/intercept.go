@@ -35,6 +35,69 @@ type inspected struct {
 	// name is set when the client asked, in TLS, for another name than in CONNECT.
 	name  string
 	close func() error
+
+	buffers   *sync.Pool // of *[]byte
+	mu        sync.Mutex
+	gathering bool
+	gathered  *[]byte // nil if nothing is
+}
+
+// How much of what TLS writes is sent together, and how much makes more than one record.
+const (
+	sendTogether = 128 << 10
+	oneRecord    = 16 << 10
+)
+
+// gather keeps what is written until send.
+func (c *inspected) gather() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gathering = true
+}
+
+// send writes what was kept.
+func (c *inspected) send() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gathering = false
+	return c.flush()
+}
+
+// Write implements net.Conn.
+func (c *inspected) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.gathering {
+		return c.Conn.Write(p)
+	}
+	if c.gathered == nil {
+		c.gathered = c.buffer()
+	}
+	*c.gathered = append(*c.gathered, p...)
+	if len(*c.gathered) >= sendTogether {
+		return len(p), c.flush()
+	}
+	return len(p), nil
+}
+
+// flush writes what was kept, and gives the buffer back.
+func (c *inspected) flush() error {
+	if c.gathered == nil {
+		return nil
+	}
+	_, err := c.Conn.Write(*c.gathered)
+	*c.gathered = (*c.gathered)[:0]
+	c.buffers.Put(c.gathered)
+	c.gathered = nil
+	return err
+}
+
+func (c *inspected) buffer() *[]byte {
+	if b, ok := c.buffers.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, 0, sendTogether+2*oneRecord)
+	return &b
 }
 
 // Close implements net.Conn.
@@ -119,7 +182,7 @@ func recognise(b []byte) language {
 
 // intercept ends a tunnel here: TLS, or plain HTTP, is answered by the server inside. Anything else is closed.
 func (s *Server) intercept(ctx context.Context, conn net.Conn, pass *passage) {
-	c := &inspected{pass: pass}
+	c := &inspected{pass: pass, buffers: &s.buffers}
 	c.Conn = conn
 	c.close = sync.OnceValue(func() error {
 		defer s.open.leave(c)
@@ -197,6 +260,16 @@ type opened struct {
 	server    *Server
 	inspected *inspected
 	heard     atomic.Bool
+}
+
+// Write sends all records of a piece together, where TLS sends each by itself.
+func (c *opened) Write(p []byte) (int, error) {
+	if len(p) <= oneRecord {
+		return c.Conn.Write(p)
+	}
+	c.inspected.gather()
+	n, err := c.Conn.Write(p)
+	return n, errors.Join(err, c.inspected.send())
 }
 
 // Read notes whether anything comes.

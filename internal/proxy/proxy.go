@@ -22,6 +22,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/elazarl/goproxy"
@@ -108,6 +109,7 @@ type Server struct {
 	tls     *tls.Config // of all handshakes: it chooses one of the three
 	failed  *Failures
 	open    ledger
+	buffers sync.Pool // of *[]byte: what is sent together
 	within  limits
 }
 

@@ -401,3 +401,25 @@ func TestOpenDoorsAreTold(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestLargeAnswersComeWhole(t *testing.T) {
+	pieces := []int{1, 100, 16 << 10, 16<<10 + 1, 70_000, 128 << 10, 300_000, 1 << 20}
+	door := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for n, size := range pieces {
+			_, _ = io.WriteString(w, strings.Repeat(string(rune('a'+n)), size))
+			_ = http.NewResponseController(w).Flush()
+		}
+	})
+	h := open(t, Config{Doors: []Door{{Name: "models", Hosts: []string{"a.models.example"}, Handler: door}}})
+	status, text := h.get(t, "https://a.models.example/")
+	for n, size := range pieces {
+		want := strings.Repeat(string(rune('a'+n)), size)
+		if !strings.HasPrefix(text, want) {
+			t.Fatalf("%d: piece %d of %d bytes is not whole", status, n, size)
+		}
+		text = text[size:]
+	}
+	if text != "" {
+		t.Errorf("%d bytes too many", len(text))
+	}
+}

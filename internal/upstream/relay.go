@@ -11,6 +11,7 @@ import (
 	stdlog "log"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
@@ -71,7 +72,7 @@ func (c *Client) NewRelay(cfg RelayConfig) (*Relay, error) {
 
 func (r *Relay) transport(h2 bool) *http.Transport {
 	t := &http.Transport{
-		DialContext:            r.dialAddress,
+		DialContext:            r.dialWide,
 		TLSClientConfig:        &tls.Config{RootCAs: r.client.roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    relayDial,
 		ResponseHeaderTimeout:  relayHeader,
@@ -81,7 +82,6 @@ func (r *Relay) transport(h2 bool) *http.Transport {
 		MaxIdleConns:           512,
 		MaxIdleConnsPerHost:    64,
 		IdleConnTimeout:        30 * time.Second,
-		ReadBufferSize:         64 << 10,
 		WriteBufferSize:        64 << 10,
 		Protocols:              new(http.Protocols),
 	}
@@ -144,6 +144,15 @@ func (r *Relay) dialAddress(ctx context.Context, network, addr string) (net.Conn
 		}
 	}
 	return d.DialContext(ctx, network, addr)
+}
+
+// dialWide is dialAddress for connections that answers are read of.
+func (r *Relay) dialWide(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := r.dialAddress(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &wide{Conn: conn}, nil
 }
 
 // checkAddress says whether a connection may be made to the address that a host has turned out to have.
@@ -295,7 +304,9 @@ func (r *Relay) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.ProtoMajor == 2 {
 		t = r.http2
 	}
-	res, err := t.RoundTrip(req.WithContext(ctx))
+	var below *wide
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { below = wideOf(c.Conn) }})
+	res, err := t.RoundTrip(req.WithContext(traced))
 	if err != nil {
 		cancel(nil)
 		r.client.metrics.requests.WithLabelValues("relay", "error").Inc()
@@ -313,6 +324,9 @@ func (r *Relay) RoundTrip(req *http.Request) (*http.Response, error) {
 	if conn, ok := res.Body.(io.ReadWriteCloser); ok && res.StatusCode == http.StatusSwitchingProtocols {
 		res.Body = &switched{conn, cancel}
 		return res, nil
+	}
+	if below != nil && res.ProtoMajor == 1 && res.ContentLength > relayCopy {
+		res.Body = &gathered{ReadCloser: res.Body, conn: below}
 	}
 	res.Body = newBody(ctx, cancel, res.Body, relayStall, r.client.metrics.bytes.WithLabelValues("relay"))
 	return res, nil
