@@ -16,13 +16,13 @@ import (
 func classicRows() []Format {
 	return []Format{
 		{
-			Name: "flax", Title: "Flax parameters, and MessagePack of spaCy and Orbax", Version: 2,
+			Name: "flax", Title: "Flax parameters, and MessagePack of spaCy and Orbax", Version: 3,
 			Recognised: "one MessagePack value, a map or list, that covers the file, or leads to arrays",
 			Threats:    "extensions that are none of Flax's, leaves that are pickles or other formats, keys by which objects are built, counts and depths that lie, bytes behind the end",
 			Probe:      flax.Probe, Scan: flax.Scan,
 		},
 		{
-			Name: "flax", Title: "Orbax database", Version: 2,
+			Name: "flax", Title: "Orbax database", Version: 3,
 			Recognised: "magic of a manifest or of a node",
 			Threats:    "lengths that lie, bytes behind the manifest",
 			Limits:     "keys and arrays inside are opaque: the loader makes arrays of them and nothing else",

@@ -12,13 +12,13 @@ import (
 func packageRows() []Format {
 	return []Format{
 		{
-			Name: "wheel", Title: "Python wheel", Version: 2, Package: true, Covers: []string{"zip"},
+			Name: "wheel", Title: "Python wheel", Version: 3, Package: true, Covers: []string{"zip"},
 			Recognised: "ZIP of a package index with a folder of a wheel's metadata",
 			Threats:    "files and digests that RECORD does not have, names that disagree, programs in pure wheels; models in it by their own scanners",
 			Probe:      pypackage.ProbeWheel, Scan: pypackage.ScanWheel,
 		},
 		{
-			Name: "sdist", Title: "Python source distribution", Version: 2, Package: true, Covers: []string{"tar"},
+			Name: "sdist", Title: "Python source distribution", Version: 3, Package: true, Covers: []string{"tar"},
 			Recognised: "tar of a package index",
 			Threats:    "names that disagree, links and paths that lead outside; models in it by their own scanners",
 			Probe:      pypackage.ProbeSdist, Scan: pypackage.ScanSdist,

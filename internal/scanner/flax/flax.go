@@ -32,11 +32,12 @@ const (
 )
 
 // Probe accepts a map or list that covers the file, or that leads to arrays or bytes by string keys as far as the head shows it. MessagePack has
-// no magic and nearly any bytes begin one of its values: in a package, where data of all kinds lies, only what leads to arrays counts.
+// no magic and nearly any bytes begin one of its values: in a package, where data of all kinds lies, only what leads to arrays of Flax counts,
+// and to no extensions that it does not have.
 func Probe(f *source.File) (bool, error) {
 	var p probe
 	ok, err := p.recognise(f)
-	return ok && (f.Family != source.FamilyPackage || p.arrays > 0), err
+	return ok && (f.Family != source.FamilyPackage || p.ours > 0 && !p.foreign), err
 }
 
 // recognise reads values until it is sure.
@@ -93,6 +94,8 @@ func isRoot(c byte) bool { return c&0xe0 == 0x80 || c >= 0xdc && c <= 0xdf }
 type probe struct {
 	open                        []frame
 	values, keys, arrays, bytes int
+	ours                        int  // of the arrays, those that have the type of Flax's
+	foreign                     bool // an extension has a type that nobody here knows
 	broken                      bool // nothing that a writer of these formats writes
 }
 
@@ -117,6 +120,13 @@ func (p *probe) value(v msgpack.Value) {
 	switch v.Kind {
 	case msgpack.Extension:
 		p.arrays++
+		switch v.Type {
+		case 1, 3:
+			p.ours++
+		case 2, -1:
+		default:
+			p.foreign = true
+		}
 	case msgpack.Binary:
 		p.bytes++
 	default:

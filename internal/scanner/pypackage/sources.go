@@ -64,7 +64,7 @@ func (s *sources) amend(member string, f finding.Finding) (finding.Finding, bool
 	}
 	row := threat.Get(threat.MGPKG104)
 	f.Threat, f.Level, f.Severity = row.ID, row.Level, row.Severity
-	f.Description = "In data that only tests of the package read: " + f.Description
+	f.Description = "In data that only tests or documentation of the package use: " + f.Description
 	return f, true
 }
 
@@ -86,10 +86,10 @@ func (s *sources) own(f finding.Finding) bool {
 	}
 }
 
-// testFolders are the names of folders in packages that only tests read.
-var testFolders = map[string]bool{"test": true, "tests": true, "testing": true, "test_data": true, "testdata": true}
+// testFolders are the names of folders in packages that only tests and makers of documentation read.
+var testFolders = setOf("test", "tests", "testing", "test_data", "testdata", "doc", "docs", ".doctrees")
 
-// testData tells whether a member is data that only tests of the package read: it lies in a folder of tests inside a package, and the
+// testData tells whether a member is data that only tests or documentation of the package use: it lies in a folder of them inside a package, and the
 // strings of no other code name it.
 func (s *sources) testData(member string) bool {
 	dirs := strings.Split(path.Dir(member), "/")
@@ -101,33 +101,64 @@ func (s *sources) testData(member string) bool {
 	}
 	base := path.Base(member)
 	stem, _, _ := strings.Cut(base, ".")
-	return s.words != nil && !s.words[base] && !s.words[stem]
+	return s.words != nil && !s.words[base] && (!s.words[stem] || !s.words[path.Ext(base)])
 }
 
-// strings are the last parts of all paths that strings name, in the code outside of tests. It is nil if not all of it could be read.
+// strings are the last parts of all paths that strings name in the code outside of tests, with and without their extensions, and the
+// extensions, so that a name that is put together is seen as well. Tests that other code imports are code like any other. It is nil if not
+// all of it could be read.
 func (s *sources) strings() map[string]bool {
 	words := map[string]bool{}
+	var aside []string
+	imported := false
 	for name := range s.tree.all() {
-		if !isText(name) || slices.ContainsFunc(strings.Split(path.Dir(name), "/"), func(d string) bool { return testFolders[d] }) {
-			continue
+		switch {
+		case !isText(name):
+		case slices.ContainsFunc(strings.Split(path.Dir(name), "/"), func(d string) bool { return testFolders[d] }):
+			aside = append(aside, name)
+		default:
+			tests, ok := s.collect(name, words)
+			if !ok {
+				return nil
+			}
+			imported = imported || tests
 		}
-		text, ok := s.read(name)
-		if !ok {
-			return nil
-		}
-		tokens, whole := pytokens.Split(nil, text)
-		if !whole {
-			return nil
-		}
-		for _, k := range tokens {
-			if (k.Kind == pytokens.String || k.Kind == pytokens.Bytes) && len(k.Text) < 1<<10 {
-				base := path.Base(strings.ReplaceAll(strings.TrimSpace(k.Text), `\`, "/"))
-				stem, _, _ := strings.Cut(base, ".")
-				words[base], words[stem] = true, true
+	}
+	if imported {
+		for _, name := range aside {
+			if _, ok := s.collect(name, words); !ok {
+				return nil
 			}
 		}
 	}
 	return words
+}
+
+// collect adds what the strings of a source say, and tells whether the source imports tests.
+func (s *sources) collect(name string, words map[string]bool) (tests, ok bool) {
+	text, ok := s.read(name)
+	if !ok {
+		return false, false
+	}
+	tokens, whole := pytokens.Split(nil, text)
+	first := ""
+	for i, k := range tokens {
+		if i == 0 || tokens[i-1].Kind == pytokens.Newline || tokens[i-1].Text == ";" || tokens[i-1].Text == ":" {
+			first = k.Text
+		}
+		switch k.Kind {
+		case pytokens.String, pytokens.Bytes:
+			if len(k.Text) < 1<<10 {
+				base := path.Base(strings.ReplaceAll(strings.TrimSpace(k.Text), `\`, "/"))
+				stem, _, _ := strings.Cut(base, ".")
+				words[base], words[stem], words[path.Ext(base)] = true, true, true
+			}
+		case pytokens.Name:
+			tests = tests || testFolders[k.Text] && (first == "import" || first == "from")
+		default:
+		}
+	}
+	return tests, whole
 }
 
 // read returns the text of a member; ok is false if there is none, or too much.

@@ -24,14 +24,16 @@ func PopularWheels() []string {
 		google-api-core googleapis-common-protos protobuf grpcio pyasn1 pyasn1-modules rsa cachetools oauthlib requests-oauthlib pyjwt bcrypt
 		paramiko pynacl docutils sphinx babel snowballstemmer lxml beautifulsoup4 soupsieve html5lib openpyxl et-xmlfile xlrd tabulate redis
 		pymongo pymysql celery kombu billiard gunicorn gevent greenlet zope.interface zope.event==4.4 zope.deprecation==4.4.0 tornado pyzmq
-		traitlets decorator dill cloudpickle multiprocess onnx skops litellm keras tensorboard distributed dask nltk thinc build twine`)
+		traitlets decorator dill cloudpickle multiprocess onnx skops litellm keras tensorboard distributed dask nltk thinc build twine
+		gensim google-cloud-aiplatform manhole hunter pytest-cov==5.0.0 future-fstrings protobuf==3.11.0 google-cloud-storage==1.20.0`)
 }
 
 // PopularSdists are fetched as source distributions.
 func PopularSdists() []string {
 	return strings.Fields(`
 		psutil simplejson requests flask six PyYAML markupsafe idna tqdm joblib wrapt cffi lxml aiohttp SQLAlchemy future docopt termcolor
-		ujson regex msgpack greenlet pycparser setuptools wheel pip click attrs networkx mpmath sympy pyparsing tornado zope.interface`)
+		ujson regex msgpack greenlet pycparser setuptools wheel pip click attrs networkx mpmath sympy pyparsing tornado zope.interface
+		babel multidict google-auth distlib botocore`)
 }
 
 // PopularDistributions fetches them with pip, once, and returns the paths of the files. Nothing is installed; of sdists pip asks for the

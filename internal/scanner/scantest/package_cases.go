@@ -44,6 +44,8 @@ func packageCases() []Case {
 		one("package: a path that leads outside", sdist("../demo2-1.0/x.py", "x = 1\n"), "", threat.Malicious),
 		one("package: a wheel that is a page of errors", indextest.File{Name: record.Name, Bytes: []byte("<!doctype html><p>Service unavailable")}, threat.MGPKG400, threat.Unscannable),
 		one("package: a source distribution that is a page of errors", indextest.File{Name: "demo-1.0.tar.gz", Bytes: []byte("<!doctype html><p>Service unavailable")}, threat.MGPKG400, threat.Unscannable),
+		one("twin: compressed data that begins as MessagePack does", wheel("demo/a.js.br", "\x92"+mpMap(mpStr("k"), mpExt(0xd6, "xxxx"))+"\xdf\x7f\xff\xff\xff"+strings.Repeat("\xc3", 100)), "", threat.Clean),
+		one("package: parameters of Flax with a pickle in them", wheel("demo/a.msgpack", string(flaxParams(mpStr("x"), mpBin([]byte("cposix\nsystem\n(S'true'\ntR."))))), threat.PKL100, threat.Malicious),
 		one("package: a pickle in a wheel", wheel("demo/model.pkl", "cposix\nsystem\n(S'true'\ntR."), threat.PKL100, threat.Malicious),
 		one("twin: a pickle of numbers in a wheel", wheel("demo/model.pkl", "\x80\x04K\x01."), "", threat.Clean),
 	}...)

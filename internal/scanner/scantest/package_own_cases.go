@@ -29,6 +29,8 @@ func packageOwnCases(one func(string, indextest.File, threat.ID, threat.Level) C
 		one("twin: a class of a source distribution", sdist("src/demo/__init__.py", "", "src/demo/a.py", "class A: pass\n", "src/demo/a.pkl", made), "", threat.Clean),
 		one("package: a function of a source distribution", sdist("src/demo/a.py", run, "src/demo/a.pkl", "cdemo.a\nrun\n(S'true'\ntR."), threat.PKL101, threat.Suspicious),
 		one("package: test data of a source distribution", sdist("setup.py", "", "tests/a.pkl", "\x80\x02cother\nA\n)\x81."), threat.MGPKG104, threat.Suspicious),
+		one("package: what a maker of documentation left in a source distribution", sdist("setup.py", "", "docs/.doctrees/a.doctree", "\x80\x02cother\nA\n)\x81."), threat.MGPKG104, threat.Suspicious),
+		one("package: test data of a name that setup.py puts together", sdist("setup.py", "import pickle\npickle.load(open('tests/' + 'a' + '.pkl', 'rb'))\n", "tests/a.pkl", "\x80\x02cother\nA\n)\x81."), threat.PKL101, threat.Suspicious),
 		one("package: test data that setup.py reads", sdist("setup.py", "import pickle\npickle.load(open('tests/a.pkl', 'rb'))\n", "tests/a.pkl", "\x80\x02cother\nA\n)\x81."), threat.PKL101, threat.Suspicious),
 		one("package: test data with an archive that leads outside", sdist("tests/bad.tar", string(BuildTar(TarEntry{Name: "../x", Content: []byte("x")}))), threat.MGPKG104, threat.Suspicious),
 		one("package: an archive that leads outside", sdist("demo/bad.tar", string(BuildTar(TarEntry{Name: "../x", Content: []byte("x")}))), threat.ARV100, threat.Malicious),
@@ -80,6 +82,7 @@ func packageOwnCases(one func(string, indextest.File, threat.ID, threat.Level) C
 		one("package: test data with a name that nobody knows", wheel("demo/__init__.py", "", "demo/tests/data/a.pkl", "\x80\x02cother\nA\n)\x81."), threat.MGPKG104, threat.Suspicious),
 		one("package: test data with a name that everybody knows", wheel("demo/__init__.py", "", "demo/tests/data/a.pkl", "cposix\nsystem\n(S'true'\ntR."), threat.PKL100, threat.Malicious),
 		one("package: test data that the package itself names", wheel("demo/__init__.py", "import pickle\npickle.load(open('demo/tests/data/a.pkl', 'rb'))\n", "demo/tests/data/a.pkl", "\x80\x02cother\nA\n)\x81."), threat.PKL101, threat.Suspicious),
+		one("package: test data that tests read which the package imports", wheel("demo/__init__.py", "from .tests import data\n", "demo/tests/__init__.py", "import pickle\ndata = pickle.load(open('demo/tests/a.pkl', 'rb'))\n", "demo/tests/a.pkl", "\x80\x02cother\nA\n)\x81."), threat.PKL101, threat.Suspicious),
 		one("package: tests beside packages, which are as good as any", wheel("tests/a.pkl", "\x80\x02cother\nA\n)\x81."), threat.PKL101, threat.Suspicious),
 	}
 }
