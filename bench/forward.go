@@ -164,7 +164,7 @@ func forwardProxy(ctx context.Context) ([]row, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", peer.name, err)
 		}
-		theirs, err := cpuOf(ctx, p, "localhost", site.port, 1)
+		theirs, err := cpuOf(ctx, p, "localhost", site.port, 3)
 		p.stop()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", peer.name, err)

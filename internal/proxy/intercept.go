@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"modelgate/internal/auth"
 )
 
@@ -294,7 +296,11 @@ func (s *Server) mourn(c *inspected, err error) {
 	s.metrics.handshakes.WithLabelValues(f.Reason).Inc()
 	s.metrics.failures.WithLabelValues(f.Reason, toolOf(f.Client).Name).Inc()
 	if s.failed.add(f) {
-		s.log.Warn().Err(err).Str("target", c.pass.String()).Str("client", f.Client).Str("from", f.From).
+		level := zerolog.WarnLevel
+		if f.Reason == "left" && toolOf(f.Client).Trust == "" { // such as a browser that opens connections in advance
+			level = zerolog.DebugLevel
+		}
+		s.log.WithLevel(level).Err(err).Str("target", c.pass.String()).Str("client", f.Client).Str("from", f.From).
 			Str("reason", f.Reason).Str("asked_for", c.name).Str("advice", f.Advice).Msg("handshake with a client failed")
 	}
 }
