@@ -60,9 +60,10 @@ func (g *Gate) board(ctx context.Context, req Request, group ruledGroup, k keys,
 	if byFile {
 		key = k.file
 	}
-	joined, err, _ := g.begin.Do(key, func() (any, error) {
+	attempt := attemptKey(key, req.Unread)
+	joined, err, _ := g.begin.Do(attempt, func() (any, error) {
 		g.mu.Lock()
-		f, ok := g.flights[key]
+		f, ok := g.flights[attempt]
 		g.mu.Unlock()
 		if ok {
 			return f, nil
@@ -73,7 +74,7 @@ func (g *Gate) board(ctx context.Context, req Request, group ruledGroup, k keys,
 		// The flight belongs to all who join it: it starts under a context that the first one can't end.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beginWithin)
 		defer cancel()
-		if r, ok := g.cachedUnder(ctx, key); ok { // it landed while we were on our way
+		if r, ok := g.cachedUnder(ctx, key, req.Unread); ok { // it landed while we were on our way
 			f := &flight{scan: r.Scan, done: make(chan struct{}), rec: r}
 			close(f.done)
 			return f, nil
@@ -108,14 +109,15 @@ func (g *Gate) takeOff(ctx context.Context, req Request, group ruledGroup, k key
 		return nil, err
 	}
 	g.mu.Lock()
-	g.flights[key] = f
+	attempt := attemptKey(key, req.Unread)
+	g.flights[attempt] = f
 	g.mu.Unlock()
 	g.wg.Add(1)
 	go func() {
 		defer g.wg.Done()
 		defer func() {
 			g.mu.Lock()
-			delete(g.flights, key)
+			delete(g.flights, attempt)
 			g.mu.Unlock()
 			close(f.done)
 		}()
@@ -137,7 +139,7 @@ func (g *Gate) awaitOther(ctx context.Context, sc *scanning, key string, byFile 
 		if err := g.cache.Wait(ctx, key); err != nil {
 			return record{}, false, fmt.Errorf("wait for another gateway's scan of %s: %w", sc.req.Version, err)
 		}
-		if r, ok := g.cachedUnder(ctx, key); ok {
+		if r, ok := g.cachedUnder(ctx, key, sc.req.Unread); ok {
 			return r, false, nil
 		}
 		if r, ok, err := g.recorded(ctx, sc.req, sc.group, sc.keys); err == nil && ok {

@@ -61,8 +61,11 @@ type Request struct {
 	// Whole makes the version be judged as a whole, however many files it has: they are at hand.
 	Whole bool
 	// ByFile makes the version be judged file by file: datasets and spaces.
-	ByFile            bool
-	Origin            Origin
+	ByFile bool
+	Origin Origin
+	// Unread says that the origin can read nothing, so that without a known verdict the scan will fail. It fails for such requests alone: others
+	// may be able to read the same version.
+	Unread            bool
 	Owner             string // who asks, for the record
 	ScanOrigin        model.ScanOrigin
 	RequestedRevision string
@@ -355,23 +358,29 @@ func (g *Gate) keys(req Request, group ruledGroup) keys {
 // cached looks into the caches, where versions that are judged file by file have a verdict for each file.
 func (g *Gate) cached(ctx context.Context, req Request, k keys) (record, bool) {
 	if !req.ByFile && !g.large.Contains(req.Version.Key()) {
-		if r, ok := g.cachedUnder(ctx, k.version); ok {
+		if r, ok := g.cachedUnder(ctx, k.version, req.Unread); ok {
 			return r, true
 		}
 	}
 	if req.Path == "" {
 		return record{}, false
 	}
-	return g.cachedUnder(ctx, k.file)
+	return g.cachedUnder(ctx, k.file, req.Unread)
 }
 
-func (g *Gate) cachedUnder(ctx context.Context, key string) (record, bool) {
-	if f, ok := g.errored.Get(key); ok && time.Now().Before(f.until) {
-		return f.record, true
+// attemptKey names the attempts to judge what a key names: those that can read it, or those that can't.
+func attemptKey(key string, unread bool) string {
+	if unread {
+		return key + "|unread"
 	}
+	return key
+}
+
+func (g *Gate) cachedUnder(ctx context.Context, key string, unread bool) (record, bool) {
 	text, ok := g.cache.Verdict(ctx, key)
 	if !ok {
-		return record{}, false
+		f, failed := g.errored.Get(attemptKey(key, unread))
+		return f.record, failed && time.Now().Before(f.until)
 	}
 	// The cache gives equal bytes as long as nothing changed, so decoding them once is enough.
 	if d, ok := g.decoded.Get(key); ok && bytes.Equal(d.text, text) {

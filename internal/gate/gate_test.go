@@ -330,6 +330,27 @@ func TestFailedScanKeepsTheGateShut(t *testing.T) {
 	}
 }
 
+func TestWhoCannotReadSpoilsTheVerdictForNobodyElse(t *testing.T) {
+	h := open(t, t.TempDir(), nil)
+	poor := newOrigin(map[string]string{"config.json": good})
+	poor.fail = errors.New("no credentials")
+	unread := request(poor, "config.json")
+	unread.Unread = true
+	first := check(t, h, unread)
+	if first.Outcome != model.Errored {
+		t.Fatalf("verdict %+v", first)
+	}
+	if again := check(t, h, unread); again.Scan != first.Scan {
+		t.Error("each such request starts a scan")
+	}
+	if v := check(t, h, request(newOrigin(map[string]string{"config.json": good}), "config.json")); v.Outcome != model.Allowed {
+		t.Errorf("who can read gets %+v", v)
+	}
+	if v := check(t, h, unread); v.Outcome != model.Allowed {
+		t.Errorf("once there is a verdict, who cannot read gets %+v", v)
+	}
+}
+
 func TestVersionsJudgedFileByFileShareOneGrowingScan(t *testing.T) {
 	files := map[string]string{"a.json": good, "b.bin": evil, "c.json": good + " ", "d": "text\n", "e": "text", "f": "more text"}
 	tests := []struct {

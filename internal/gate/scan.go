@@ -226,7 +226,7 @@ func (s *scanning) fail(ctx context.Context, cause error, byFile bool) (record, 
 		}
 	}
 	r := record{Scan: s.scan.UUID, Group: s.group.Name, Outcome: model.Errored, Whole: true, Reason: text}
-	s.gate.errored.Add(key, failure{record: r, until: time.Now().Add(erroredFor)})
+	s.gate.errored.Add(attemptKey(key, s.req.Unread), failure{record: r, until: time.Now().Add(erroredFor)})
 	return r, false, nil
 }
 

@@ -215,6 +215,7 @@ func (x *exchange) request() gate.Request {
 	return gate.Request{
 		Version: x.version, Group: auth.From(x.Context()).Group(x.address.Provider), Path: x.judged.file.Path, Origin: x.judged.reads, Owner: x.who,
 		ScanOrigin: model.OriginGateway, RequestedRevision: x.judged.label, ModelURI: x.version.Name, Whole: x.judged.whole,
+		Unread: x.judged.unread,
 	}
 }
 
