@@ -140,12 +140,15 @@ func verifySignature(cert *x509.Certificate, statement, signature []byte) error 
 	return nil
 }
 
-// The kinds of statements that indexes take (PEP 740; PyPI, "Attestations"), and what they are called here.
+// kindOf tells which of the kinds of statements that indexes take (PEP 740) a predicate type names. The type of publishing is a URI of the
+// index that has defined it, so that its path alone counts.
 func kindOf(predicateType string) string {
-	switch predicateType {
-	case "https://docs.pypi.org/attestations/publish/v1":
+	rest, ok := strings.CutPrefix(predicateType, "https://")
+	host, path, _ := strings.Cut(rest, "/")
+	switch {
+	case ok && path == "attestations/publish/v1":
 		return "publish"
-	case "https://slsa.dev/provenance/v1":
+	case ok && host == "slsa.dev" && path == "provenance/v1":
 		return "build"
 	default:
 		return ""

@@ -161,7 +161,7 @@ func (s *service) attest(o order) json.RawMessage {
 		o.key = newKey()
 	}
 	if o.predicateType == "" {
-		o.predicateType = "https://docs.pypi.org/attestations/publish/v1"
+		o.predicateType = "https://index.example/attestations/publish/v1"
 	}
 	if o.statementType == "" {
 		o.statementType = "https://in-toto.io/Statement/v1"
