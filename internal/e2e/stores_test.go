@@ -68,7 +68,7 @@ type slowStore struct {
 }
 
 func (s *slowStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodGet {
+	if r.Method == http.MethodGet && strings.HasPrefix(r.UserAgent(), "modelgate/") { // clients' own requests keep their names
 		time.Sleep(s.take(r.URL.Path))
 	}
 	s.next.ServeHTTP(w, r)
