@@ -49,8 +49,35 @@ func pemText(value string) ([]byte, error) {
 	return os.ReadFile(value)
 }
 
+// egress is the way to hosts that clients name themselves, with the doors for them. It serves the forward proxy and the endpoint of S3 alike.
+type egress struct {
+	relay  *upstream.Relay
+	web    *download.Door
+	stores *objectstore.Door
+}
+
+func (a *app) openEgress() (egress, error) {
+	relay, err := a.relay()
+	if err != nil {
+		return egress{}, err
+	}
+	web, err := a.webDoor(relay)
+	if err != nil {
+		return egress{}, err
+	}
+	stores, err := objectstore.New(objectstore.Config{
+		Elsewhere: web, Pickled: scanner.Pickled, Stores: a.stores, Endpoints: doorEndpoints(a.config.ObjectStore.Endpoints), Models: a.config.ObjectStore.Models,
+		Relay: relay, Gate: a.gate, Blobs: a.blobs, Record: a.store.RecordDownload, Log: a.log,
+		PublicURL: a.address(), Hold: a.config.Scan.Hold.Std(), Registerer: a.metrics,
+	})
+	if err != nil {
+		return egress{}, fmt.Errorf("open the door of object stores: %w", err)
+	}
+	return egress{relay: relay, web: web, stores: stores}, nil
+}
+
 // forwardProxy is the forward proxy, whose doors are those of the mirrors.
-func (a *app) forwardProxy(ctx context.Context, d doors) (*proxy.Server, error) {
+func (a *app) forwardProxy(ctx context.Context, d doors, out egress) (*proxy.Server, error) {
 	cfg := a.config.Proxy
 	ca, err := openAuthority(a.config)
 	if err != nil {
@@ -68,21 +95,9 @@ func (a *app) forwardProxy(ctx context.Context, d doors) (*proxy.Server, error) 
 	if err != nil {
 		return nil, fmt.Errorf("proxy.clients: %w", err)
 	}
-	relay, err := a.relay()
-	if err != nil {
-		return nil, err
-	}
-	web, err := a.webDoor(relay)
-	if err != nil {
-		return nil, err
-	}
-	doors, err := a.proxyDoors(ctx, relay, d, web)
-	if err != nil {
-		return nil, err
-	}
 	p, err := proxy.New(proxy.Config{
-		Authority: ca, Clients: clients, Accounts: accounts, Doors: doors, Web: web, Dial: relay.Dial,
-		Pass: passOn(relay), Upgrade: upgradeBy(relay),
+		Authority: ca, Clients: clients, Accounts: accounts, Doors: a.proxyDoors(ctx, d, out), Web: out.web, Dial: out.relay.Dial,
+		Pass: passOn(out.relay), Upgrade: upgradeBy(out.relay),
 		Policy: proxy.Policy{
 			Rules: rules, Ports: cfg.ConnectPorts, AllowHosts: cfg.AllowHosts, RefuseHosts: cfg.RefuseHosts, TunnelHosts: cfg.TunnelHosts,
 			Default: proxy.Action(cfg.Default),
@@ -96,7 +111,7 @@ func (a *app) forwardProxy(ctx context.Context, d doors) (*proxy.Server, error) 
 	for _, host := range p.OpenDoors() {
 		a.log.Warn().Str("host", host).Msg("models or packages come from this host, and it is tunnelled (proxy.tunnel_hosts, proxy.rules): nothing of it is judged")
 	}
-	if relay.HasParent() {
+	if out.relay.HasParent() {
 		a.log.Info().Msg("the proxy has a parent, which finds the addresses of names: whether they are private is not looked at here")
 	}
 	return p, nil
@@ -125,23 +140,15 @@ func (a *app) relay() (*upstream.Relay, error) {
 	return relay, nil
 }
 
-// proxyDoors are the doors that answer for hosts by their names. The first that knows a host answers for it; web is the one for all others.
-func (a *app) proxyDoors(ctx context.Context, relay *upstream.Relay, d doors, web http.Handler) ([]proxy.Door, error) {
-	stores, err := objectstore.New(objectstore.Config{
-		Elsewhere: web, Pickled: scanner.Pickled, Stores: a.stores, Endpoints: doorEndpoints(a.config.ObjectStore.Endpoints), Models: a.config.ObjectStore.Models,
-		Relay: relay, Gate: a.gate, Blobs: a.blobs, Record: a.store.RecordDownload, Log: a.log,
-		PublicURL: a.address(), Hold: a.config.Scan.Hold.Std(), Registerer: a.metrics,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open the door of object stores: %w", err)
-	}
+// proxyDoors are the doors that answer for hosts by their names. The first that knows a host answers for it.
+func (a *app) proxyDoors(ctx context.Context, d doors, out egress) []proxy.Door {
 	return []proxy.Door{
 		a.hubSite(d.hub),
-		{Name: "hub-datasets", Hosts: []string{"datasets-server.huggingface.co"}, Handler: web}, // judged by its content
-		a.packageHosts(ctx, d.packages, web),
-		{Name: "objectstore", Sends: objectstore.Hosts(), Knows: stores.Knows, Takes: stores.Takes, Handler: stores},
+		{Name: "hub-datasets", Hosts: []string{"datasets-server.huggingface.co"}, Handler: out.web}, // judged by its content
+		a.packageHosts(ctx, d.packages, out.web),
+		{Name: "objectstore", Sends: objectstore.Hosts(), Knows: out.stores.Knows, Takes: out.stores.Takes, Handler: out.stores},
 		a.hubContent(d.hub), // behind the stores: a Hub may keep its files in one that holds much else
-	}, nil
+	}
 }
 
 // address is what links to the gate start with where no request tells.

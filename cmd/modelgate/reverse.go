@@ -13,18 +13,7 @@ import (
 )
 
 // reverseS3 is the gate as an endpoint of S3.
-func (a *app) reverseS3() (*http.Server, error) {
-	relay, err := a.relay()
-	if err != nil {
-		return nil, err
-	}
-	door, err := objectstore.New(objectstore.Config{
-		Stores: a.stores, Models: a.config.ObjectStore.Models, Relay: relay, Gate: a.gate, Blobs: a.blobs, Record: a.store.RecordDownload,
-		Log: a.log, PublicURL: a.address(), Hold: a.config.Scan.Hold.Std(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open the door of object stores: %w", err)
-	}
+func (a *app) reverseS3(door *objectstore.Door) (*http.Server, error) {
 	keys, err := storeKeys(a.config.ObjectStore.Clients)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ import (
 	"modelgate/internal/gate"
 	"modelgate/internal/hfmirror"
 	"modelgate/internal/model"
+	"modelgate/internal/proxy"
 	"modelgate/internal/pypimirror"
 	"modelgate/internal/upstream/hub"
 	"modelgate/internal/upstream/index"
@@ -81,22 +82,32 @@ func serve(ctx context.Context, cfg config.Config, log zerolog.Logger, t termina
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx) // one does not go on without the others
-	go a.bad.keep(ctx)
-	if listeners.proxy != nil {
-		p, err := a.forwardProxy(ctx, d)
-		if err != nil {
-			return fmt.Errorf("forward proxy: %w", err)
-		}
-		group.Go(func() error { return serveProxy(ctx, p, listeners.proxy) })
-	}
-	if listeners.s3 != nil {
-		server, err := a.reverseS3()
+	var forward *proxy.Server
+	var s3 *http.Server
+	if listeners.proxy != nil || listeners.s3 != nil {
+		out, err := a.openEgress()
 		if err != nil {
 			return err
 		}
+		if listeners.proxy != nil {
+			if forward, err = a.forwardProxy(ctx, d, out); err != nil {
+				return fmt.Errorf("forward proxy: %w", err)
+			}
+		}
+		if listeners.s3 != nil {
+			if s3, err = a.reverseS3(out.stores); err != nil {
+				return err
+			}
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx) // one does not go on without the others
+	go a.bad.keep(ctx)
+	if listeners.proxy != nil {
+		group.Go(func() error { return serveProxy(ctx, forward, listeners.proxy) })
+	}
+	if listeners.s3 != nil {
 		group.Go(func() error {
-			return serveHTTP(ctx, server, func() error { return server.Serve(listeners.s3) })
+			return serveHTTP(ctx, s3, func() error { return s3.Serve(listeners.s3) })
 		})
 	}
 	server := &http.Server{
