@@ -231,11 +231,7 @@ func (x *exchange) request() gate.Request {
 // mark tells the client of the scan, and keeps caches on the way from giving the bytes to others.
 func (d *Door) mark(x *exchange, res *http.Response) {
 	res.Header.Set("X-Modelgate-Scan", x.scan.String())
-	if control := res.Header.Get("Cache-Control"); control == "" {
-		res.Header.Set("Cache-Control", "private")
-	} else if !strings.Contains(strings.ToLower(control), "private") {
-		res.Header.Set("Cache-Control", control+", private")
-	}
+	res.Header.Set("Cache-Control", reply.Private(res.Header.Get("Cache-Control")))
 }
 
 // checked is a body that ends in an error where it is not what was judged.

@@ -61,13 +61,7 @@ const retryAfter = "30"
 // fail answers with an error. If an answer has begun, or nobody is there to read it, the connection is cut, so that nobody takes a part for
 // the whole.
 func (d *Door) fail(x *exchange, err error) {
-	left := errors.Is(err, context.Canceled) && x.Context().Err() != nil
-	if x.out.Begun() || left {
-		if left && !x.out.Begun() {
-			x.out.Status = 499
-		}
-		panic(http.ErrAbortHandler)
-	}
+	reply.CutLate(x.out, x.Request, err)
 	var refused refusal
 	if !errors.As(err, &refused) {
 		f := own(err)

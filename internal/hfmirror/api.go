@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"modelgate/internal/reply"
 	"modelgate/internal/upstream"
 )
 
@@ -225,7 +226,7 @@ func (d *Door) apiHeader(x *exchange, from http.Header) {
 		h["Link"] = []string{strings.Join(kept, ", ")}
 	}
 	for _, link := range dropped {
-		d.Log.Warn().Str("request", x.id).Str("link", clip(link, 300)).Msg("a link of the Hub to another place was dropped")
+		d.Log.Warn().Str("request", x.id).Str("link", reply.Clip(link, 300)).Msg("a link of the Hub to another place was dropped")
 	}
 }
 
@@ -252,7 +253,7 @@ func (d *Door) passError(x *exchange, resp *http.Response) error {
 			message = http.StatusText(resp.StatusCode)
 		}
 		if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil && kind == "text/plain" && len(text) > 0 {
-			message = strings.ToValidUTF8(clip(string(text), 2000), "?")
+			message = strings.ToValidUTF8(reply.Clip(string(text), 2000), "?")
 		}
 		if text, err = json.Marshal(body{Error: message, Message: message, RequestID: h.Get("X-Request-Id")}); err != nil {
 			return err

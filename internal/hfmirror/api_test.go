@@ -11,6 +11,7 @@ import (
 
 	"modelgate/internal/hubtest"
 	"modelgate/internal/model"
+	"modelgate/internal/reply"
 )
 
 func TestThePagesOfATreeLeadToTheGate(t *testing.T) {
@@ -412,7 +413,7 @@ func TestDerivedLayersAreGivenOnlyIfTheyAreShortTexts(t *testing.T) {
 			row.fault.Path = "/blobs/"
 			s.hub.Inject(row.fault)
 			if a := s.ask("GET", "/v2/org/name/blobs/"+m.Config.Digest); a.StatusCode < 400 {
-				t.Errorf("%d %s", a.StatusCode, clip(string(a.body), 100))
+				t.Errorf("%d %s", a.StatusCode, reply.Clip(string(a.body), 100))
 			}
 		})
 	}

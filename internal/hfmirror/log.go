@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"modelgate/internal/reply"
 )
 
 // requestIDs makes names for requests: unique to this process, cheap, and not to be guessed by others.
@@ -32,8 +34,8 @@ func (d *Door) finish(x *exchange, began time.Time, err error) {
 	if e == nil {
 		return
 	}
-	e.Str("request", x.id).Str("method", clip(x.Method, 20)).Str("route", string(x.route)).Str("path", clip(x.URL.Path, 512)).
-		Int("status", x.out.Status).Int64("bytes", x.out.Bytes).Dur("duration", took).Str("client", clip(x.UserAgent(), 200))
+	e.Str("request", x.id).Str("method", reply.Clip(x.Method, 20)).Str("route", string(x.route)).Str("path", reply.Clip(x.URL.Path, 512)).
+		Int("status", x.out.Status).Int64("bytes", x.out.Bytes).Dur("duration", took).Str("client", reply.Clip(x.UserAgent(), 200))
 	if x.group != "" {
 		e.Str("group", x.group)
 	}
@@ -47,12 +49,4 @@ func (d *Door) finish(x *exchange, began time.Time, err error) {
 		e.AnErr("error", err)
 	}
 	e.Msg("hub request")
-}
-
-// clip shortens what comes from outside.
-func clip(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
-	}
-	return s
 }

@@ -54,13 +54,7 @@ const retryAfter = "30"
 // fail answers with an error in the protocol's way. If an answer has begun, or nobody is there to read it, the connection is
 // cut, so that nobody takes a part for the whole.
 func (d *Door) fail(x *exchange, err error) {
-	gone := errors.Is(err, context.Canceled) && x.Context().Err() != nil
-	if x.out.Begun() || gone {
-		if gone && !x.out.Begun() {
-			x.out.Status = 499
-		}
-		panic(http.ErrAbortHandler)
-	}
+	reply.CutLate(x.out, x.Request, err)
 	var refused refusal
 	var upstreams *hub.Error
 	switch {

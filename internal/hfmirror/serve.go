@@ -16,6 +16,7 @@ import (
 	"modelgate/internal/finding"
 	"modelgate/internal/gate"
 	"modelgate/internal/model"
+	"modelgate/internal/reply"
 )
 
 // quarantineWithin bounds how long a quarantine may take to be recorded. It does not depend on the client.
@@ -262,6 +263,6 @@ func (d *Door) record(x *exchange, p place) {
 	}
 	d.Record(model.Download{
 		Time: time.Now(), Version: x.version, Path: x.path, Digest: p.info.Digest, Scan: x.scan, Outcome: outcome,
-		Client: clip(x.UserAgent(), 200), Who: d.who(x), Bytes: x.out.Bytes, Door: "hub",
+		Client: reply.Clip(x.UserAgent(), 200), Who: d.who(x), Bytes: x.out.Bytes, Door: "hub",
 	})
 }

@@ -23,6 +23,7 @@ import (
 	"modelgate/internal/gate"
 	"modelgate/internal/hubtest"
 	"modelgate/internal/model"
+	"modelgate/internal/reply"
 	"modelgate/internal/upstream"
 	"modelgate/internal/upstream/hub"
 )
@@ -151,7 +152,7 @@ func (a answer) text(key string) (string, bool) {
 func (a answer) is(t testing.TB, status int, headers ...string) {
 	t.Helper()
 	if a.StatusCode != status {
-		t.Errorf("status %d, want %d: %s", a.StatusCode, status, clip(string(a.body), 300))
+		t.Errorf("status %d, want %d: %s", a.StatusCode, status, reply.Clip(string(a.body), 300))
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		if got := a.Header.Get(headers[i]); got != headers[i+1] {
@@ -299,7 +300,7 @@ func mustContain(t testing.TB, text string, parts ...string) {
 	t.Helper()
 	for _, p := range parts {
 		if !strings.Contains(text, p) {
-			t.Errorf("%q is not in %s", p, clip(text, 500))
+			t.Errorf("%q is not in %s", p, reply.Clip(text, 500))
 		}
 	}
 }

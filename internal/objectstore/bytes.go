@@ -202,7 +202,7 @@ func (d *Door) judge(x *exchange, object bucket.Object, span transfer.Span, answ
 	x.scan, x.outcome = v.Scan, v.Outcome
 	if v.Outcome != model.Allowed {
 		d.record(x, o.file)
-		return judgement{}, refusal{scan: v.Scan, outcome: v.Outcome, failed: v.Blocking(), message: v.Message, unread: o.unread}
+		return judgement{}, refusal{scan: v.Scan, outcome: v.Outcome, failed: v.Blocking(), unread: o.unread}
 	}
 	if v.Warning != "" {
 		x.out.Header().Set("X-Modelgate-Warning", reply.Line(v.Warning, 300))
@@ -242,7 +242,7 @@ func (d *Door) send(x *exchange, res *http.Response, span transfer.Span, f model
 	h := x.out.Header()
 	copyHeader(h, res.Header)
 	h.Set("X-Modelgate-Scan", x.scan.String())
-	h.Set("Cache-Control", private(res.Header.Get("Cache-Control")))
+	h.Set("Cache-Control", reply.Private(res.Header.Get("Cache-Control")))
 	check := transfer.Check{Blocks: d.Gate.Blocks(x.Context(), f), Digest: f.Digest}
 	var err error
 	if x.toDecode(res) && span.Whole() {
@@ -314,17 +314,4 @@ func copyHeader(to, from http.Header) {
 			to[name] = values
 		}
 	}
-}
-
-// private keeps caches between the gate and a client from giving the bytes to others.
-func private(control string) string {
-	if control == "" {
-		return "private"
-	}
-	for part := range strings.SplitSeq(control, ",") {
-		if strings.EqualFold(strings.TrimSpace(part), "private") {
-			return control
-		}
-	}
-	return control + ", private"
 }

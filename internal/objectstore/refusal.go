@@ -21,8 +21,7 @@ type refusal struct {
 	scan    uuid.UUID
 	outcome model.Outcome
 	failed  []string // names of the blocking rules that failed
-	message string
-	unread  bool // nobody could read it: credentials are missing
+	unread  bool     // nobody could read it: credentials are missing
 }
 
 func (r refusal) Error() string { return r.phrase() }
@@ -63,13 +62,7 @@ const retryAfter = "30"
 // fail answers with an error. If an answer has begun, or nobody is there to read it, the connection is cut, so that nobody takes a part for
 // the whole.
 func (d *Door) fail(x *exchange, err error) {
-	left := errors.Is(err, context.Canceled) && x.Context().Err() != nil
-	if x.out.Begun() || left {
-		if left && !x.out.Begun() {
-			x.out.Status = 499
-		}
-		panic(http.ErrAbortHandler)
-	}
+	reply.CutLate(x.out, x.Request, err)
 	if x.dialect.refusal == nil {
 		x.dialect = s3XML()
 	}

@@ -2,7 +2,6 @@ package pypimirror
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -117,18 +116,6 @@ func (d *Door) serveMoved(x *exchange) error {
 	return nil
 }
 
-// who is the client for the record: its account, or else its address.
-func (x *exchange) who() string {
-	if name := auth.From(x.Context()).Name; name != "" {
-		return name
-	}
-	host, _, err := net.SplitHostPort(x.RemoteAddr)
-	if err != nil {
-		return x.RemoteAddr
-	}
-	return host
-}
-
 // address is the gate's own.
 func (d *Door) address(x *exchange) string {
 	if x.gate != "" {
@@ -152,8 +139,8 @@ func (d *Door) finish(x *exchange, began time.Time, err error) {
 	if e == nil {
 		return
 	}
-	e.Str("request", x.id).Str("method", clip(x.Method, 20)).Str("route", string(x.route)).Str("path", clip(x.URL.Path, 512)).
-		Int("status", x.out.Status).Int64("bytes", x.out.Bytes).Dur("duration", took).Str("client", clip(x.UserAgent(), 200))
+	e.Str("request", x.id).Str("method", reply.Clip(x.Method, 20)).Str("route", string(x.route)).Str("path", reply.Clip(x.URL.Path, 512)).
+		Int("status", x.out.Status).Int64("bytes", x.out.Bytes).Dur("duration", took).Str("client", reply.Clip(x.UserAgent(), 200))
 	if x.group != "" {
 		e.Str("group", x.group)
 	}
@@ -167,12 +154,4 @@ func (d *Door) finish(x *exchange, began time.Time, err error) {
 		e.AnErr("error", err)
 	}
 	e.Msg("package request")
-}
-
-// clip shortens what comes from outside.
-func clip(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
-	}
-	return s
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"modelgate/internal/auth"
 	"modelgate/internal/blob"
 	"modelgate/internal/gate"
 	"modelgate/internal/model"
@@ -97,7 +98,7 @@ func (d *Door) during(x *exchange, do func(ctx context.Context) error) error {
 // deliver gives the bytes if the verdict lets them pass.
 func (d *Door) deliver(x *exchange, e index.Entry, f model.File) error {
 	req := gate.Request{
-		Version: x.version, Group: x.group, Path: f.Path, Digest: f.Digest, Origin: d.Origin(e, f), Owner: x.who(),
+		Version: x.version, Group: x.group, Path: f.Path, Digest: f.Digest, Origin: d.Origin(e, f), Owner: auth.Who(x.Request),
 		ScanOrigin: model.OriginGateway, RequestedRevision: e.Version(), ModelURI: "pypi://" + e.Project, Uploaded: e.Uploaded,
 	}
 	err := d.judge(x, req, e)
@@ -236,6 +237,6 @@ func (d *Door) record(x *exchange, f model.File) {
 	}
 	d.Record(model.Download{
 		Time: time.Now(), Version: x.version, Path: f.Path, Digest: f.Digest, Scan: x.scan, Outcome: outcome,
-		Client: clip(x.UserAgent(), 200), Who: x.who(), Bytes: x.out.Bytes, Door: "pypi",
+		Client: reply.Clip(x.UserAgent(), 200), Who: auth.Who(x.Request), Bytes: x.out.Bytes, Door: "pypi",
 	})
 }

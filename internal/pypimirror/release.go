@@ -10,6 +10,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"modelgate/internal/auth"
 	"modelgate/internal/gate"
 	"modelgate/internal/model"
 	"modelgate/internal/reply"
@@ -21,7 +22,7 @@ import (
 // tells of them. p is nil if the page is gone.
 func (d *Door) blocked(x *exchange, p *index.Page) ([]store.BlockedScan, error) {
 	req := gate.Request{
-		Version: model.Version{Source: model.PyPI, Name: x.project}, Group: x.group, Owner: x.who(), ScanOrigin: model.OriginGateway,
+		Version: model.Version{Source: model.PyPI, Name: x.project}, Group: x.group, Owner: auth.Who(x.Request), ScanOrigin: model.OriginGateway,
 		ModelURI: "pypi://" + x.project,
 	}
 	if p != nil {

@@ -4,6 +4,8 @@ package reply
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -58,6 +60,35 @@ func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // Begun tells whether the client has been told a status.
 func (w *Writer) Begun() bool { return w.Status != 0 }
 
+// CutLate ends the connection of a request that failed if an answer has begun, so that nobody takes a part for the whole, or if nobody is
+// there any more to read an answer. It does not return then.
+func CutLate(w *Writer, r *http.Request, err error) {
+	left := errors.Is(err, context.Canceled) && r.Context().Err() != nil
+	if !w.Begun() && !left {
+		return
+	}
+	if !w.Begun() {
+		w.Status = statusLeft
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// statusLeft is what logs and metrics have for a client that left before there was an answer.
+const statusLeft = 499
+
+// Private is a Cache-Control that keeps caches between the gate and a client from giving the bytes to others.
+func Private(control string) string {
+	if control == "" {
+		return "private"
+	}
+	for part := range strings.SplitSeq(control, ",") {
+		if strings.EqualFold(strings.TrimSpace(part), "private") {
+			return control
+		}
+	}
+	return control + ", private"
+}
+
 // writeWithin is how long a client may take to accept a refusal.
 const writeWithin = 30 * time.Second
 
@@ -100,6 +131,14 @@ func takeOver(w *Writer, r *http.Request, status int, reason string, body []byte
 	_, _ = buffered.Write(head.Bytes())
 	_ = buffered.Flush() // a client that left does not miss it
 	return true
+}
+
+// Clip shortens what comes from outside to n bytes.
+func Clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
 }
 
 // Line makes one line of printable ASCII of at most n bytes, fit for a header or a status line: blanks that follow each other become
