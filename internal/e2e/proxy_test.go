@@ -155,9 +155,12 @@ func npmTarball() []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
-	for name, text := range map[string]string{"package/package.json": `{"name": "greeting", "version": "1.0.0"}`, "package/index.js": "module.exports = 'hello'\n"} {
-		_ = w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text)), ModTime: time.Unix(1_700_000_000, 0)})
-		_, _ = io.WriteString(w, text)
+	for _, f := range []struct{ name, text string }{ // in one order: each request is answered with the same bytes
+		{"package/package.json", `{"name": "greeting", "version": "1.0.0"}`},
+		{"package/index.js", "module.exports = 'hello'\n"},
+	} {
+		_ = w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.text)), ModTime: time.Unix(1_700_000_000, 0)})
+		_, _ = io.WriteString(w, f.text)
 	}
 	_, _ = w.Close(), z.Close()
 	return b.Bytes()
