@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 
+	"modelgate/internal/auth"
 	"modelgate/internal/blob"
 	"modelgate/internal/finding"
 	"modelgate/internal/gate"
@@ -35,6 +36,8 @@ type Config struct {
 	PublicURL   string // what links start with; "" is taken from the request
 	Tenant      string // tsg_id in answers
 	StrictEnums bool   // hide values that the published contract does not have
+	// Authenticate says who calls; nil lets everybody do everything, for commands and while accounts are off. Its error is rendered.
+	Authenticate func(*http.Request) (auth.Principal, error)
 	// Progress, if set, is told of the files of scans of the Hub as they are judged.
 	Progress func(finding.NamedReport)
 }
@@ -49,25 +52,51 @@ type API struct {
 // New returns the API.
 func New(c Config) *API {
 	a := &API{Config: c, mux: http.NewServeMux(), tokens: newTokens()}
-	for pattern, h := range map[string]handler{
-		"POST /oauth2/access_token":                      a.issueToken,
-		"POST /aims/data/v1/scans":                       a.createScan,
-		"GET /aims/data/v1/scans":                        a.listScans,
-		"GET /aims/data/v1/scans/{uuid}":                 a.getScan,
-		"GET /aims/data/v1/scans/{uuid}/evaluations":     a.listEvaluations,
-		"GET /aims/data/v1/scans/{uuid}/rule-violations": a.listViolations,
-		"GET /aims/data/v1/scans/{uuid}/files":           a.listFiles,
-		"GET /aims/data/v1/scans/{uuid}/report":          a.getReport,
-		"GET /ui/scans/{uuid}":                           a.showScan,
-	} {
-		a.mux.Handle(pattern, a.handle(h))
+	for _, table := range [][]route{a.tokenRoutes(), a.dataRoutes(), a.managementRoutes()} {
+		for _, r := range table {
+			a.mux.Handle(r.pattern, a.handle(r.checked()))
+		}
 	}
 	return a
 }
 
+// route is one line of the tables that say what is served, and to whom.
+type route struct {
+	pattern string // of [http.ServeMux]
+	// needs is the permission that a caller must have, to the level; "" lets everybody in.
+	needs auth.Permission
+	level auth.Level
+	serve handler
+}
+
+// checked is the handler of a route behind the check of its permission.
+func (r route) checked() handler {
+	if r.needs == "" {
+		return r.serve
+	}
+	return func(w http.ResponseWriter, req *http.Request) error {
+		if !auth.From(req.Context()).May(r.needs, r.level) {
+			w.Header().Set("X-Opa-Decision", "false") // the token is good: clients need not log in again
+			return problem(http.StatusForbidden, "FORBIDDEN", "this needs the permission %s", r.needs)
+		}
+		return r.serve(w, req)
+	}
+}
+
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("X-Request-Id", uuid.NewString())
+	id := uuid.NewString()
+	w.Header().Set("X-Request-Id", id)
+	caller := auth.Principal{Everything: true}
+	if a.Authenticate != nil {
+		var err error
+		if caller, err = a.Authenticate(r); err != nil {
+			a.render(w, r, err)
+			return
+		}
+	}
+	ctx := auth.With(r.Context(), caller)
+	r = r.WithContext(store.WithAuthor(ctx, store.Author{Name: owner(r.WithContext(ctx)), Address: r.RemoteAddr, Request: id}))
 	if _, pattern := a.mux.Handler(r); pattern == "" {
 		a.handle(notServed(a.mux)).ServeHTTP(w, r)
 		return
@@ -79,7 +108,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func notServed(mux *http.ServeMux) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		var allowed []string
-		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			probe := r.Clone(r.Context())
 			probe.Method = method
 			if _, pattern := mux.Handler(probe); pattern != "" {

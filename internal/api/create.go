@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"modelgate/internal/auth"
 	"modelgate/internal/gate"
 	"modelgate/internal/model"
 	"modelgate/internal/policy"
@@ -277,8 +278,11 @@ func decodeBody(w http.ResponseWriter, r *http.Request, into any) error {
 	return nil
 }
 
-// owner is who asks: while accounts are off, everybody is anonymous.
+// owner is who asks: the account, or somebody at an address.
 func owner(r *http.Request) string {
+	if name := auth.From(r.Context()).Name; name != "" {
+		return name
+	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil || host == "" {
 		return "anonymous"

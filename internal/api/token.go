@@ -23,6 +23,11 @@ func newTokens() tokens {
 	return tokens{key: key}
 }
 
+// tokenRoutes are those that give tokens, open to whoever has credentials.
+func (a *API) tokenRoutes() []route {
+	return []route{{pattern: "POST /oauth2/access_token", serve: a.issueToken}}
+}
+
 // oauthProblem is an error in the shape of OAuth2.
 type oauthProblem struct {
 	Error       string `json:"error"`

@@ -20,6 +20,9 @@ type Principal struct {
 	// Groups are the names of the security groups that the caller's models are judged by, by source. A source that is missing has its
 	// default group.
 	Groups map[model.Source]string
+	// Permissions are what the caller's roles grant; Everything grants all of them.
+	Permissions map[Permission]Level
+	Everything  bool
 }
 
 // Group is the name of the security group for models of a source, "" for the default one.

@@ -118,8 +118,25 @@ func (s *Store) PutGroup(ctx context.Context, g *model.Group) error {
 				return ErrNameTaken
 			}
 		}
-		return writeGroup(ctx, tx, g)
+		if err := writeGroup(ctx, tx, g); err != nil {
+			return err
+		}
+		return auditGroup(ctx, tx, recorded, *g)
 	})
+}
+
+// auditGroup notes what has become of a group; the recorded one is zero if there was none. Nothing is noted of what stays the same.
+func auditGroup(ctx context.Context, tx *sql.Tx, recorded, g model.Group) error {
+	action, before, after := "security_group.update", any(recorded), any(g)
+	switch {
+	case recorded.UUID == uuid.Nil:
+		action, before = "security_group.create", nil
+	case recorded.UpdatedAt.Equal(g.UpdatedAt):
+		return nil
+	case g.Tombstone && !recorded.Tombstone:
+		action, after = "security_group.delete", nil
+	}
+	return audit(ctx, tx, action, g.UUID.String(), g.Name, before, after)
 }
 
 // touch moves the times of a group and its rules where they differ from what is recorded.
@@ -347,11 +364,18 @@ func (s *Store) DisabledRules(ctx context.Context) ([]uuid.UUID, error) {
 // SwitchRule switches a rule on or off for every group; the states in the groups stay as they are.
 func (s *Store) SwitchRule(ctx context.Context, rule uuid.UUID, on bool) error {
 	return s.change(ctx, "switch rule "+rule.String(), func(tx *sql.Tx) error {
-		if on {
-			_, err := tx.ExecContext(ctx, "DELETE FROM disabled_rules WHERE rule_uuid = ?", rule)
+		query, args, action := "DELETE FROM disabled_rules WHERE rule_uuid = ?", []any{rule}, "rule.enable"
+		if !on {
+			query, args = "INSERT INTO disabled_rules (rule_uuid, created_at) VALUES (?, ?) ON CONFLICT (rule_uuid) DO NOTHING", []any{rule, stamp(now())}
+			action = "rule.disable"
+		}
+		done, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO disabled_rules (rule_uuid, created_at) VALUES (?, ?) ON CONFLICT (rule_uuid) DO NOTHING", rule, stamp(now()))
-		return err
+		if n, err := done.RowsAffected(); err != nil || n == 0 { // it was so already
+			return err
+		}
+		return audit(ctx, tx, action, rule.String(), "", nil, nil)
 	})
 }

@@ -38,6 +38,7 @@ func Run(t *testing.T, open Open) {
 		{"pending scans of a predecessor are settled", recovery},
 		{"groups are kept, changed and buried", groups},
 		{"default and declared groups are ensured", ensureGroups},
+		{"changes stand in the audit log with their author", auditLog},
 		{"models and versions follow from scans", models},
 		{"downloads are recorded behind the caller's back", downloads},
 		{"reports and facts are kept", facts},
