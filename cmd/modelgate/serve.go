@@ -27,10 +27,12 @@ import (
 	"modelgate/internal/gate"
 	"modelgate/internal/hfmirror"
 	"modelgate/internal/model"
+	"modelgate/internal/policy"
 	"modelgate/internal/proxy"
 	"modelgate/internal/pypimirror"
 	"modelgate/internal/upstream/hub"
 	"modelgate/internal/upstream/index"
+	"modelgate/internal/web"
 )
 
 // serveCommand runs the gateway until it is told to stop.
@@ -200,6 +202,7 @@ func (ls listeners) ports() []int {
 type doors struct {
 	hub      *hfmirror.Door
 	packages *pypimirror.Door // nil if no index is configured
+	pages    *web.Door
 }
 
 func (a *app) doors() (doors, error) {
@@ -217,7 +220,36 @@ func (a *app) doors() (doors, error) {
 	if d.packages, err = a.packages(); err != nil {
 		return d, fmt.Errorf("open the package door: %w", err)
 	}
+	d.pages, err = web.New(web.Config{
+		Store: a.store, Gate: a.gate, Preset: policy.Preset(a.config.Policy.Preset), Log: a.log, PublicURL: strings.TrimRight(a.config.PublicURL, "/"),
+		Tenant: a.config.API.TenantID, StrictEnums: a.config.API.StrictEnums, Version: version, Settings: a.settings(),
+	})
+	if err != nil {
+		return d, fmt.Errorf("open the pages: %w", err)
+	}
 	return d, nil
+}
+
+// settings are what the page about the gate shows: no secret is among them.
+func (a *app) settings() []web.Setting {
+	cfg := a.config
+	orNone := func(given bool, what string) string {
+		if given {
+			return what
+		}
+		return "none"
+	}
+	return []web.Setting{
+		{Name: "Hub", Value: cfg.HuggingFace.Endpoint},
+		{Name: "Package index", Value: orNone(a.index != nil, "configured")},
+		{Name: "Forward proxy", Value: orNone(cfg.Proxy.Listen != "", cfg.Proxy.Listen)},
+		{Name: "Verdicts", Value: "memory" + map[bool]string{true: ", Redis"}[cfg.Redis.URL.Reveal() != ""]},
+		{Name: "Data", Value: cfg.DataDir},
+		{Name: "Preset of new groups", Value: string(cfg.Policy.Preset)},
+		{Name: "When a scan fails", Value: string(cfg.Scan.OnError)},
+		{Name: "Time limit of a scan", Value: cfg.Scan.Timeout.Std().String()},
+		{Name: "Accounts", Value: "off: this machine alone may look"},
+	}
 }
 
 // handler sends each request to its door. File routes of the Hub win over every other reading of a path.
@@ -229,15 +261,19 @@ func (a *app) handler(d doors) http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}))
-	for _, path := range []string{"/aims/", "/oauth2/", "/guardian/", "/ui/"} {
+	for _, path := range []string{"/aims/", "/oauth2/", "/guardian/"} {
 		mux.Handle(path, management)
 	}
+	mux.Handle("/ui/", http.NewCrossOriginProtection().Handler(loopbackOnly(d.pages)))
+	mux.Handle("/ui", http.RedirectHandler("/ui/", http.StatusSeeOther))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case d.packages != nil && d.packages.Handles(r) && !d.hub.Handles(r):
 			d.packages.ServeHTTP(w, r)
 		case ours(r.URL.Path) && !d.hub.Handles(r):
 			mux.ServeHTTP(w, r)
+		case r.URL.Path == "/" && strings.Contains(r.Header.Get("Accept"), "text/html"): // a browser
+			http.Redirect(w, r, "/ui/", http.StatusSeeOther)
 		default:
 			d.hub.ServeHTTP(w, r)
 		}

@@ -42,7 +42,7 @@ type Config struct {
 	Progress func(finding.NamedReport)
 }
 
-// API answers requests under /aims, /oauth2 and /ui.
+// API answers requests under /aims and /oauth2.
 type API struct {
 	Config
 	mux    *http.ServeMux

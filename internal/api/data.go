@@ -12,6 +12,5 @@ func (a *API) dataRoutes() []route {
 		{"GET /aims/data/v1/scans/{uuid}/rule-violations", auth.Scans, auth.Read, a.listViolations},
 		{"GET /aims/data/v1/scans/{uuid}/files", auth.Scans, auth.Read, a.listFiles},
 		{"GET /aims/data/v1/scans/{uuid}/report", auth.Scans, auth.Read, a.getReport},
-		{"GET /ui/scans/{uuid}", auth.Scans, auth.Read, a.showScan},
 	}
 }

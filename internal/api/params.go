@@ -153,7 +153,9 @@ func scanFilter(p *params) store.ScanFilter {
 	if f.Search == "" {
 		f.Search = p.text("search", 256)
 	}
-	f.Group = p.id("security_group_uuid")
+	if group := p.id("security_group_uuid"); group != uuid.Nil {
+		f.Groups = []uuid.UUID{group}
+	}
 	f.Sources = enums(p, "source_types", model.Sources())
 	f.Outcomes = enums(p, "eval_outcomes", []model.Outcome{model.Pending, model.Allowed, model.Blocked, model.Errored})
 	f.Start, f.End = p.time("start_time"), p.time("end_time")

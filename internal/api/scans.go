@@ -182,13 +182,6 @@ func (a *API) getReport(w http.ResponseWriter, r *http.Request) error {
 	return a.writeReport(w, r, format, o)
 }
 
-// showScan is what the address in a refusal leads to: the report for a person.
-func (a *API) showScan(w http.ResponseWriter, r *http.Request) error {
-	o := a.options(r)
-	o.Explain = true
-	return a.writeReport(w, r, report.Text, o)
-}
-
 func (a *API) writeReport(w http.ResponseWriter, r *http.Request, format report.Format, o report.Options) error {
 	scan, err := a.scanOf(w, r)
 	if err != nil {

@@ -63,6 +63,14 @@ type Label struct {
 	Value string `json:"value"`
 }
 
+// Valid tells whether key and value are 1 to 128 and 1 to 256 letters, digits, "_" and "-".
+func (l Label) Valid() bool {
+	plain := func(s string, most int) bool {
+		return s != "" && len(s) <= most && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
+	}
+	return plain(l.Key, 128) && plain(l.Value, 256)
+}
+
 // Metadata is what is known of a version besides its bytes. Licence and organization are facts of the Hub; a nil Verified
 // means that they could not be learned, which makes the rules that need them end in RuleError.
 type Metadata struct {

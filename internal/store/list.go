@@ -17,7 +17,8 @@ import (
 type ScanFilter struct {
 	// Search is a part of the model's URI, whatever the case, or the beginning of a UUID.
 	Search       string
-	Group        uuid.UUID
+	Groups       []uuid.UUID
+	Model        model.Version // all revisions of it, if it has a name
 	Sources      []model.Source
 	Outcomes     []model.Outcome
 	Start        time.Time // created at this time or later
@@ -97,8 +98,12 @@ func (f ScanFilter) where() (string, []any, error) {
 			add(`uri_id IN (SELECT id FROM uris WHERE search LIKE ? ESCAPE '\')`, pattern)
 		}
 	}
-	if f.Group != uuid.Nil {
-		add("group_uuid = ?", f.Group)
+	if len(f.Groups) > 0 {
+		add("group_uuid IN ("+placeholders(len(f.Groups))+")", anys(f.Groups)...)
+	}
+	if f.Model.Name != "" {
+		f.Model.Revision = ""
+		add("version_key >= ? AND version_key < ?", f.Model.Key(), f.Model.Key()+"\x7f")
 	}
 	if len(f.Sources) > 0 {
 		add("source IN ("+placeholders(len(f.Sources))+")", anys(f.Sources)...)

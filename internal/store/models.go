@@ -105,15 +105,31 @@ func (s *Store) ModelVersion(ctx context.Context, id uuid.UUID) (ModelVersion, e
 	return v, nil
 }
 
+// ModelFilter chooses models. Its zero value is all of them, last scanned first.
+type ModelFilter struct {
+	Search  string // a part of the name
+	Sources []model.Source
+	Limit   int // 0 is all
+	Skip    int
+}
+
 // Models lists models whose name contains a text, last scanned first, and says how many there are. A limit of 0 is all.
 func (s *Store) Models(ctx context.Context, search string, limit, skip int) ([]Model, int, error) {
-	where, pattern := ` WHERE name LIKE ? ESCAPE '\'`, "%"+likePrefix(strings.TrimSpace(search))
-	total, err := count(ctx, s.reader, "SELECT count(*) FROM models"+where, pattern)
+	return s.ModelsWhere(ctx, ModelFilter{Search: search, Limit: limit, Skip: skip})
+}
+
+// ModelsWhere lists models, and says how many there are without limit and skip.
+func (s *Store) ModelsWhere(ctx context.Context, f ModelFilter) ([]Model, int, error) {
+	where, args := ` WHERE name LIKE ? ESCAPE '\'`, []any{"%" + likePrefix(strings.TrimSpace(f.Search))}
+	if len(f.Sources) > 0 {
+		where, args = where+" AND source IN ("+placeholders(len(f.Sources))+")", append(args, anys(f.Sources)...)
+	}
+	total, err := count(ctx, s.reader, "SELECT count(*) FROM models"+where, args...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("count models: %w", err)
 	}
 	models, err := rowsOf(ctx, s.reader, func(r *sql.Rows) (Model, error) { return readModel(r.Scan) },
-		"SELECT "+modelColumns+" FROM models"+where+" ORDER BY updated_at DESC, uuid"+page(limit, skip), pattern)
+		"SELECT "+modelColumns+" FROM models"+where+" ORDER BY updated_at DESC, uuid"+page(f.Limit, f.Skip), args...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list models: %w", err)
 	}

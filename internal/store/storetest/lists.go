@@ -54,7 +54,7 @@ func listScans(t *testing.T, s *store.Store) {
 		{"the beginning of a UUID, odd", store.ScanFilter{Search: "aaa"}, "3 2 1 of 3"},
 		{"a full UUID", store.ScanFilter{Search: id(2).String()}, "2 of 1"},
 		{"hexadecimal letters are searched in addresses too", store.ScanFilter{Search: "face"}, "4 3 1 of 3"},
-		{"a group", store.ScanFilter{Group: id(101)}, "3 of 1"},
+		{"a group", store.ScanFilter{Groups: []uuid.UUID{id(101)}}, "3 of 1"},
 		{"sources", store.ScanFilter{Sources: []model.Source{model.S3, model.GCS}}, "2 of 1"},
 		{"outcomes", store.ScanFilter{Outcomes: []model.Outcome{model.Blocked, model.Pending}}, "3 1 of 2"},
 		{"from a time on", store.ScanFilter{Start: at(3)}, "4 3 of 2"},
