@@ -141,15 +141,11 @@ func themeOf(r *http.Request) string {
 
 // setTheme keeps the choice of a theme and goes back to where it was made.
 func (d *Door) setTheme(w http.ResponseWriter, r *http.Request) error {
-	c := http.Cookie{Name: themeCookie, Path: "/ui/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: true}
-	c.Secure = strings.HasPrefix(d.publicURL(r), "https://") // elsewhere the browser would not keep it
-	switch theme := r.PostForm.Get("theme"); theme {
-	case "light", "dark":
-		c.Value = theme
-	default:
-		c.MaxAge = -1
+	theme, life := r.PostForm.Get("theme"), 365*24*time.Hour
+	if theme != "light" && theme != "dark" {
+		theme, life = "", 0
 	}
-	http.SetCookie(w, &c)
+	w.Header().Set("Set-Cookie", fmt.Sprintf("%s=%s; Path=/ui/; Max-Age=%d; HttpOnly; SameSite=Lax", themeCookie, theme, int(life.Seconds())))
 	back := r.PostForm.Get("back")
 	if !strings.HasPrefix(back, "/ui/") {
 		back = "/ui/"

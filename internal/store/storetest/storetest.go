@@ -39,6 +39,7 @@ func Run(t *testing.T, open Open) {
 		{"groups are kept, changed and buried", groups},
 		{"default and declared groups are ensured", ensureGroups},
 		{"changes stand in the audit log with their author", auditLog},
+		{"what the gate has done is summed up", overview},
 		{"models and versions follow from scans", models},
 		{"downloads are recorded behind the caller's back", downloads},
 		{"reports and facts are kept", facts},
