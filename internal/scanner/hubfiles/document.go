@@ -9,10 +9,10 @@ import (
 	"modelgate/internal/scanner/source/jsontree"
 )
 
-// Bounds of a document: nesting, and nodes that are kept.
+// Bounds of a document: nesting, and nodes that are kept at one time.
 const (
 	maxDepth = 500
-	maxNodes = 1 << 20
+	maxNodes = 1 << 18
 )
 
 // node is a value of a document, as far as it is kept: strings, lists and objects. Numbers and the like have no node.
@@ -68,6 +68,7 @@ func (n *node) str(key string) string {
 // reader parses a document from front to back.
 type reader struct {
 	lex   *jsontree.Lexer
+	judge func(*node) error // of objects that nothing around them is judged with, so that they need not be kept; nil keeps them
 	depth int
 	nodes int
 	cells bool // the cells of a notebook are being read
@@ -192,7 +193,7 @@ func (r *reader) list(at int64, keep bool) (*node, error) {
 const components = 2
 
 func (r *reader) object(at int64, keep bool) (*node, error) {
-	out := &node{at: at}
+	out, before := &node{at: at}, r.nodes
 	for first := true; ; first = false {
 		c, err := r.lex.Next()
 		if err != nil {
@@ -221,6 +222,10 @@ func (r *reader) object(at int64, keep bool) (*node, error) {
 	}
 	if len(out.members) == 0 && !keep {
 		return nil, nil
+	}
+	if r.judge != nil && !keep && !r.cells && r.depth > 1 {
+		r.nodes = before
+		return nil, r.judge(out)
 	}
 	return r.kept(out)
 }

@@ -11,7 +11,7 @@
 //	cells                                            the code of a notebook, handed back to the engine
 //
 // What a file is follows from its keys, never from its name. A document is read as a stream and only what is judged is kept,
-// so that a vocabulary costs no memory. A key that is judged and stands twice in an object is judged both times.
+// each object no longer than until it ends, so that neither a vocabulary nor a list of objects costs memory. A key that is judged and stands twice in an object is judged both times.
 package hubfiles
 
 import (
@@ -88,10 +88,10 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 	if size > maxSize {
 		return fmt.Errorf("a document of %d bytes: %w", size, source.ErrBudget)
 	}
-	r := &reader{lex: jsontree.NewLexer(source.NewForward(f, 0, size))}
+	j := judge{ctx: ctx, sink: s}
+	r := &reader{lex: jsontree.NewLexer(source.NewForward(f, 0, size)), judge: func(n *node) error { return j.visit(n, 1) }}
 	doc, readErr := r.document()
 	if doc != nil {
-		j := judge{ctx: ctx, sink: s}
 		if err := j.visit(doc, 0); err != nil {
 			return err
 		}

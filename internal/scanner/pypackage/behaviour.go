@@ -100,6 +100,7 @@ func (r *reading) read(text string, p *peeler) {
 	c := &code{}
 	if tells(tokens) {
 		c = follow(tokens, p.step)
+		p.short = p.short || c.short
 	}
 	for _, k := range tokens {
 		if k.Kind == pytokens.String || k.Kind == pytokens.Bytes {

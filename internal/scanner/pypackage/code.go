@@ -35,6 +35,7 @@ type call struct {
 const (
 	maxNested = 40
 	maxNames  = 20_000
+	maxCalls  = 1 << 16
 	maxFolded = 8 << 20 // bytes of constants that are put together
 )
 
@@ -45,7 +46,8 @@ type code struct {
 	pos    int
 	vars   map[string]value
 	calls  []call
-	folded int // bytes of constants made so far
+	short  bool // there are more calls than are kept
+	folded int  // bytes of constants made so far
 	nested int
 	blocks []block
 	peel   func(how string, v value) value
@@ -370,7 +372,11 @@ func (c *code) calling(fn value) value {
 	c.take(")")
 	made.open, made.close = at, c.pos
 	if made.name != "" && made.name[0] != '.' {
-		c.calls = append(c.calls, made)
+		if len(c.calls) < maxCalls {
+			c.calls = append(c.calls, made)
+		} else {
+			c.short = true
+		}
 	}
 	return c.result(fn, made)
 }

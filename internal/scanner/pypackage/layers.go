@@ -252,6 +252,7 @@ func packing(text string) string {
 func (p *peeler) limits() {
 	if p.short {
 		p.s.Find(found(threat.MGPKG104, "", -1, "", fmt.Sprintf(
-			"Its literals hold more layers than are read: %d levels, %d literals, %d bytes.", maxLayers, maxLiterals, maxDecoded)))
+			"It holds more than is read: %d levels of layers in %d literals, %d bytes of them, %d calls, %d words and signs.",
+			maxLayers, maxLiterals, maxDecoded, maxCalls, pytokens.Max)))
 	}
 }

@@ -66,7 +66,7 @@ type param struct {
 }
 
 // stmtKind tells statements apart.
-type stmtKind int
+type stmtKind uint8
 
 const (
 	sExpr   stmtKind = iota // exprs are evaluated: also of return, raise, assert, del
@@ -82,20 +82,33 @@ const (
 	sBlock                  // with, while, try and the like: exprs, targets, body, orelse
 )
 
-// stmt is a statement.
+// stmt is a statement. Sources have so many that it is kept small.
 type stmt struct {
-	kind       stmtKind
-	at         int64
-	name       string // of a function, class or module
-	level      int    // dots of a relative import
-	names      []alias
-	targets    []*node
-	exprs      []*node
+	kind    stmtKind
+	level   uint8 // dots of a relative import, as far as they matter: distant stands for more
+	at      int64
+	name    string // of a function, class or module
+	names   []alias
+	targets []*node
+	exprs   []*node
+	head    *head // of a function or class, or of what is decorated as if it were one
+	body    []*stmt
+	orelse  []*stmt
+}
+
+// head is what functions and classes have and other statements do not.
+type head struct {
 	decorators []*node
 	params     []param
 	args       []arg // bases of a class
-	body       []*stmt
-	orelse     []*stmt
+}
+
+// top is the head of a statement, which is empty if there is none.
+func (s *stmt) top() head {
+	if s.head == nil {
+		return head{}
+	}
+	return *s.head
 }
 
 // alias is a name that is imported, and the name that it gets.
@@ -119,3 +132,6 @@ func (n *node) kid(i int) *node {
 	}
 	return nil
 }
+
+// distant is the level of an import from elsewhere than the directory of the source.
+const distant = 2

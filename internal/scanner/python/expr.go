@@ -5,7 +5,7 @@ import "slices"
 // Bounds of a tree.
 const (
 	maxDepth     = 150
-	maxNodes     = 1 << 19 // but for constants in lists; programs write five megabytes of classes with 200,000
+	maxNodes     = 3 << 17 // but for constants in lists; programs write five megabytes of classes with 200,000
 	maxConstants = 1 << 16 // in lists
 	maxChain     = 5000    // operators or trailers in one row
 )

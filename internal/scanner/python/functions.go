@@ -48,7 +48,7 @@ func (w *walker) gives(v value) {
 
 // derive notes what a class is derived from, and what makes it.
 func (w *walker) derive(s *stmt) {
-	args := w.arguments(s.args)
+	args := w.arguments(s.top().args)
 	for _, name := range args.at(-1, "metaclass").refs() {
 		w.event(event{at: s.at, name: name})
 	}
@@ -98,7 +98,7 @@ func (w *walker) inline(f *function, args arguments) value {
 	if f.stmt == nil || f.size > maxInline || !w.worth(args) {
 		return nil
 	}
-	params := f.stmt.params
+	params := f.stmt.top().params
 	if f.class != "" && len(params) > 0 && (params[0].name == "self" || params[0].name == "cls") {
 		params = params[1:]
 	}
@@ -226,7 +226,7 @@ func (f *function) isProperty() bool {
 	if f.stmt == nil {
 		return false
 	}
-	for _, d := range f.stmt.decorators {
+	for _, d := range f.stmt.top().decorators {
 		if d != nil && (strings.HasSuffix(d.name, "property") || strings.HasSuffix(d.name, "reify")) {
 			return true
 		}

@@ -156,6 +156,7 @@ func (p *parser) imports(s *stmt) error {
 		if p.take("as") {
 			a.as = p.next().text
 		}
+		p.nodes += importNodes
 		s.names = append(s.names, a)
 		if !p.take(",") {
 			return nil
@@ -166,7 +167,9 @@ func (p *parser) imports(s *stmt) error {
 func (p *parser) fromImport(s *stmt) error {
 	s.kind = sFrom
 	for p.is(".") || p.is("...") {
-		s.level += len(p.next().text)
+		for range p.next().text {
+			s.level = min(s.level+1, distant)
+		}
 	}
 	if !p.is("import") {
 		var err error
@@ -188,6 +191,7 @@ func (p *parser) fromImport(s *stmt) error {
 		if p.take("as") {
 			a.as = p.next().text
 		}
+		p.nodes += importNodes
 		s.names = append(s.names, a)
 		if !p.take(",") {
 			break

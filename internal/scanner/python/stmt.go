@@ -5,6 +5,9 @@ import "slices"
 // maxFaults is how many statements that cannot be read are skipped before the rest of a source is given up.
 const maxFaults = 20
 
+// importNodes is for how many nodes a name that is imported counts by its size.
+const importNodes = 2
+
 // statementNodes is for how many nodes more than one a statement counts by its size.
 const statementNodes = 2
 
@@ -284,12 +287,15 @@ func (p *parser) decorated() (*stmt, error) {
 		s = &stmt{kind: sExpr, exprs: decorators}
 		return s, p.fault("decorators of nothing")
 	}
-	s.decorators = decorators
+	if s.head == nil {
+		s.head = &head{}
+	}
+	s.head.decorators = decorators
 	return s, err
 }
 
 func (p *parser) def(s *stmt) error {
-	s.kind = sDef
+	s.kind, s.head = sDef, &head{}
 	s.name = p.next().text
 	if err := p.typeParams(); err != nil {
 		return err
@@ -298,7 +304,7 @@ func (p *parser) def(s *stmt) error {
 		return err
 	}
 	var err error
-	if s.params, err = p.params(")"); err != nil {
+	if s.head.params, err = p.params(")"); err != nil {
 		return err
 	}
 	if p.take("->") {
@@ -331,14 +337,14 @@ func (p *parser) typeParams() error {
 }
 
 func (p *parser) class(s *stmt) error {
-	s.kind = sClass
+	s.kind, s.head = sClass, &head{}
 	s.name = p.next().text
 	if err := p.typeParams(); err != nil {
 		return err
 	}
 	var err error
 	if p.is("(") {
-		if s.args, err = p.arguments(); err != nil {
+		if s.head.args, err = p.arguments(); err != nil {
 			return err
 		}
 	}

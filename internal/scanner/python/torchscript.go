@@ -55,15 +55,15 @@ func (t *opWalk) body(list []*stmt) {
 		return
 	}
 	for _, s := range list {
-		for _, group := range [][]*node{s.exprs, s.targets, s.decorators} {
+		for _, group := range [][]*node{s.exprs, s.targets, s.top().decorators} {
 			for _, e := range group {
 				t.expr(e)
 			}
 		}
-		for _, p := range s.params {
+		for _, p := range s.top().params {
 			t.expr(p.value)
 		}
-		for _, a := range s.args {
+		for _, a := range s.top().args {
 			t.expr(a.value)
 		}
 		t.body(s.body)

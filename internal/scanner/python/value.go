@@ -8,7 +8,7 @@ const (
 	maxAlternatives = 16
 	maxRefs         = 64  // alternatives that are names
 	maxDangerous    = 512 // alternatives that are names of which something is known
-	maxItems        = 64 << 10
+	maxItems        = 32 << 10
 )
 
 // atomKind tells atoms apart.

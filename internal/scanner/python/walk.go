@@ -264,7 +264,7 @@ func (w *walker) stmt(s *stmt) {
 	case sDef:
 		w.def(s)
 	case sClass:
-		for _, d := range s.decorators {
+		for _, d := range s.top().decorators {
 			w.eval(d)
 		}
 		w.derive(s)
@@ -343,7 +343,7 @@ func isMain(e *node) bool {
 
 // def walks a function: decorators and defaults run where it stands, its body when it is called.
 func (w *walker) def(s *stmt) {
-	for _, d := range s.decorators {
+	for _, d := range s.top().decorators {
 		for _, name := range w.eval(d).refs() {
 			w.event(event{at: d.at, name: name})
 			if pynames.FamilyOf(name) != pynames.None {
@@ -354,7 +354,7 @@ func (w *walker) def(s *stmt) {
 	if !w.plainDecorators(s) {
 		w.uses(s.name)
 	}
-	for _, p := range s.params {
+	for _, p := range s.top().params {
 		w.eval(p.annotation)
 		if p.value != nil {
 			w.bind(p.name, w.eval(p.value))
@@ -377,7 +377,7 @@ func (w *walker) def(s *stmt) {
 
 // plainDecorators tells whether all decorators of a function are known not to call it.
 func (w *walker) plainDecorators(s *stmt) bool {
-	for _, d := range s.decorators {
+	for _, d := range s.top().decorators {
 		e := d
 		if e.kind == kCall {
 			e = e.kid(0)

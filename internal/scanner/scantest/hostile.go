@@ -19,7 +19,7 @@ type Hostile struct {
 
 // Hostiles are families of hostile files: every place of a format that is known to be read, with everything that may be repeated there.
 func Hostiles() []Hostile {
-	return slices.Concat(hostileDocuments(), hostileMessages(), hostileTexts())
+	return slices.Concat(hostileDocuments(), hostileMessages(), hostileTexts(), hostileBinaries())
 }
 
 // repeat fills a size with what element writes of the numbers from 0.

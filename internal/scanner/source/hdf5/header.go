@@ -32,7 +32,7 @@ const (
 )
 
 // maxMessages bounds one object header.
-const maxMessages = 1 << 20
+const maxMessages = 1 << 17
 
 // Object is an object header: that of a group, a dataset or a committed datatype.
 type Object struct {

@@ -43,7 +43,7 @@ type Token struct {
 }
 
 // Max is how many tokens a source may have. What lies behind the last of them is not looked at.
-const Max = 1 << 20
+const Max = 1 << 19
 
 // Split appends the tokens of a source to a list, which may be nil; whole is false if it has more than Max. It takes time in proportion to
 // the length.
