@@ -17,19 +17,19 @@ import (
 	"modelgate/internal/threat"
 )
 
-// heap tells how many bytes objects take, those included that nobody uses any more.
-func heap() int64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+// live tells how many bytes the objects take that the collector found in use when it last looked.
+func live() int64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)
 	return int64(sample[0].Value.Uint64())
 }
 
-// peak tells by how many bytes the heap is larger at most while f runs. The collector is made to keep close to what is in use: how much more is
+// peak tells how many bytes more are in use at most while f runs. The collector is made to look often: how much more than what is in use is
 // left to it otherwise depends on what else the machine does, and says nothing of what is kept.
 func peak(f func()) int64 {
-	defer debug.SetGCPercent(debug.SetGCPercent(20))
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
 	runtime.GC()
-	before, most := heap(), int64(0)
+	before, most := live(), int64(0)
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -38,7 +38,7 @@ func peak(f func()) int64 {
 			case <-stop:
 				return
 			case <-tick:
-				most = max(most, heap()-before)
+				most = max(most, live()-before)
 			}
 		}
 	}()
@@ -52,7 +52,7 @@ func peak(f func()) int64 {
 // took most when nobody counted: up to 580 MiB. What is kept of a file is what it takes itself, unpacked, and no more than 64 MiB.
 func TestHostileFilesTakeLittleMemory(t *testing.T) {
 	const size = 10 << 20
-	const most = size + 64<<20
+	const most = size + 64<<20 + 8<<20 // the collector takes for used what is made while it looks
 	costly := []string{
 		"a graph of TensorFlow.js with one operator after another", "a graph of TensorFlow.js with empty objects", "a configuration of Keras with layers",
 		"layers of TensorFlow.js with layers", "layers of TensorFlow.js with directives", "a map of code with strings",
@@ -92,7 +92,7 @@ func TestHostileFilesTakeLittleMemory(t *testing.T) {
 			}
 		})
 		if took > most {
-			t.Errorf("%s takes %d MiB", h.Name, took>>20)
+			t.Errorf("%s keeps %d MiB", h.Name, took>>20)
 		}
 	}
 	if scanned != len(costly) {

@@ -34,7 +34,7 @@ type scan struct {
 
 // Bounds of one report.
 const (
-	maxReferences = 100_000
+	maxReferences = 1 << 15
 	maxFormats    = 64
 	maxStorages   = 1_000_000 // of one pickle; members beyond are read like any others
 )

@@ -15,7 +15,7 @@ type translation struct {
 	g         backdoor.Graph
 	origin    []*node                    // of each node of g
 	tensors   map[backdoor.Value]*tensor // constants
-	maker     map[backdoor.Value]int     // node of g that makes a value
+	maker     []int32                    // by value: the node of g that makes it, and 1 more
 	functions map[string]*function
 	calling   []*function // that are being written out
 	steps     int         // nodes that were met, those of functions at each call
@@ -24,7 +24,7 @@ type translation struct {
 
 // Bounds of a translation: operators, nodes that are met on the way, and functions in each other.
 const (
-	maxWritten = 1 << 18
+	maxWritten = 1 << 17
 	maxSteps   = 4 * maxWritten
 	maxCalls   = 32
 )
@@ -40,7 +40,7 @@ type values struct {
 
 // translate writes out the main graph.
 func (r *reader) translate() (*translation, error) {
-	t := &translation{r: r, tensors: map[backdoor.Value]*tensor{}, maker: map[backdoor.Value]int{}, functions: map[string]*function{}}
+	t := &translation{r: r, tensors: map[backdoor.Value]*tensor{}, functions: map[string]*function{}}
 	for _, f := range r.m.functions {
 		t.functions[f.key()] = f
 	}
@@ -132,10 +132,19 @@ func (t *translation) emit(n *node, out backdoor.Node) {
 	}
 	for _, v := range out.Outputs {
 		if v >= 0 {
-			t.maker[v] = len(t.g.Nodes)
+			t.maker = append(t.maker, make([]int32, max(0, t.g.Values-len(t.maker)))...)
+			t.maker[v] = int32(len(t.g.Nodes) + 1) // of at most maxWritten
 		}
 	}
 	t.g.Nodes, t.origin = append(t.g.Nodes, out), append(t.origin, n)
+}
+
+// madeBy returns the node of g that makes a value; ok is false if none does.
+func (t *translation) madeBy(v backdoor.Value) (i int, ok bool) {
+	if v < 0 || int(v) >= len(t.maker) || t.maker[v] == 0 {
+		return 0, false
+	}
+	return int(t.maker[v]) - 1, true
 }
 
 // nodes writes out the nodes of a graph, whatever their order.

@@ -63,7 +63,7 @@ func (t *translation) dequantise() {
 // if it comes from elsewhere.
 func (t *translation) quantiser(v backdoor.Value, output int, through ...string) int {
 	for range fewSteps {
-		i, ok := t.maker[v]
+		i, ok := t.madeBy(v)
 		if !ok {
 			return -1
 		}
@@ -114,7 +114,7 @@ func (t *translation) constant(v backdoor.Value) *tensor {
 		if x := t.tensors[v]; x != nil || v < 0 {
 			return x
 		}
-		i, ok := t.maker[v]
+		i, ok := t.madeBy(v)
 		if !ok || !passes(t.g.Nodes[i].Op) || len(t.g.Nodes[i].Inputs) == 0 {
 			return nil
 		}
@@ -136,7 +136,7 @@ func (t *translation) proper(v backdoor.Value, steps int) (bool, error) {
 			}
 			continue
 		}
-		if i, ok := t.maker[v]; ok {
+		if i, ok := t.madeBy(v); ok {
 			next = append(next, t.g.Nodes[i].Inputs...)
 		}
 	}

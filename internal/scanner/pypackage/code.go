@@ -35,7 +35,7 @@ type call struct {
 const (
 	maxNested = 40
 	maxNames  = 20_000
-	maxCalls  = 1 << 16
+	maxCalls  = 40_000
 	maxFolded = 8 << 20 // bytes of constants that are put together
 )
 

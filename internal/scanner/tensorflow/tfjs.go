@@ -122,7 +122,8 @@ func (js *script) topology(m jsontree.Member, doc jsontree.Node) error {
 	if err != nil {
 		return err
 	}
-	d := &decoder{most: source.Kept(size), extra: func(what held) error { return nested(js.ctx, js.f, js.sink, what) }}
+	// What is made of the graph stands beside the document, in which it takes twice as much as in a message.
+	d := &decoder{most: source.Kept(size / 2), extra: func(what held) error { return nested(js.ctx, js.f, js.sink, what) }}
 	g := &model{}
 	if err := walkJSON(n, schemas["GraphDef"], func(f field) error { return d.graphDef(g, f) }); err != nil {
 		return err

@@ -4,7 +4,7 @@
 //
 // A tree takes 16 bytes for each value and each key, and each text once, whatever the document is made of. Of the numbers in a
 // list the first few are kept, since lists of weights have millions. Depth is bounded, and so is memory: a tree may take what the
-// document itself takes and 32 MiB more, which honest models do not come near. What is larger is read with a [Lexer] of one's own.
+// document itself takes and 24 MiB more, which honest models do not come near. What is larger is read with a [Lexer] of one's own.
 package jsontree
 
 import (

@@ -15,7 +15,7 @@ import (
 const (
 	maxDepth   = 500
 	maxScalars = 256
-	spare      = 32 << 20
+	spare      = 24 << 20
 )
 
 // Parse reads one document, and the white space around it. What was read before an error is returned with it: a loader may be
