@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
@@ -17,6 +18,7 @@ import (
 	"modelgate/internal/blob"
 	"modelgate/internal/finding"
 	"modelgate/internal/gate"
+	"modelgate/internal/policy"
 	"modelgate/internal/store"
 	"modelgate/internal/upstream/bucket"
 	"modelgate/internal/upstream/hub"
@@ -33,26 +35,28 @@ type Config struct {
 	AnyBucket bool
 	Log       zerolog.Logger
 
-	PublicURL   string // what links start with; "" is taken from the request
-	Tenant      string // tsg_id in answers
-	StrictEnums bool   // hide values that the published contract does not have
+	PublicURL   string        // what links start with; "" is taken from the request
+	Tenant      string        // tsg_id in answers
+	Preset      policy.Preset // the states that rules of new groups start with
+	StrictEnums bool          // hide values that the published contract does not have
 	// Authenticate says who calls; nil lets everybody do everything, for commands and while accounts are off. Its error is rendered.
 	Authenticate func(*http.Request) (auth.Principal, error)
 	// Progress, if set, is told of the files of scans of the Hub as they are judged.
 	Progress func(finding.NamedReport)
 }
 
-// API answers requests under /aims and /oauth2.
+// API answers requests under /aims, /oauth2 and /guardian.
 type API struct {
 	Config
-	mux    *http.ServeMux
-	tokens tokens
+	mux     *http.ServeMux
+	tokens  tokens
+	started time.Time
 }
 
 // New returns the API.
 func New(c Config) *API {
-	a := &API{Config: c, mux: http.NewServeMux(), tokens: newTokens()}
-	for _, table := range [][]route{a.tokenRoutes(), a.dataRoutes(), a.managementRoutes()} {
+	a := &API{Config: c, mux: http.NewServeMux(), tokens: newTokens(), started: time.Now()}
+	for _, table := range [][]route{a.tokenRoutes(), a.dataRoutes(), a.managementRoutes(), a.guardianRoutes()} {
 		for _, r := range table {
 			a.mux.Handle(r.pattern, a.handle(r.checked()))
 		}
@@ -194,6 +198,10 @@ func (a *API) render(w http.ResponseWriter, r *http.Request, err error) {
 	default:
 		a.Log.Error().Err(err).Str("path", r.URL.Path).Msg("API failed")
 		p = problem(http.StatusInternalServerError, "INTERNAL_ERROR", "the gate failed")
+	}
+	if isGuardian(r) {
+		writeJSON(w, p.Status, guardianDetail(p))
+		return
 	}
 	writeJSON(w, p.Status, p)
 }

@@ -19,6 +19,7 @@ import (
 	"modelgate/internal/model"
 	"modelgate/internal/policy"
 	"modelgate/internal/report"
+	"modelgate/internal/store"
 	"modelgate/internal/upstream/bucket"
 	"modelgate/internal/upstream/hub"
 )
@@ -78,8 +79,19 @@ func (a *API) createScan(w http.ResponseWriter, r *http.Request) error {
 	if err := decodeBody(w, r, &body); err != nil {
 		return err
 	}
-	if err := body.validate(); err != nil {
+	scan, err := a.create(r, body)
+	if err != nil {
 		return err
+	}
+	w.Header().Set("X-Modelgate-Scan", scan.UUID.String())
+	writeJSON(w, http.StatusCreated, report.NewScan(scan, a.options(r)))
+	return nil
+}
+
+// create makes the scan that a body asks for, and returns it as it is recorded: usually pending.
+func (a *API) create(r *http.Request, body ScanCreate) (model.Scan, error) {
+	if err := body.validate(); err != nil {
+		return model.Scan{}, err
 	}
 	src := SourceOf(body.ModelURI)
 	var at bucket.Address
@@ -87,7 +99,7 @@ func (a *API) createScan(w http.ResponseWriter, r *http.Request) error {
 	if inBucket {
 		var err error
 		if at, err = bucket.Parse(body.ModelURI); err != nil {
-			return invalid(detail("value_error", err.Error(), "body", "model_uri"))
+			return model.Scan{}, invalid(detail("value_error", err.Error(), "body", "model_uri"))
 		}
 		body.ModelURI = at.String()
 	}
@@ -111,20 +123,14 @@ func (a *API) createScan(w http.ResponseWriter, r *http.Request) error {
 	case inBucket && a.Stores != nil:
 		id, err = a.scanBucket(r, order, body, at)
 	case src == model.Local:
-		return problem(http.StatusBadRequest, "NO_FILES", "local files are scanned where they are: send scan_details, or use the command line")
+		return model.Scan{}, problem(http.StatusBadRequest, "NO_FILES", "local files are scanned where they are: send scan_details, or use the command line")
 	default:
-		return problem(http.StatusBadRequest, "BAD_REQUEST", "this gate does not scan models of %s itself; send scan_details", src)
+		return model.Scan{}, problem(http.StatusBadRequest, "BAD_REQUEST", "this gate does not scan models of %s itself; send scan_details", src)
 	}
 	if err != nil {
-		return err
+		return model.Scan{}, err
 	}
-	scan, err := a.Store.Scan(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("X-Modelgate-Scan", id.String())
-	writeJSON(w, http.StatusCreated, report.NewScan(scan, a.options(r)))
-	return nil
+	return a.Store.Scan(r.Context(), id)
 }
 
 // scanHub submits the scan of a repository. Uninteresting parts of its address are dropped: the scan is recorded under
@@ -231,17 +237,10 @@ func (b *ScanCreate) validate() error {
 			}
 		}
 	}
-	if len(b.Labels) > 50 {
-		return problem(http.StatusBadRequest, "TOO_MANY_LABELS", "a scan has at most 50 labels")
+	if len(b.Labels) > store.MaxLabels {
+		return tooManyLabels()
 	}
-	for _, l := range b.Labels {
-		if !labelPattern.MatchString(l.Key) || len(l.Key) > 128 {
-			wrong = append(wrong, detail("string_pattern_mismatch", "keys of labels are 1 to 128 of a-z, A-Z, 0-9, _ and -", "body", "labels", "key"))
-		}
-		if !labelPattern.MatchString(l.Value) || len(l.Value) > 256 {
-			wrong = append(wrong, detail("string_pattern_mismatch", "values of labels are 1 to 256 of a-z, A-Z, 0-9, _ and -", "body", "labels", "value"))
-		}
-	}
+	wrong = append(wrong, labelFaults(b.Labels)...)
 	if b.ScanDetails != nil {
 		wrong = append(wrong, b.ScanDetails.validate()...)
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -108,6 +109,37 @@ func (p *params) id(name string) uuid.UUID {
 	return id
 }
 
+// ids reads a list of UUIDs.
+func (p *params) ids(name string) []uuid.UUID {
+	var out []uuid.UUID
+	for _, text := range p.list(name) {
+		id, err := uuid.Parse(text)
+		if err != nil {
+			p.bad(name, "uuid_parsing", "Input should be a valid UUID")
+		}
+		out = append(out, id)
+	}
+	return out
+}
+
+// search reads a text to look for, of 3 to 1000 characters.
+func (p *params) search(name string) string {
+	text := p.text(name, 1000)
+	if n := utf8.RuneCountInString(text); text != "" && n < 3 {
+		p.bad(name, "string_too_short", "String should have at least 3 characters")
+	}
+	return text
+}
+
+// pathID reads a UUID of the path.
+func pathID(r *http.Request, name string) (uuid.UUID, error) {
+	id, err := uuid.Parse(r.PathValue(name))
+	if err != nil || len(r.PathValue(name)) != 36 {
+		return uuid.Nil, invalid(detail("uuid_parsing", "Input should be a valid UUID", "path", name))
+	}
+	return id, nil
+}
+
 // text reads a text of bounded length.
 func (p *params) text(name string, limit int) string {
 	text := p.query.Get(name)
@@ -157,7 +189,7 @@ func scanFilter(p *params) store.ScanFilter {
 		f.Groups = []uuid.UUID{group}
 	}
 	f.Sources = enums(p, "source_types", model.Sources())
-	f.Outcomes = enums(p, "eval_outcomes", []model.Outcome{model.Pending, model.Allowed, model.Blocked, model.Errored})
+	f.Outcomes = enums(p, "eval_outcomes", outcomes())
 	f.Start, f.End = p.time("start_time"), p.time("end_time")
 	f.LabelsQuery = p.text("labels_query", 4096)
 	f.ModelVersion = p.id("model_version_uuid")

@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
-
-	"github.com/google/uuid"
+	"slices"
 
 	"modelgate/internal/model"
 	"modelgate/internal/report"
@@ -17,18 +16,9 @@ func (a *API) options(r *http.Request) report.Options {
 	return report.Options{PublicURL: a.publicURL(r), Tenant: a.Tenant, StrictEnums: a.StrictEnums}
 }
 
-// scanID reads the UUID of the path.
-func scanID(r *http.Request) (uuid.UUID, error) {
-	id, err := uuid.Parse(r.PathValue("uuid"))
-	if err != nil {
-		return uuid.Nil, invalid(detail("uuid_parsing", "Input should be a valid UUID", "path", "uuid"))
-	}
-	return id, nil
-}
-
 // scanOf reads the scan of the path, and names it in the answer.
 func (a *API) scanOf(w http.ResponseWriter, r *http.Request) (model.Scan, error) {
-	id, err := scanID(r)
+	id, err := pathID(r, "uuid")
 	if err != nil {
 		return model.Scan{}, err
 	}
@@ -59,11 +49,7 @@ func (a *API) listScans(w http.ResponseWriter, r *http.Request) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	scans, total, err := a.Store.Scans(r.Context(), filter)
-	var query *store.QueryError
-	if errors.As(err, &query) {
-		return problem(http.StatusBadRequest, "BAD_REQUEST", "%s", query)
-	}
+	scans, total, err := a.scans(r, filter)
 	if err != nil {
 		return err
 	}
@@ -73,6 +59,19 @@ func (a *API) listScans(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, http.StatusOK, list)
 	return nil
+}
+
+// scans reads a list of scans, of the sources that answers may show.
+func (a *API) scans(r *http.Request, f store.ScanFilter) ([]model.Scan, int, error) {
+	if a.StrictEnums && len(f.Sources) == 0 {
+		f.Sources = slices.DeleteFunc(model.Sources(), a.hidden)
+	}
+	scans, total, err := a.Store.Scans(r.Context(), f)
+	var query *store.QueryError
+	if errors.As(err, &query) {
+		err = problem(http.StatusBadRequest, "BAD_REQUEST", "%s", query)
+	}
+	return scans, total, err
 }
 
 // listEvaluations lists the rules of a scan with their results.
@@ -138,6 +137,10 @@ func (a *API) listFiles(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return a.filesOfScan(w, r, scan)
+}
+
+func (a *API) filesOfScan(w http.ResponseWriter, r *http.Request, scan model.Scan) error {
 	p := paramsOf(r)
 	var f store.FileFilter
 	f.Limit, f.Skip = p.page()

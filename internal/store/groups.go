@@ -108,21 +108,44 @@ func (s *Store) PutGroup(ctx context.Context, g *model.Group) error {
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		touch(g, recorded)
-		if !g.Tombstone {
-			taken, err := count(ctx, tx, "SELECT count(*) FROM security_groups WHERE name = ? AND tombstone = 0 AND uuid <> ?", g.Name, g.UUID)
-			if err != nil {
-				return err
-			}
-			if taken > 0 {
-				return ErrNameTaken
-			}
-		}
-		if err := writeGroup(ctx, tx, g); err != nil {
+		return putGroup(ctx, tx, recorded, g)
+	})
+}
+
+// ChangeGroup changes a group that exists by what edit makes of it, in one transaction, so that nobody's change is lost; an error of edit
+// leaves it as it is and is returned wrapped. A name that a live group has is [ErrNameTaken].
+func (s *Store) ChangeGroup(ctx context.Context, id uuid.UUID, edit func(g *model.Group) error) (model.Group, error) {
+	var g model.Group
+	err := s.change(ctx, "change group "+id.String(), func(tx *sql.Tx) error {
+		recorded, err := groupWhere(ctx, tx, "uuid = ?", id)
+		if err != nil {
 			return err
 		}
-		return auditGroup(ctx, tx, recorded, *g)
+		g = recorded
+		g.Rules = slices.Clone(recorded.Rules)
+		if err := edit(&g); err != nil {
+			return err
+		}
+		return putGroup(ctx, tx, recorded, &g)
 	})
+	return g, err
+}
+
+func putGroup(ctx context.Context, tx *sql.Tx, recorded model.Group, g *model.Group) error {
+	touch(g, recorded)
+	if !g.Tombstone {
+		taken, err := count(ctx, tx, "SELECT count(*) FROM security_groups WHERE name = ? AND tombstone = 0 AND uuid <> ?", g.Name, g.UUID)
+		if err != nil {
+			return err
+		}
+		if taken > 0 {
+			return ErrNameTaken
+		}
+	}
+	if err := writeGroup(ctx, tx, g); err != nil {
+		return err
+	}
+	return auditGroup(ctx, tx, recorded, *g)
 }
 
 // auditGroup notes what has become of a group; the recorded one is zero if there was none. Nothing is noted of what stays the same.
@@ -208,12 +231,11 @@ func writeGroup(ctx context.Context, tx *sql.Tx, g *model.Group) error {
 
 // DeleteGroup makes a group a tombstone: hidden from lists, its name free, still readable.
 func (s *Store) DeleteGroup(ctx context.Context, id uuid.UUID) error {
-	g, err := s.Group(ctx, id)
-	if err != nil {
-		return err
-	}
-	g.Tombstone = true
-	return s.PutGroup(ctx, &g)
+	_, err := s.ChangeGroup(ctx, id, func(g *model.Group) error {
+		g.Tombstone = true
+		return nil
+	})
+	return err
 }
 
 // GroupFilter chooses live groups. Its zero value is all of them, newest first.

@@ -26,6 +26,7 @@ type ScanFilter struct {
 	LabelsQuery  string    // "team:ml AND (env:prod OR env:test)", "team:*"
 	Origin       model.ScanOrigin
 	ModelVersion uuid.UUID
+	Severities   []string // a violation of one of them
 	// ByUpdate sorts by the time of the last change instead of creation.
 	ByUpdate bool
 	// OldestFirst turns the order around.
@@ -119,6 +120,9 @@ func (f ScanFilter) where() (string, []any, error) {
 	}
 	if f.Origin != "" {
 		add("origin = ?", f.Origin)
+	}
+	if len(f.Severities) > 0 {
+		add("EXISTS (SELECT 1 FROM violations v WHERE v.scan_id = scans.id AND v.severity IN ("+placeholders(len(f.Severities))+"))", anys(f.Severities)...)
 	}
 	if f.ModelVersion != uuid.Nil {
 		add("model_version_uuid = ?", f.ModelVersion)

@@ -109,8 +109,15 @@ func (s *Store) ModelVersion(ctx context.Context, id uuid.UUID) (ModelVersion, e
 type ModelFilter struct {
 	Search  string // a part of the name
 	Sources []model.Source
-	Limit   int // 0 is all
-	Skip    int
+	// Outcomes and Formats are those of the latest version; it has one of each.
+	Outcomes      []model.Outcome
+	Formats       []string
+	Start, End    time.Time // last scanned in between
+	ScannedBefore time.Time
+	ByCreation    bool
+	OldestFirst   bool
+	Limit         int // 0 is all
+	Skip          int
 }
 
 // Models lists models whose name contains a text, last scanned first, and says how many there are. A limit of 0 is all.
@@ -120,30 +127,83 @@ func (s *Store) Models(ctx context.Context, search string, limit, skip int) ([]M
 
 // ModelsWhere lists models, and says how many there are without limit and skip.
 func (s *Store) ModelsWhere(ctx context.Context, f ModelFilter) ([]Model, int, error) {
-	where, args := ` WHERE name LIKE ? ESCAPE '\'`, []any{"%" + likePrefix(strings.TrimSpace(f.Search))}
-	if len(f.Sources) > 0 {
-		where, args = where+" AND source IN ("+placeholders(len(f.Sources))+")", append(args, anys(f.Sources)...)
-	}
-	total, err := count(ctx, s.reader, "SELECT count(*) FROM models"+where, args...)
+	where, args := f.where()
+	total, err := count(ctx, s.reader, "SELECT count(*) FROM models m"+where, args...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("count models: %w", err)
 	}
+	column, direction := "updated_at", " DESC"
+	if f.ByCreation {
+		column = "created_at"
+	}
+	if f.OldestFirst {
+		direction = ""
+	}
 	models, err := rowsOf(ctx, s.reader, func(r *sql.Rows) (Model, error) { return readModel(r.Scan) },
-		"SELECT "+modelColumns+" FROM models"+where+" ORDER BY updated_at DESC, uuid"+page(f.Limit, f.Skip), args...)
+		"SELECT "+modelColumns+" FROM models m"+where+" ORDER BY "+column+direction+", uuid"+page(f.Limit, f.Skip), args...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list models: %w", err)
 	}
 	return models, total, nil
 }
 
+// where is the condition of the filter on models m, with its arguments.
+func (f ModelFilter) where() (string, []any) {
+	where, args := ` WHERE m.name LIKE ? ESCAPE '\'`, []any{"%" + likePrefix(strings.TrimSpace(f.Search))}
+	add := func(condition string, values ...any) {
+		where, args = where+" AND "+condition, append(args, values...)
+	}
+	if len(f.Sources) > 0 {
+		add("m.source IN ("+placeholders(len(f.Sources))+")", anys(f.Sources)...)
+	}
+	if len(f.Outcomes) > 0 {
+		add(`m.latest_version IN (SELECT v.uuid FROM model_versions v JOIN scans s ON s.uuid = v.latest_scan WHERE s.outcome IN (`+
+			placeholders(len(f.Outcomes))+`) AND v.model_uuid = m.uuid)`, anys(f.Outcomes)...)
+	}
+	if len(f.Formats) > 0 {
+		var patterns []any
+		for _, format := range f.Formats {
+			patterns = append(patterns, `%"`+likePrefix(format+`"`))
+		}
+		add(`EXISTS (SELECT 1 FROM model_versions v WHERE v.uuid = m.latest_version AND (v.formats LIKE ? ESCAPE '\'`+
+			strings.Repeat(` OR v.formats LIKE ? ESCAPE '\'`, len(patterns)-1)+`))`, patterns...)
+	}
+	if !f.Start.IsZero() {
+		add("m.updated_at >= ?", stamp(f.Start))
+	}
+	if !f.End.IsZero() {
+		add("m.updated_at <= ?", stamp(f.End))
+	}
+	if !f.ScannedBefore.IsZero() {
+		add("m.updated_at < ?", stamp(f.ScannedBefore))
+	}
+	return where, args
+}
+
+// VersionFilter chooses versions of a model. Its zero value is all of them, last scanned first.
+type VersionFilter struct {
+	OldestFirst bool
+	Limit       int // 0 is all
+	Skip        int
+}
+
 // ModelVersions lists the versions of a model, last scanned first, and says how many there are. A limit of 0 is all.
 func (s *Store) ModelVersions(ctx context.Context, id uuid.UUID, limit, skip int) ([]ModelVersion, int, error) {
+	return s.ModelVersionsOf(ctx, id, VersionFilter{Limit: limit, Skip: skip})
+}
+
+// ModelVersionsOf lists versions of a model, and says how many there are without limit and skip.
+func (s *Store) ModelVersionsOf(ctx context.Context, id uuid.UUID, f VersionFilter) ([]ModelVersion, int, error) {
 	total, err := count(ctx, s.reader, "SELECT count(*) FROM model_versions WHERE model_uuid = ?", id)
 	if err != nil {
 		return nil, 0, fmt.Errorf("count versions of model %s: %w", id, err)
 	}
+	direction := " DESC"
+	if f.OldestFirst {
+		direction = ""
+	}
 	versions, err := rowsOf(ctx, s.reader, func(r *sql.Rows) (ModelVersion, error) { return readVersion(r.Scan) },
-		"SELECT "+versionColumns+" FROM model_versions WHERE model_uuid = ? ORDER BY updated_at DESC, uuid"+page(limit, skip), id)
+		"SELECT "+versionColumns+" FROM model_versions WHERE model_uuid = ? ORDER BY updated_at"+direction+", uuid"+page(f.Limit, f.Skip), id)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list versions of model %s: %w", id, err)
 	}

@@ -136,3 +136,27 @@ func (s *Store) LatestScans(ctx context.Context, versions []uuid.UUID) (map[uuid
 	}
 	return found, nil
 }
+
+// SeveritiesOf counts the violations of scans by severity, by the UUID of the scan.
+func (s *Store) SeveritiesOf(ctx context.Context, scans []uuid.UUID) (map[uuid.UUID]map[string]int, error) {
+	found := map[uuid.UUID]map[string]int{}
+	if len(scans) == 0 {
+		return found, nil
+	}
+	_, err := rowsOf(ctx, s.reader, func(r *sql.Rows) (struct{}, error) {
+		var scan uuid.UUID
+		var severity string
+		var n int
+		err := r.Scan(&scan, &severity, &n)
+		if found[scan] == nil {
+			found[scan] = map[string]int{}
+		}
+		found[scan][severity] = n
+		return struct{}{}, err
+	}, "SELECT s.uuid, v.severity, count(*) FROM violations v JOIN scans s ON s.id = v.scan_id WHERE s.uuid IN ("+
+		placeholders(len(scans))+") GROUP BY s.uuid, v.severity", anys(scans)...)
+	if err != nil {
+		return nil, fmt.Errorf("count violations of scans: %w", err)
+	}
+	return found, nil
+}

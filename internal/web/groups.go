@@ -365,25 +365,28 @@ func (d *Door) saveGroup(w http.ResponseWriter, r *http.Request) error {
 	page.Group.Name, page.Group.Description = strings.TrimSpace(r.PostForm.Get("name")), r.PostForm.Get("description")
 	set := settings(rules, r.PostForm)
 	page.Group.Rules = typed(policy.Complete(d.Preset, g).Rules, set)
-	if page.Mark != mark(g) {
+	_, err = d.Store.ChangeGroup(r.Context(), id, func(g *model.Group) error {
+		if page.Mark != mark(*g) {
+			page.Mark = mark(*g)
+			return errFaster
+		}
+		changed := policy.Complete(d.Preset, *g)
+		changed.Name, changed.Description = page.Group.Name, page.Group.Description
+		for _, rule := range rules {
+			var err error
+			if changed, err = policy.Apply(changed, rule.UUID, set[rule.UUID]); err != nil {
+				return &wrongForm{err}
+			}
+		}
+		if err := policy.Validate(changed); err != nil {
+			return &wrongForm{err}
+		}
+		*g = changed
+		return nil
+	})
+	if errors.Is(err, errFaster) {
 		page.Wrong = "Somebody else has changed this group since this form was opened. What you typed is below and not saved; compare it with the history, and save again to replace the other change."
-		page.Mark = mark(g)
 		return d.groupForm(w, r, page, http.StatusConflict)
-	}
-	changed := policy.Complete(d.Preset, g)
-	changed.Name, changed.Description = page.Group.Name, page.Group.Description
-	for _, rule := range rules {
-		if changed, err = policy.Apply(changed, rule.UUID, set[rule.UUID]); err != nil {
-			err = &wrongForm{err}
-			break
-		}
-	}
-	if err == nil {
-		if err = policy.Validate(changed); err != nil {
-			err = &wrongForm{err}
-		} else {
-			err = d.Store.PutGroup(r.Context(), &changed)
-		}
 	}
 	if wrong, text := formError(err); wrong {
 		page.Wrong = text
@@ -396,6 +399,9 @@ func (d *Door) saveGroup(w http.ResponseWriter, r *http.Request) error {
 	goTo(w, "/ui/groups/"+id.String()+"?saved=changed")
 	return nil
 }
+
+// errFaster means that somebody else has changed what a form was made from.
+var errFaster = errors.New("somebody else was faster")
 
 func (d *Door) deleteGroup(w http.ResponseWriter, r *http.Request) error {
 	id, err := pathID(r)

@@ -2,13 +2,10 @@ package web
 
 import (
 	"bytes"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -170,39 +167,15 @@ func (d *Door) exportScans(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	o := d.options(r)
-	w.Header().Set("X-Total-Items", strconv.Itoa(total))
-	w.Header().Set("Cache-Control", "no-store")
+	format := report.CSV
 	if a.Text("format") == "json" {
-		list := report.List{Scans: []report.Scan{}, Pagination: report.Pagination{TotalItems: total}}
-		for _, s := range scans {
-			list.Scans = append(list.Scans, report.NewScan(s, o))
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Disposition", `attachment; filename="scans.json"`)
-		return json.NewEncoder(w).Encode(list)
+		format = report.JSON
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="scans.csv"`)
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{"uuid", "created_at", "outcome", "rules_failed", "rules_passed", "model_uri", "version", "source", "security_group", "owner"})
-	for _, s := range scans {
-		failed, passed, _ := s.Summary()
-		_ = out.Write([]string{
-			s.UUID.String(), s.CreatedAt.Format(time.RFC3339), string(s.Outcome), strconv.Itoa(failed), strconv.Itoa(passed),
-			harmless(s.ModelURI), harmless(s.ModelVersion), string(s.Version.Source), harmless(s.GroupName), harmless(s.Owner),
-		})
-	}
-	out.Flush()
-	return out.Error()
-}
-
-// harmless is a cell that no spreadsheet computes.
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
+	w.Header().Set("X-Total-Items", strconv.Itoa(total))
+	w.Header().Set("Content-Type", format.ContentType())
+	w.Header().Set("Content-Disposition", `attachment; filename="scans.`+string(format)+`"`)
+	w.Header().Set("Cache-Control", "no-store")
+	return report.WriteList(w, format, scans, total, d.options(r))
 }
 
 // exportScan writes one scan in one of the formats of package report.
