@@ -67,7 +67,7 @@ func weights() []Format {
 			Name: "ggml", Title: "ggml before GGUF", Version: 1,
 			Recognised: "the magics ggml, ggmf and ggjt, and a number that may follow them",
 			Threats:    "none: there are numbers, words and tensors, of which no loader makes anything else",
-			Limits:     "each program has an order of its own, so the parts are opaque",
+			Limits:     "each program has an order of its own, so the parts are opaque, and a file that is cut reads as whole",
 			Probe:      gguf.ProbeGGML, Scan: gguf.ScanGGML,
 		},
 		{
@@ -177,7 +177,7 @@ func texts() []Format {
 			Probe:      hubfiles.Probe, Scan: hubfiles.Scan,
 		},
 		{
-			Name: "python", Title: "Python source", Version: 4, Text: true,
+			Name: "python", Title: "Python source", Version: 5, Text: true,
 			Recognised: "the name of the file",
 			Threats:    "what runs at import or when a loader uses it, what is hidden in strings, code in TorchScript",
 			Limits:     "what nothing imports is suspicious at most",

@@ -121,10 +121,10 @@ func mobileRows() []Format {
 			Probe:      fasttext.Probe, Scan: fasttext.Scan,
 		},
 		{
-			Name: "tesseract", Title: "Trained data of Tesseract", Version: 1,
+			Name: "tesseract", Title: "Trained data of Tesseract", Version: 2,
 			Recognised: "number of parts, and offsets that lead from one to the next, in either byte order",
 			Threats:    "settings that make the engine write files, read others or start its viewer, or that nobody knows, and parts that are models of another kind",
-			Limits:     "tables and weights are not read: the engine does nothing but count with them; a file whose offsets leave gaps is not recognised",
+			Limits:     "tables and weights are not read: the engine does nothing but count with them; a file whose offsets leave gaps is not recognised; one that is cut within the version at its end, a text of any length, or within a network that comes last, reads as whole",
 			Probe:      tesseract.Probe, Scan: tesseract.Scan,
 		},
 		{

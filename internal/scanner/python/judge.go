@@ -118,12 +118,35 @@ func (j *judge) evil(e event, evidence string) {
 	}
 }
 
-// doubtful states a name that may do harm when it runs at import or load. In a function that nobody calls it says nothing:
-// every tokenizer has one that writes its vocabulary where it is told to.
+// doubtful states a name that may do harm when it runs at import or load. In a function that nobody calls it is no more than a remark: every
+// tokenizer has one that writes its vocabulary where it is told to.
 func (j *judge) doubtful(e event, evidence string) {
 	if e.fn.reach != idle {
 		j.unproved(e, evidence)
+		return
 	}
+	switch pynames.FamilyOf(strings.ReplaceAll(e.name, "()", "")) {
+	case pynames.File:
+		j.remark(e, evidence, "uses files")
+	case pynames.Network:
+		j.remark(e, evidence, "calls out over the network")
+	}
+}
+
+// remark tells, once for each name, what a function of the source does that nothing calls at import or load.
+func (j *judge) remark(e event, evidence, does string) {
+	module, name := split(e.name)
+	key := seenKey{at: -1, name: e.name, id: threat.MGINFO500}
+	if j.notebook || j.seen[key] {
+		return
+	}
+	if j.seen == nil {
+		j.seen = map[seenKey]bool{}
+	}
+	j.seen[key] = true
+	f := finding.New(threat.MGINFO500, e.at, fmt.Sprintf("A function that nothing calls when the model is loaded %s: operator `%s` from module `%s`.", does, name, module))
+	f.Module, f.Operator, f.Role, f.Evidence = module, name, finding.RoleCall, source.Evidence(evidence)
+	j.sink.Find(f)
 }
 
 // unproved states a name that may do harm wherever it stands.

@@ -23,9 +23,10 @@ const maxParts = 24
 
 // Parts by their number.
 const (
-	partSettings   = 0
-	partCharacters = 1
-	partNetwork    = 17
+	partSettings      = 0
+	partCharacters    = 1
+	partNetwork       = 17
+	partOwnCharacters = 21 // of the network
 )
 
 // part is one that is there.
@@ -112,5 +113,5 @@ func Scan(ctx context.Context, f *source.File, s source.Sink) error {
 			return err
 		}
 	}
-	return nil
+	return end(f, parts[len(parts)-1])
 }
