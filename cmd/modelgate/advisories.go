@@ -74,7 +74,7 @@ func (a *advisories) digest() string { return a.set.Load().Digest() }
 func (a *advisories) find(project, version string) []model.Advisory {
 	var out []model.Advisory
 	for _, m := range a.set.Load().Match(project, version) {
-		out = append(out, model.Advisory{ID: m.ID, Malicious: m.Malicious})
+		out = append(out, model.Advisory{ID: m.ID, Malicious: m.Malicious, Severity: m.Severity})
 	}
 	return out
 }

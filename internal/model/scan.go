@@ -121,6 +121,8 @@ type Package struct {
 type Advisory struct {
 	ID        string `json:"id"`        // "MAL-2026-2144"
 	Malicious bool   `json:"malicious"` // it is malware, not flawed
+	// Severity is that of a flaw: low, medium, high or critical; "" if the record does not say.
+	Severity string `json:"severity,omitempty"`
 }
 
 // IsAdvisoryID tells whether a text is the identifier of an advisory and nothing else: such may stand in a header.

@@ -30,37 +30,45 @@ var popular = func() (p struct {
 // longestName is the length from which names are not compared letter by letter.
 const longestName = 64
 
-// resembles finds a popular name that a name, in its normal form, could be read as, and says how they differ. like is "" if there is none.
-func resembles(name string) (like, how string) {
-	if popular.known[name] || len(name) < 4 || len(name) > longestName {
+// resembles finds a popular name, or one of one's own, that a name could be read as, and says how they differ: by no more letters than most,
+// or in a way that letters do not measure. Names are in their normal form. like is "" if there is none.
+func resembles(name string, own []string, most int) (like, how string) {
+	if popular.known[name] || slices.Contains(own, name) || len(name) < 4 || len(name) > longestName {
 		return "", ""
 	}
 	for _, affix := range []string{"python-", "py-", "py"} {
-		if rest, ok := strings.CutPrefix(name, affix); ok && len(rest) > 3 && popular.known[rest] {
+		if rest, ok := strings.CutPrefix(name, affix); ok && len(rest) > 3 && (popular.known[rest] || slices.Contains(own, rest)) {
 			return rest, affix + " stands before it"
 		}
 	}
 	for _, affix := range []string{"-python", "-sdk", "-client"} {
-		if rest, ok := strings.CutSuffix(name, affix); ok && popular.known[rest] {
+		if rest, ok := strings.CutSuffix(name, affix); ok && (popular.known[rest] || slices.Contains(own, rest)) {
 			return rest, affix + " stands behind it"
 		}
 	}
 	parts := strings.Split(name, "-")
 	slices.Sort(parts)
 	folded := foldName(name)
-	for n := len(name) - 2; n <= len(name)+8; n++ {
-		for _, p := range popular.byLength[n] {
+	compare := func(names []string) (like, how string) {
+		for _, p := range names {
 			switch {
 			case foldName(p) == folded:
 				return p, "digits stand for letters, or letters are repeated"
 			case sameParts(parts, p):
 				return p, "its parts are in another order, or one is missing"
-			case near(name, p):
+			case near(name, p, most):
 				return p, "they differ by a letter or two"
 			}
 		}
+		return "", ""
 	}
-	return "", ""
+	if like, how = compare(own); like != "" {
+		return like, how
+	}
+	for n := len(name) - 2; n <= len(name)+8 && like == ""; n++ {
+		like, how = compare(popular.byLength[n])
+	}
+	return like, how
 }
 
 // foldName writes letters for the digits that look like them, and one letter for several equal ones.
@@ -93,18 +101,17 @@ func sameParts(parts []string, p string) bool {
 	return false
 }
 
-// near tells whether two names differ by one step where they have 5 to 8 letters, by two where they have more.
-func near(a, b string) bool {
-	most := 0
+// near tells whether two names differ by one step where they have 5 to 8 letters, by two where they have more, and by no more than most.
+func near(a, b string, most int) bool {
 	switch n := min(len(a), len(b)); {
 	case n >= 9:
-		most = 2
+		most = min(most, 2)
 	case n >= 5:
-		most = 1
+		most = min(most, 1)
 	default:
 		return false
 	}
-	if d := len(a) - len(b); d > most || d < -most {
+	if d := len(a) - len(b); d > most || d < -most || most == 0 {
 		return false
 	}
 	return distance(a, b) <= most

@@ -72,6 +72,19 @@ func (v *verdict) passes(key string) bool {
 	return len(values) > 0 && values[0] == "pass"
 }
 
+// chosen is the choice of a field, its default if the group says nothing, as groups from before the field was there.
+func (v *verdict) chosen(key string) string {
+	if values := v.values(key); len(values) > 0 {
+		return values[0]
+	}
+	for _, f := range v.rule.Fields {
+		if f.Key == key {
+			return f.Default[0]
+		}
+	}
+	return ""
+}
+
 // judgeAge fails for a file that was uploaded too short a time before its metadata were learned.
 func (v *verdict) judgeAge(p *model.Package) {
 	least := minimumAge(v.instance)
@@ -184,9 +197,24 @@ func (v *verdict) judgeName(p *model.Package, private bool) {
 	if private || v.excepted(p) || !p.Since.IsZero() && p.AsOf.Sub(p.Since) > oldName {
 		return
 	}
-	if like, how := resembles(p.Project); like != "" {
+	var own []string
+	for _, entry := range v.values(keyPopularNames) {
+		if name, ok := dist.Normalize(strings.TrimSpace(entry)); ok {
+			own = append(own, name)
+		}
+	}
+	if like, how := resembles(p.Project, own, v.letters()); like != "" {
 		v.fail("The name %s resembles that of the popular package %s: %s", p.Project, like, how)
 	}
+}
+
+// letters is by how many letters names may differ that resemble each other.
+func (v *verdict) letters() int {
+	most, err := strconv.Atoi(v.chosen(keyLetters))
+	if err != nil {
+		return 2
+	}
+	return most
 }
 
 // judgeProvenance fails for attestations that do not verify, and where attestations are expected and there are none, or none of the expected

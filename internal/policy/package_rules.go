@@ -1,6 +1,10 @@
 package policy
 
-import "modelgate/internal/model"
+import (
+	"slices"
+
+	"modelgate/internal/model"
+)
 
 // packageMetadataRules judge what is known of a release besides its bytes.
 func packageMetadataRules(index []model.Source) []Rule {
@@ -41,7 +45,10 @@ func packageMetadataRules(index []model.Source) []Rule {
 			Description: "Releases with a known vulnerability should not be used",
 			Remediation: "Use a release in which the flaw is fixed",
 			Steps:       []string{"Take a release that the advisory calls fixed", "Read the advisory"},
-			Fields:      []Field{ignored},
+			Fields: []Field{ignored, {
+				Key: keyLeastSeverity, Name: "Least Severity", Display: Select, Choices: severities, Default: []string{"low"},
+				Description: "Advisories of a lower severity do not count. Those that do not tell theirs always do",
+			}},
 		},
 		{
 			UUID: ruleUUID(0x34), Name: releaseYanked, Type: Metadata, Sources: index, Default: model.Blocking,
@@ -65,6 +72,18 @@ func packageMetadataRules(index []model.Source) []Rule {
 		},
 	}, packageFactRules(index)...)
 }
+
+// severities are what an advisory may say of a flaw, from the least.
+var severities = []Choice{{"low", "Low"}, {"medium", "Medium"}, {"high", "High"}, {"critical", "Critical"}}
+
+// severe tells whether a severity is at least another one. One that nobody tells is.
+func severe(s, least string) bool {
+	rank := func(v string) int { return slices.IndexFunc(severities, func(c Choice) bool { return c.Value == v }) }
+	return rank(s) < 0 || rank(s) >= rank(least)
+}
+
+// letters are by how many letters look-alike names may differ.
+var letters = []Choice{{"0", "None: only digits for letters, parts in another order and the like"}, {"1", "One"}, {"2", "Two"}}
 
 // exceptedPackages is the field by which a rule leaves packages alone.
 func exceptedPackages() Field {
@@ -107,7 +126,11 @@ func packageFactRules(index []model.Source) []Rule {
 			Description: "Names of packages should not pass for those of popular ones",
 			Remediation: "Make sure that this is the package that was meant",
 			Steps:       []string{"Compare the name with the popular one letter by letter", "Except the package if it is the one that was meant"},
-			Fields:      []Field{excepted},
+			Fields: []Field{
+				{Key: keyPopularNames, Name: "Popular Names", Display: List, Default: []string{}, Description: "Names of your own that others must not pass for, beside those that are known; they are never look-alikes themselves"},
+				{Key: keyLetters, Name: "Different Letters", Display: Select, Choices: letters, Default: []string{"2"}, Description: "How many letters two names may differ by and still resemble each other; of names below nine letters never more than one"},
+				excepted,
+			},
 		},
 		{
 			UUID: ruleUUID(0x39), Name: provenance, Type: Metadata, Sources: index, Default: model.Blocking,

@@ -110,6 +110,9 @@ const (
 	keyAllowedLines      = "allowed_lines"
 	keyIgnoredReasons    = "ignored_reasons"
 	keyLostProvenance    = "lost_provenance"
+	keyLeastSeverity     = "least_severity"
+	keyPopularNames      = "popular_names"
+	keyLetters           = "different_letters"
 )
 
 // judgePackage evaluates one of these rules.
@@ -120,12 +123,7 @@ func (v *verdict) judgePackage(s subject) {
 	}
 	switch v.rule.Name {
 	case knownMalicious, knownVulnerable:
-		for _, a := range p.Advisories {
-			if a.Malicious == (v.rule.Name == knownMalicious) && !slices.Contains(v.values(keyIgnoredAdvisories), a.ID) {
-				v.fail("%s %s: %s", p.Project, p.Version, a.ID)
-				v.violations[len(v.violations)-1].Evidence = a.ID
-			}
-		}
+		v.judgeAdvisories(p)
 	case packageDenied:
 		for _, entry := range v.values(keyDeniedPackages) {
 			if packageFits(entry, p) {
@@ -163,6 +161,18 @@ func (v *verdict) judgePackage(s subject) {
 		if p.FormerDigest != "" {
 			v.fail("%s had the digest %s when it was seen first, and has another one now", p.Filename, p.FormerDigest)
 		}
+	}
+}
+
+// judgeAdvisories fails for every advisory of the kind that the rule is about.
+func (v *verdict) judgeAdvisories(p *model.Package) {
+	malicious := v.rule.Name == knownMalicious
+	for _, a := range p.Advisories {
+		if a.Malicious != malicious || slices.Contains(v.values(keyIgnoredAdvisories), a.ID) || !malicious && !severe(a.Severity, v.chosen(keyLeastSeverity)) {
+			continue
+		}
+		v.fail("%s %s: %s", p.Project, p.Version, a.ID)
+		v.violations[len(v.violations)-1].Evidence = a.ID
 	}
 }
 

@@ -38,6 +38,33 @@ func attested(identity string) model.Package {
 	return model.Package{Origin: model.Provenance{Served: true, Attestations: []model.Attestation{{Kind: "publish", Identity: identity}}}}
 }
 
+// flawed is a package with a flaw of a severity.
+func flawed(severity string) model.Package {
+	return model.Package{Version: "1.0", Advisories: []model.Advisory{{ID: "GHSA-a-b-c", Severity: severity}}}
+}
+
+func TestFieldsOfPackagesAreChecked(t *testing.T) {
+	for _, row := range []struct {
+		key, value string
+		want       bool
+	}{
+		{keyLeastSeverity, "high", true},
+		{keyLeastSeverity, "HIGH", false},
+		{keyLeastSeverity, "", false},
+		{keyLetters, "0", true},
+		{keyLetters, "2", true},
+		{keyLetters, "3", false},
+		{keyLetters, "-1", false},
+		{keyPopularNames, "Acme.Loader", true},
+		{keyPopularNames, "acme*", false},
+		{keyPopularNames, "", false},
+	} {
+		if err := validEntry(Field{Key: row.key}, row.value); (err == nil) != row.want {
+			t.Errorf("%s %q: %v", row.key, row.value, err)
+		}
+	}
+}
+
 func TestFactsOfPackages(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	hours := func(n int) time.Time { return now.Add(-time.Duration(n) * time.Hour) }
@@ -64,6 +91,17 @@ func TestFactsOfPackages(t *testing.T) {
 		{"an exception does not change a licence", packageLicense, map[string][]string{keyAllowedLicenses: {"GPL-2.0-only"}}, model.Package{Licenses: []string{"GPL-2.0-only WITH Classpath-exception-2.0"}}, false, model.Passed},
 		{"metadata that could not be read are a doubt", packageLicense, nil, model.Package{LicenseUnknown: true}, false, model.RuleError},
 		{"a swap of two letters", lookAlike, nil, model.Package{Project: "reqeusts"}, false, model.Failed},
+		{"a swap where letters may not differ", lookAlike, map[string][]string{keyLetters: {"0"}}, model.Package{Project: "reqeusts"}, false, model.Passed},
+		{"a digit for a letter where letters may not differ", lookAlike, map[string][]string{keyLetters: {"0"}}, model.Package{Project: "c0lorama"}, false, model.Failed},
+		{"two letters where one may differ", lookAlike, map[string][]string{keyLetters: {"1"}}, model.Package{Project: "tensorfolws"}, false, model.Passed},
+		{"two letters", lookAlike, nil, model.Package{Project: "tensorfolws"}, false, model.Failed},
+		{"one letter off a name of one's own", lookAlike, map[string][]string{keyPopularNames: {"Acme_Loader"}}, model.Package{Project: "acme-loder"}, false, model.Failed},
+		{"a word behind a name of one's own", lookAlike, map[string][]string{keyPopularNames: {"acme-loader"}}, model.Package{Project: "acme-loader-sdk"}, false, model.Failed},
+		{"the name of one's own", lookAlike, map[string][]string{keyPopularNames: {"Acme_Loader"}}, model.Package{Project: "acme-loader"}, false, model.Passed},
+		{"a flaw that is severe enough", knownVulnerable, map[string][]string{keyLeastSeverity: {"high"}}, flawed("critical"), false, model.Failed},
+		{"a flaw that is not", knownVulnerable, map[string][]string{keyLeastSeverity: {"high"}}, flawed("medium"), false, model.Passed},
+		{"a flaw that nobody has rated", knownVulnerable, map[string][]string{keyLeastSeverity: {"critical"}}, flawed(""), false, model.Failed},
+		{"any flaw while the group says nothing", knownVulnerable, nil, flawed("low"), false, model.Failed},
 		{"a digit for a letter", lookAlike, nil, model.Package{Project: "c0lorama"}, false, model.Failed},
 		{"py before it", lookAlike, nil, model.Package{Project: "python-requests"}, false, model.Failed},
 		{"parts in another order", lookAlike, nil, model.Package{Project: "learn-scikit"}, false, model.Failed},

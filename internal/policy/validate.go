@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"modelgate/internal/model"
+	"modelgate/internal/model/dist"
 )
 
 // Bounds of what a group holds.
@@ -161,6 +162,13 @@ func validEntry(f Field, v string) error {
 		fits, expected = hoursPattern.MatchString(v), "a number of hours"
 	case keyMissingTime, keyMissingLicense, keyLostProvenance:
 		fits, expected = v == "fail" || v == "pass", "fail or pass"
+	case keyLeastSeverity:
+		fits, expected = chooses(severities, v), "low, medium, high or critical"
+	case keyLetters:
+		fits, expected = chooses(letters, v), "0, 1 or 2"
+	case keyPopularNames:
+		_, fits = dist.Normalize(v)
+		expected = "the name of a package"
 	case keyBadStatus:
 		fits, expected = statusPattern.MatchString(v), "a state such as quarantined"
 	}
@@ -168,6 +176,11 @@ func validEntry(f Field, v string) error {
 		return fmt.Errorf("%q is not %s", v, expected)
 	}
 	return nil
+}
+
+// chooses tells whether a value is among the choices.
+func chooses(all []Choice, v string) bool {
+	return slices.ContainsFunc(all, func(c Choice) bool { return c.Value == v })
 }
 
 // names turns constants of a string type into strings.

@@ -46,6 +46,7 @@ type Set struct {
 type record struct {
 	id        string
 	malicious bool
+	severity  string
 	versions  []string
 	ranges    [][]event
 }
@@ -63,8 +64,11 @@ type document struct {
 	ID        string   `json:"id"`
 	Aliases   []string `json:"aliases"`
 	Withdrawn string   `json:"withdrawn"`
+	Severity  []score  `json:"severity"`
+	Database  database `json:"database_specific"`
 	Affected  []struct {
-		Package struct {
+		Severity []score `json:"severity"`
+		Package  struct {
 			Ecosystem string `json:"ecosystem"`
 			Name      string `json:"name"`
 		} `json:"package"`
@@ -74,6 +78,20 @@ type document struct {
 			Events []event `json:"events"`
 		} `json:"ranges"`
 	} `json:"affected"`
+}
+
+// database is what a database says of a record in fields of its own, which may be anything.
+type database struct{ severity string }
+
+// UnmarshalJSON takes the severity if there is one that is a text.
+func (d *database) UnmarshalJSON(text []byte) error {
+	var fields struct {
+		Severity any `json:"severity"`
+	}
+	if json.Unmarshal(text, &fields) == nil {
+		d.severity, _ = fields.Severity.(string)
+	}
+	return nil
 }
 
 // identifier is what an id may be, since it is shown in headers.
@@ -203,7 +221,7 @@ func (s *Set) add(name string, text []byte) {
 		if !ok || a.Package.Ecosystem != "PyPI" {
 			continue
 		}
-		r := record{id: id, malicious: malicious, versions: a.Versions}
+		r := record{id: id, malicious: malicious, severity: severityOf(d.Database.severity, append(a.Severity, d.Severity...)), versions: a.Versions}
 		for _, span := range a.Ranges {
 			if span.Type == "ECOSYSTEM" && len(span.Events) > 0 {
 				r.ranges = append(r.ranges, span.Events)
@@ -225,7 +243,8 @@ func (s *Set) add(name string, text []byte) {
 // Advisory is a record that affects a version.
 type Advisory struct {
 	ID        string
-	Malicious bool // it says that the release is malware, not that it has a flaw
+	Malicious bool   // it says that the release is malware, not that it has a flaw
+	Severity  string // of a flaw: [Low] to [Critical], "" if it is not known
 }
 
 // Match finds what affects a version of a project, whose name must be in its normal form. The most serious come first.
@@ -235,8 +254,8 @@ func (s *Set) Match(project, version string) []Advisory {
 	}
 	var out []Advisory
 	for _, r := range s.byProject[project] {
-		if r.affects(version) && !slices.Contains(out, Advisory{r.id, r.malicious}) {
-			out = append(out, Advisory{r.id, r.malicious})
+		if a := (Advisory{r.id, r.malicious, r.severity}); r.affects(version) && !slices.Contains(out, a) {
+			out = append(out, a)
 		}
 	}
 	slices.SortFunc(out, func(a, b Advisory) int {

@@ -33,7 +33,7 @@ func samples() map[string]string {
 	return map[string]string{
 		"pypi/demo/MAL-2026-1.json": `{"id":"MAL-2026-1",` + affected("Demo.Pkg", `"versions":["1.0.0","2.0rc1"]`) + `}`,
 		"GHSA-x.json":               `{"id":"GHSA-aaaa-bbbb-cccc","aliases":["CVE-2026-1","MAL-2026-2"],` + affected("other", `"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"}]}]`) + `}`,
-		"GHSA-y.json":               `{"id":"GHSA-dddd-eeee-ffff",` + affected("flawed", `"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"1.5"},{"fixed":"2.0"},{"introduced":"3.0"},{"last_affected":"3.2"}]},{"type":"GIT","events":[{"introduced":"0"}]}]`) + `}`,
+		"GHSA-y.json":               `{"id":"GHSA-dddd-eeee-ffff","database_specific":{"severity":"HIGH"},` + affected("flawed", `"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"1.5"},{"fixed":"2.0"},{"introduced":"3.0"},{"last_affected":"3.2"}]},{"type":"GIT","events":[{"introduced":"0"}]}]`) + `}`,
 		"withdrawn.json":            `{"id":"MAL-2026-3","withdrawn":"2026-01-01T00:00:00Z",` + affected("gone", `"versions":["1.0"]`) + `}`,
 		"npm.json":                  `{"id":"MAL-2026-4","affected":[{"package":{"ecosystem":"npm","name":"demo-pkg"},"versions":["9.0"]}]}`,
 		"empty.json":                `{"id":"MAL-2026-5",` + affected("nothing", `"versions":[]`) + `}`,
@@ -48,7 +48,7 @@ func TestRecordsAffectWhatTheySay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mal1, mal2, flaw := []Advisory{{"MAL-2026-1", true}}, []Advisory{{"MAL-2026-2", true}}, []Advisory{{"GHSA-dddd-eeee-ffff", false}}
+	mal1, mal2, flaw := []Advisory{{"MAL-2026-1", true, ""}}, []Advisory{{"MAL-2026-2", true, ""}}, []Advisory{{"GHSA-dddd-eeee-ffff", false, High}}
 	for release, want := range map[string][]Advisory{
 		"demo-pkg 1.0": mal1, "demo-pkg 1.0.0": mal1, "demo-pkg 2.0.RC.1": mal1, "demo-pkg 1.0.1": nil, "demo-pkg 9.0": nil,
 		"other 0.1": mal2, "other 77": mal2, "other not-a-version": mal2,
