@@ -247,11 +247,8 @@ func notDistribution(v model.Version, name string, r finding.FileReport) []findi
 		return nil
 	}
 	want := "sdist"
-	switch path.Ext(name) {
-	case ".whl":
+	if path.Ext(name) == ".whl" {
 		want = "wheel"
-	case ".zip":
-		want = "zip"
 	}
 	if slices.Contains(r.Formats, want) {
 		return nil

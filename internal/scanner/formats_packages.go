@@ -18,8 +18,8 @@ func packageRows() []Format {
 			Probe:      pypackage.ProbeWheel, Scan: pypackage.ScanWheel,
 		},
 		{
-			Name: "sdist", Title: "Python source distribution", Version: 3, Package: true, Covers: []string{"tar"},
-			Recognised: "tar of a package index",
+			Name: "sdist", Title: "Python source distribution", Version: 4, Package: true, Covers: []string{"tar", "zip"},
+			Recognised: "tar of a package index, or a ZIP that is named as a source distribution",
 			Threats:    "names that disagree, links and paths that lead outside; models in it by their own scanners",
 			Probe:      pypackage.ProbeSdist, Scan: pypackage.ScanSdist,
 		},

@@ -55,7 +55,7 @@ func promises() []promise {
 		{".pth", "PyTorch", torch},
 		{".ckpt", "a checkpoint", append([]string{"tensorflow", "mindspore_checkpoint"}, torch...)},
 		{".ot", "PyTorch", torch},
-		{".zip", "ZIP", []string{"zip", "numpy_zip", "keras3", "skops", "mediapipe", "coreml", "torchserve", "pytorch_v1_13", "pytorch_torch_script", "pytorch_archive"}},
+		{".zip", "ZIP", []string{"zip", "sdist", "numpy_zip", "keras3", "skops", "mediapipe", "coreml", "torchserve", "pytorch_v1_13", "pytorch_torch_script", "pytorch_archive"}},
 		{".tar", "tar", []string{"tar", "nemo", "pytorch_v0_1_1"}},
 		{".nemo", "NeMo", []string{"nemo", "tar"}},
 		{".skops", "skops", []string{"skops"}},

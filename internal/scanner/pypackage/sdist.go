@@ -17,28 +17,41 @@ import (
 	"modelgate/internal/threat"
 )
 
-// ProbeSdist accepts the tar archives of packages.
+// maxTops is how many folders at the top of an archive are told apart.
+const maxTops = 16
+
+// ProbeSdist accepts the tar archives of packages, and ZIPs that are named as a source distribution and have no folder of a wheel's metadata.
 func ProbeSdist(f *source.File) (bool, error) {
 	if f.Family != source.FamilyPackage {
 		return false, nil
 	}
 	head, err := f.Head()
-	return err == nil && tarview.Probe(head), err
+	if err != nil || tarview.Probe(head) {
+		return err == nil, err
+	}
+	return probeZip(f)
 }
 
 // ScanSdist scans a source distribution: every member by the engine, and what it says of itself.
 func ScanSdist(ctx context.Context, f *source.File, s source.Sink) error {
 	s.Format("sdist")
+	head, err := f.Head()
+	if err != nil {
+		return err
+	}
+	if !tarview.Probe(head) {
+		return scanZip(ctx, f, s)
+	}
 	tops := map[string]bool{}
 	project, _ := dist.GuessProject(path.Base(f.Path))
 	own := newSources(&sdist{ctx: ctx, file: f}, cmp.Or(f.Project, project))
 	members, texts := &memberNames{s: s, byKey: map[string]string{}}, &texts{s: s}
 	var info []byte
 	infoName := ""
-	err := tarview.Scan(ctx, f, hygiene{Sink: s, tar: true}, func(e *tarview.Entry, bytes source.Reader) error {
+	err = tarview.Scan(ctx, f, hygiene{Sink: s, tar: true}, func(e *tarview.Entry, bytes source.Reader) error {
 		name := path.Clean(e.Name)
 		top, rest, _ := strings.Cut(name, "/")
-		if len(tops) < 16 {
+		if len(tops) < maxTops {
 			tops[top] = true
 		}
 		if rest == "PKG-INFO" && info == nil {
@@ -70,13 +83,19 @@ func ScanSdist(ctx context.Context, f *source.File, s source.Sink) error {
 		return err
 	}
 	compiled(slices.Sorted(maps.Values(members.byKey)), s)
+	folders(tops, infoName, info, s)
+	return nil
+}
+
+// folders checks that the archive has one folder at its top, and that its metadata, if there are any, tell of the same project and version.
+func folders(tops map[string]bool, infoName string, info []byte, s source.Sink) {
 	delete(tops, ".")
 	delete(tops, "pax_global_header")
 	if len(tops) > 1 {
 		s.Find(finding.New(threat.MGPKG108, 0, "The archive has more than one folder at its top."))
 	}
 	if info == nil {
-		return nil // old tools and plain archives of repositories have none
+		return // old tools and plain archives of repositories have none
 	}
 	says := headers(info)
 	for top := range tops {
@@ -88,7 +107,6 @@ func ScanSdist(ctx context.Context, f *source.File, s source.Sink) error {
 				"The metadata tell of %s %s, the folder is %s.", source.Evidence(says["name"]), source.Evidence(says["version"]), source.Evidence(top))))
 		}
 	}
-	return nil
 }
 
 // sdist is the files of a source distribution, read once more if a pickle in it names what may be the package's own. That is seldom.
@@ -146,9 +164,12 @@ func (d *sdist) text(name string, limit int64) (string, bool) {
 }
 
 // roots implements tree: builds take packages from the folder of the project, or from one of these in it.
-func (d *sdist) roots() []string {
+func (d *sdist) roots() []string { return rootsOf(d.load().tops) }
+
+// rootsOf are the folders that Python may import from, by those at the top.
+func rootsOf(tops []string) []string {
 	var out []string
-	for _, top := range d.load().tops {
+	for _, top := range tops {
 		out = append(out, top+"src/", top, top+"lib/", top+"python/")
 	}
 	return out

@@ -21,7 +21,21 @@ func packageOwnCases(one func(string, indextest.File, threat.ID, threat.Level) C
 		return one("package: "+name, wheel(append([]string{"demo/__init__.py", "", "demo/a.py", source, "demo/a.pkl", pickle}, more...)...), threat.PKL101, threat.Suspicious)
 	}
 	const run = "import os\ndef run(x):\n    os.system(x)\n"
+	// zipped is a source distribution that is a ZIP.
+	zipped := func(files ...string) indextest.File {
+		entries := []ZIPEntry{{Name: "demo-1.0/"}, {Name: "demo-1.0/PKG-INFO", Content: []byte(indextest.Metadata("demo", "1.0"))}}
+		for i := 0; i < len(files); i += 2 {
+			entries = append(entries, ZIPEntry{Name: files[i], Content: []byte(files[i+1]), Deflate: true})
+		}
+		return indextest.File{Name: "demo-1.0.zip", Bytes: BuildZIP(entries...)}
+	}
 	return []Case{
+		one("twin: a class of a zipped source distribution", zipped("demo-1.0/src/demo/__init__.py", "", "demo-1.0/src/demo/a.py", "class A: pass\n", "demo-1.0/src/demo/a.pkl", made), "", threat.Clean),
+		one("package: a function of a zipped source distribution", zipped("demo-1.0/src/demo/a.py", run, "demo-1.0/src/demo/a.pkl", "cdemo.a\nrun\n(S'true'\ntR."), threat.PKL101, threat.Suspicious),
+		one("package: a zipped source distribution that decodes and executes", zipped("demo-1.0/setup.py", "import base64\nexec(base64.b64decode(b'cHJpbnQoMSk='))\n"), threat.MGPKG101, threat.Malicious),
+		one("package: a zipped source distribution that brings what builds it", zipped("demo-1.0/pyproject.toml", "[build-system]\nbackend-path = ['.']\n"), threat.MGPKG103, threat.Suspicious),
+		one("package: a zipped source distribution of two folders", zipped("demo-1.0/setup.py", "", "other-1.0/setup.py", ""), threat.MGPKG107, threat.Suspicious),
+		one("package: a zipped source distribution that leads outside", zipped("../x.py", "x = 1\n"), threat.ARV100, threat.Malicious),
 		twin("a class of the package", "class A:\n    def work(self):\n        import os\n        os.system('true')\n", made),
 		twin("a class that takes its state", "class A:\n    def __setstate__(self, state):\n        d = dict(state)\n        d.pop('old', None)\n        self.__dict__.update(d)\n", state),
 		twin("a class with a base elsewhere in the package", "from .b import B\nclass A(B):\n    pass\n", state, "demo/b.py", "from demo import c\nclass B(c.C): pass\n", "demo/c.py", "class C(dict): pass\n"),
