@@ -48,6 +48,9 @@ const (
 	// azure-storage-blob 12.31.1, adlfs 2026.8.0. S3FS has s3fs 2026.9.0, which needs another botocore than boto3.
 	Stores = "stores"
 	S3FS   = "s3fs"
+	// Guardian21 has guardian-client 2.1.0 and Guardian17 has guardian-client 1.7.0, which other people wrote for the contract of the API.
+	Guardian21 = "guardian21"
+	Guardian17 = "guardian17"
 	// Web has requests 2.34.2, httpx 0.28.1 and aiohttp 3.14.5.
 	Web = "web"
 	// Mitmproxy has mitmproxy, which the forward proxy is measured beside. Only benchmarks need it.
@@ -95,7 +98,7 @@ func Tool(t testing.TB, name string) string {
 
 // All installs everything that there is.
 func All(ctx context.Context) error {
-	for _, env := range []string{Hub24, Hub36, Hub23, Stack, Pip23, Pip26, UV, Moto, Web, Stores, S3FS} {
+	for _, env := range []string{Hub24, Hub36, Hub23, Stack, Pip23, Pip26, UV, Moto, Web, Stores, S3FS, Guardian21, Guardian17} {
 		if _, err := FindPython(ctx, env); err != nil {
 			return err
 		}
@@ -113,6 +116,9 @@ func All(ctx context.Context) error {
 		return err
 	}
 	if _, err := FindUndici(ctx); err != nil {
+		return err
+	}
+	if _, err := FindAirsCLI(ctx); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(installable)) {
@@ -194,17 +200,7 @@ func basePython(ctx context.Context) (string, error) {
 
 // FindNodeModule returns the address of the Hub's JavaScript client.
 func FindNodeModule(ctx context.Context) (string, error) {
-	dir, err := installed(ctx, "node", []byte(hubModule), func(dir string) error {
-		npm, err := FindTool(ctx, "npm")
-		if err != nil {
-			return err
-		}
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("make folder of modules: %w", err)
-		}
-		return run(ctx, dir, npm, "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock",
-			"--prefix", dir, hubModule)
-	})
+	dir, err := npmInstalled(ctx, "node", hubModule)
 	return "file://" + filepath.Join(dir, "node_modules", "@huggingface", "hub", "dist", "index.mjs"), err
 }
 

@@ -14,7 +14,8 @@ func TestEveryEnvironmentHasTheVersionThatItsNamePromises(t *testing.T) {
 	rows := map[string]struct {
 		packages, want string
 	}{
-		Hub24: {"huggingface_hub hf_xet", "2.4.0 1.8.0"},
+		Hub24:      {"huggingface_hub hf_xet", "2.4.0 1.8.0"},
+		Guardian21: {"guardian_client", "2.1.0"}, Guardian17: {"guardian_client", "1.7.0"},
 		Hub36: {"huggingface_hub hf_xet", "0.36.2 1.8.0"},
 		Hub23: {"huggingface_hub", "0.23.5"},
 		Stack: {"huggingface_hub transformers datasets", "2.4.0 5.23.0 5.2.0"},

@@ -114,25 +114,26 @@ func TestEveryPageStandsInItsFrame(t *testing.T) {
 		t.Fatalf("%d models, %v", len(models), err)
 	}
 	group := policy.DefaultGroupUUID(model.HuggingFace).String()
-	for path, texts := range map[string][]string{
-		"/ui/scans":                                   {"1 Scan", "1 to 1 of 1", s.UUID.String(), "Past 30 Days", "Blocked"},
-		"/ui/scans/" + s.UUID.String():                {"Rules failed", s.GroupName, "What to do"},
-		"/ui/scans/" + s.UUID.String() + "?tab=files": {"Formats"},
-		"/ui/scans/" + s.UUID.String() + "?tab=json":  {"/aims/data/v1/scans/" + s.UUID.String(), "curl -H"},
-		"/ui/activity":                                {"Scans by day", "<svg", "The same as a table"},
-		"/ui/insights":                                {"1 Models", "org/name"},
-		"/ui/insights/" + models[0].UUID.String():     {"Deserialization Threats", "Who fetched it", "1 Version"},
-		"/ui/packages":                                {"Nothing matches"},
-		"/ui/groups":                                  {"Default HUGGING_FACE", "default"},
-		"/ui/groups/" + group:                         {"Enabled and blocking", "Save Changes", "/g/Default%20HUGGING_FACE", "Security group create"},
-		"/ui/groups/new?source=S3&start=strict":       {"Create a Group", "Stored In Approved Location"},
-		"/ui/rules":                                   {"License Exists", "Runtime Code Execution Check"},
-		"/ui/rules/stored-in-approved-file-format":    {"approved_formats", "Switch off for every group"},
-		"/ui/threats":                                 {"PAIT-PKL-100"},
-		"/ui/threats/deserialization/PAIT-PKL-100":    {"What it means", "Load Time Code Execution Check"},
-		"/ui/audit?range=all":                         {"Security group create"},
-		"/ui/about":                                   {"http://hub.test", "The record can be read"},
+	for _, c := range [][]string{
+		{"/ui/scans", "1 Scan", "1 to 1 of 1", s.UUID.String(), "Past 30 Days", "Blocked"},
+		{"/ui/scans/" + s.UUID.String(), "Rules failed", s.GroupName, "What to do"},
+		{"/ui/scans/" + s.UUID.String() + "?tab=files", "Formats"},
+		{"/ui/scans/" + s.UUID.String() + "?tab=json", "/aims/data/v1/scans/" + s.UUID.String(), "curl -H"},
+		{"/ui/activity", "Scans by day", "<svg", "The same as a table"},
+		{"/ui/insights", "1 Models", "org/name"},
+		{"/ui/insights/" + models[0].UUID.String(), "Deserialization Threats", "Who fetched it", "1 Version"},
+		{"/ui/packages", "Nothing matches"},
+		{"/ui/groups", "Default HUGGING_FACE", "default"},
+		{"/ui/groups/" + group, "Enabled and blocking", "Save Changes", "/g/Default%20HUGGING_FACE", "Security group create"},
+		{"/ui/groups/new?source=S3&start=strict", "Create a Group", "Stored In Approved Location"},
+		{"/ui/rules", "License Exists", "Runtime Code Execution Check"},
+		{"/ui/rules/stored-in-approved-file-format", "approved_formats", "Switch off for every group"},
+		{"/ui/threats", "PAIT-PKL-100"},
+		{"/ui/threats/deserialization/PAIT-PKL-100", "What it means", "Load Time Code Execution Check"},
+		{"/ui/audit?range=all", "Security group create"},
+		{"/ui/about", "http://hub.test", "The record can be read"},
 	} {
+		path, texts := c[0], c[1:]
 		w := open(t, d, path)
 		want(t, w, http.StatusOK, append(texts, "<!doctype html>", `aria-current="page"`)...)
 		if n := w.Body.Len(); n > 150_000 {
