@@ -123,19 +123,25 @@ func newS3Shop(t *testing.T, settings ...string) *shop {
 	for key, c := range s.objects {
 		store.Put("models", key, content(t, c))
 	}
-	u, err := url.Parse(store.URL)
+	return s.open(t, store.URL, []string{"s3.amazonaws.com", "models.s3.amazonaws.com", "s3.us-east-1.amazonaws.com", "models.s3.us-east-1.amazonaws.com"}, s3WithKeys, settings...)
+}
+
+// open starts the gate before a store that answers under the given names. Only whom admit lets in gets to it.
+func (s *shop) open(t *testing.T, address string, names []string, admit func(http.Handler) http.Handler, settings ...string) *shop {
+	t.Helper()
+	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	moto := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	store := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(u)
 		r.Out.Host = r.In.Host
 	}}
-	s.slow = &slowStore{next: s3WithKeys(moto), delay: map[string]time.Duration{}}
+	s.slow = &slowStore{next: admit(store), delay: map[string]time.Duration{}}
 	front := httptest.NewServer(s.slow)
 	t.Cleanup(front.Close)
 	sites := map[string]string{}
-	for _, name := range []string{"s3.amazonaws.com", "models.s3.amazonaws.com", "s3.us-east-1.amazonaws.com", "models.s3.us-east-1.amazonaws.com"} {
+	for _, name := range names {
 		sites[name] = front.URL
 	}
 	s.gateway, _ = behindProxy(t, newInternet(t, sites), settings...)

@@ -60,6 +60,8 @@ def with_filesystem(make):
         if operation == "start":
             with fs.open(path, "rb") as f:
                 return digest(f.read(10))
+        if operation == "range":
+            return digest(fs.cat_file(path, start=3, end=10))
         if operation == "size":
             return str(fs.info(path)["size"])
         raise ValueError(operation)
@@ -77,7 +79,7 @@ def gcsfs(options):
     import gcsfs
     from google.oauth2.credentials import Credentials
 
-    return gcsfs.GCSFileSystem(project="test", token=Credentials("a-token"), session_kwargs={"trust_env": True}, skip_instance_cache=True)
+    return gcsfs.GCSFileSystem(project="test", token=Credentials(options.get("token", "a-token")), session_kwargs={"trust_env": True}, skip_instance_cache=True)
 
 
 def adlfs(options):
@@ -90,11 +92,11 @@ def with_gcs(operation, bucket, key, options):
     from google.cloud import storage
     from google.oauth2.credentials import Credentials
 
-    client = storage.Client(project="test", credentials=Credentials("a-token"))
+    client = storage.Client(project="test", credentials=Credentials(options.get("token", "a-token")))
     blob = client.bucket(bucket).blob(key)
     if operation == "download":
         path = target()
-        blob.download_to_filename(path, timeout=60, retry=None)
+        blob.download_to_filename(path, timeout=options.get("timeout", 60), retry=None)
         return saved(path)
     if operation == "read":
         return digest(blob.download_as_bytes(retry=None))
