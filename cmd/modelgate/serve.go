@@ -321,6 +321,7 @@ func (a *app) api(progress func(finding.NamedReport)) http.Handler {
 		Store:    a.store, Gate: a.gate, Hub: a.hub, Blobs: a.blobs, Log: a.log, PublicURL: a.config.PublicURL,
 		Stores: a.stores, AnyBucket: a.blobs == nil, // a command reads what its user may read
 		Tenant: a.config.API.TenantID, StrictEnums: a.config.API.StrictEnums, Preset: policy.Preset(a.config.Policy.Preset),
+		PackageIndex: a.index != nil,
 	})
 }
 

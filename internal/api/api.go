@@ -39,6 +39,8 @@ type Config struct {
 	Tenant      string        // tsg_id in answers
 	Preset      policy.Preset // the states that rules of new groups start with
 	StrictEnums bool          // hide values that the published contract does not have
+	// PackageIndex says whether the gate serves a package index.
+	PackageIndex bool
 	// Authenticate says who calls; nil lets everybody do everything, for commands and while accounts are off. Its error is rendered.
 	Authenticate func(*http.Request) (auth.Principal, error)
 	// Progress, if set, is told of the files of scans of the Hub as they are judged.

@@ -2,10 +2,13 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -19,6 +22,7 @@ import (
 // managementRoutes are those of the management plane: groups, rule instances, the catalogue of rules.
 func (a *API) managementRoutes() []route {
 	return []route{
+		{"GET /aims/mgmt/v1/pypi/authenticate", auth.PackageIndex, auth.Read, a.indexAddress},
 		{"GET /aims/mgmt/v1/security-groups", auth.SecurityGroups, auth.Read, a.listGroups},
 		{"POST /aims/mgmt/v1/security-groups", auth.SecurityGroups, auth.Write, a.createGroup},
 		{"GET /aims/mgmt/v1/security-groups/{uuid}", auth.SecurityGroups, auth.Read, a.getGroup},
@@ -32,6 +36,27 @@ func (a *API) managementRoutes() []route {
 		{"GET /aims/mgmt/v1/security-rules/{uuid}", auth.SecurityRules, auth.Read, a.getRule},
 		{"PUT /aims/mgmt/v1/security-rules/{uuid}", auth.SecurityRules, auth.Write, a.switchRule},
 	}
+}
+
+// indexAddressLife is how long the token in an address of the index is good.
+const indexAddressLife = time.Hour
+
+// indexAddress tells the address of the gate's own package index, with a token as user info that installers send along.
+func (a *API) indexAddress(w http.ResponseWriter, r *http.Request) error {
+	if !a.PackageIndex {
+		return problem(http.StatusNotFound, "NOT_FOUND", "no package index is configured")
+	}
+	address, err := url.Parse(a.publicURL(r) + "/pypi/simple/")
+	if err != nil {
+		return fmt.Errorf("public address of the gate: %w", err)
+	}
+	token, until, err := a.sign(owner(r), indexAddressLife)
+	if err != nil {
+		return err
+	}
+	address.User = url.UserPassword("token", token)
+	writeJSON(w, http.StatusOK, map[string]any{"url": address.String(), "expires_at": report.Time(until)})
+	return nil
 }
 
 // shapeOfGroup is a group in the API.
@@ -316,306 +341,4 @@ func (a *API) groupHistory(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, http.StatusOK, list)
 	return nil
-}
-
-// shapeOfInstance is a rule instance in the API.
-type shapeOfInstance struct {
-	UUID      uuid.UUID           `json:"uuid"`
-	Tenant    string              `json:"tsg_id"`
-	CreatedAt report.Time         `json:"created_at"`
-	UpdatedAt report.Time         `json:"updated_at"`
-	Group     uuid.UUID           `json:"security_group_uuid"`
-	RuleUUID  uuid.UUID           `json:"security_rule_uuid"`
-	State     model.RuleState     `json:"state"`
-	Rule      shapeOfRule         `json:"rule"`
-	Values    map[string][]string `json:"field_values"`
-}
-
-func (a *API) instance(r *http.Request, g model.Group, i model.RuleInstance) (shapeOfInstance, bool) {
-	rule, ok := a.rule(i.Rule)
-	if !ok { // of a rule that this version of the program does not have
-		return shapeOfInstance{}, false
-	}
-	values := i.Values
-	if values == nil {
-		values = map[string][]string{}
-	}
-	return shapeOfInstance{
-		UUID: i.UUID, Tenant: a.Tenant, CreatedAt: report.Time(i.CreatedAt), UpdatedAt: report.Time(i.UpdatedAt), Group: g.UUID,
-		RuleUUID: i.Rule, State: i.State, Rule: a.shapeOfRule(r, rule), Values: values,
-	}, true
-}
-
-func (a *API) listInstances(w http.ResponseWriter, r *http.Request) error {
-	g, err := a.groupOf(r)
-	if err != nil {
-		return err
-	}
-	p := paramsOf(r)
-	limit, skip := p.page()
-	rule := p.id("security_rule_uuid")
-	state := model.RuleState(p.choice("state", "", string(model.Disabled), string(model.Allowing), string(model.Blocking)))
-	custom := p.flag("is_custom")
-	if err := p.err(); err != nil {
-		return err
-	}
-	list := struct {
-		Instances  []shapeOfInstance `json:"rule_instances"`
-		Pagination report.Pagination `json:"pagination"`
-	}{Instances: []shapeOfInstance{}}
-	for _, i := range policy.Complete(a.Preset, g).Rules {
-		if custom || rule != uuid.Nil && i.Rule != rule || state != "" && i.State != state {
-			continue
-		}
-		if shape, ok := a.instance(r, g, i); ok {
-			list.Instances = append(list.Instances, shape)
-		}
-	}
-	list.Pagination.TotalItems = len(list.Instances)
-	list.Instances = paged(list.Instances, limit, skip)
-	writeJSON(w, http.StatusOK, list)
-	return nil
-}
-
-// paged is one page of a list that is at hand.
-func paged[T any](list []T, limit, skip int) []T {
-	list = list[min(skip, len(list)):]
-	return list[:min(limit, len(list))]
-}
-
-// instanceOf finds the instance of the path in a group.
-func (a *API) instanceOf(r *http.Request, g model.Group) (model.RuleInstance, error) {
-	id, err := pathID(r, "instance")
-	if err != nil {
-		return model.RuleInstance{}, err
-	}
-	for _, i := range g.Rules {
-		if i.UUID == id {
-			return i, nil
-		}
-	}
-	return model.RuleInstance{}, problem(http.StatusNotFound, "NOT_FOUND", "the group has no rule instance %s", id)
-}
-
-func (a *API) getInstance(w http.ResponseWriter, r *http.Request) error {
-	g, err := a.groupOf(r)
-	if err != nil {
-		return err
-	}
-	i, err := a.instanceOf(r, policy.Complete(a.Preset, g))
-	if err != nil {
-		return err
-	}
-	shape, _ := a.instance(r, g, i)
-	w.Header().Set("ETag", mark(g))
-	writeJSON(w, http.StatusOK, shape)
-	return nil
-}
-
-func (a *API) updateInstance(w http.ResponseWriter, r *http.Request) error {
-	var body struct {
-		Group *string `json:"security_group_uuid"`
-		ruleSetting
-	}
-	if err := decodeBody(w, r, &body); err != nil {
-		return err
-	}
-	if body.Group != nil && !strings.EqualFold(*body.Group, r.PathValue("uuid")) {
-		return invalid(detail("value_error", "the group of the body is not that of the address", "body", "security_group_uuid"))
-	}
-	var changed model.RuleInstance
-	g, err := a.edit(w, r, func(g *model.Group) error {
-		whole := policy.Complete(a.Preset, *g)
-		i, err := a.instanceOf(r, whole)
-		if err != nil {
-			return err
-		}
-		if *g, err = policy.Apply(whole, i.Rule, body.setting()); err != nil {
-			return invalid(detail("value_error", err.Error(), "body"))
-		}
-		changed = i
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, i := range g.Rules {
-		if i.UUID == changed.UUID {
-			changed = i
-		}
-	}
-	shape, _ := a.instance(r, g, changed)
-	writeJSON(w, http.StatusOK, shape)
-	return nil
-}
-
-// shapeOfRule is a rule of the catalogue in the API.
-type shapeOfRule struct {
-	UUID          uuid.UUID           `json:"uuid"`
-	Name          string              `json:"name"`
-	Description   string              `json:"description"`
-	Type          string              `json:"rule_type"`
-	Sources       []model.Source      `json:"compatible_sources"`
-	Default       model.RuleState     `json:"default_state"`
-	Remediation   shapeOfRemedy       `json:"remediation"`
-	Fields        []shapeOfField      `json:"editable_fields"`
-	Constants     map[string]any      `json:"constant_values"`
-	DefaultValues map[string][]string `json:"default_values"`
-	Groups        *int                `json:"enabled_security_group_count,omitempty"`
-	Enabled       *bool               `json:"enabled,omitempty"`
-}
-
-type shapeOfRemedy struct {
-	Description string   `json:"description"`
-	Steps       []string `json:"steps"`
-	URL         string   `json:"url"`
-}
-
-type shapeOfField struct {
-	Key         string          `json:"attribute_name"`
-	Type        string          `json:"type"`
-	Name        string          `json:"display_name"`
-	Display     string          `json:"display_type"`
-	Description *string         `json:"description"`
-	Choices     []shapeOfChoice `json:"dropdown_values"`
-}
-
-type shapeOfChoice struct {
-	Value string `json:"value"`
-	Label string `json:"label"`
-}
-
-func (a *API) rule(id uuid.UUID) (policy.Rule, bool) {
-	for _, rule := range policy.Rules(a.Preset) {
-		if rule.UUID == id {
-			return rule, true
-		}
-	}
-	return policy.Rule{}, false
-}
-
-func (a *API) shapeOfRule(r *http.Request, rule policy.Rule) shapeOfRule {
-	out := shapeOfRule{
-		UUID: rule.UUID, Name: rule.Name, Description: rule.Description, Type: string(rule.Type), Sources: rule.Sources, Default: rule.Default,
-		Remediation: shapeOfRemedy{rule.Remediation, rule.Steps, a.publicURL(r) + "/ui/rules/" + rule.Slug},
-		Fields:      []shapeOfField{}, Constants: map[string]any{}, DefaultValues: map[string][]string{},
-	}
-	if out.Remediation.Steps == nil {
-		out.Remediation.Steps = []string{}
-	}
-	for _, f := range rule.Fields {
-		field := shapeOfField{Key: f.Key, Type: "LIST", Name: f.Name, Display: string(f.Display)}
-		if f.Description != "" {
-			field.Description = &f.Description
-		}
-		for _, c := range f.Choices {
-			field.Choices = append(field.Choices, shapeOfChoice{c.Value, c.Label})
-		}
-		out.Fields = append(out.Fields, field)
-		out.DefaultValues[f.Key] = append([]string{}, f.Default...)
-	}
-	return out
-}
-
-// inForce adds where a rule is in force: in how many groups, and whether it is switched on at all.
-func (s shapeOfRule) inForce(groups []model.Group, disabled []uuid.UUID) shapeOfRule {
-	n, on := 0, !slices.Contains(disabled, s.UUID)
-	for _, g := range groups {
-		if slices.ContainsFunc(g.Rules, func(i model.RuleInstance) bool { return i.Rule == s.UUID && i.State != model.Disabled }) {
-			n++
-		}
-	}
-	s.Groups, s.Enabled = &n, &on
-	return s
-}
-
-func (a *API) listRules(w http.ResponseWriter, r *http.Request) error {
-	p := paramsOf(r)
-	limit, skip := p.page()
-	sources := enums(p, "source_type", append(model.Sources(), model.All))
-	search := strings.ToLower(p.search("search_query"))
-	if err := p.err(); err != nil {
-		return err
-	}
-	groups, disabled, err := a.rulesInForce(r)
-	if err != nil {
-		return err
-	}
-	list := struct {
-		Rules      []shapeOfRule     `json:"rules"`
-		Pagination report.Pagination `json:"pagination"`
-	}{Rules: []shapeOfRule{}}
-	for _, rule := range policy.Rules(a.Preset) {
-		if !strings.Contains(strings.ToLower(rule.Name), search) && !strings.Contains(rule.UUID.String(), search) {
-			continue
-		}
-		if len(sources) > 0 && !slices.ContainsFunc(sources, func(s model.Source) bool { return s == model.All || rule.AppliesTo(s) }) {
-			continue
-		}
-		if len(rule.Sources) > 0 && !slices.ContainsFunc(rule.Sources, func(s model.Source) bool { return !a.hidden(s) }) {
-			continue
-		}
-		list.Rules = append(list.Rules, a.shapeOfRule(r, rule).inForce(groups, disabled))
-	}
-	list.Pagination.TotalItems = len(list.Rules)
-	list.Rules = paged(list.Rules, limit, skip)
-	writeJSON(w, http.StatusOK, list)
-	return nil
-}
-
-func (a *API) rulesInForce(r *http.Request) ([]model.Group, []uuid.UUID, error) {
-	groups, _, err := a.Store.Groups(r.Context(), store.GroupFilter{})
-	if err != nil {
-		return nil, nil, err
-	}
-	disabled, err := a.Store.DisabledRules(r.Context())
-	return groups, disabled, err
-}
-
-// ruleOf finds the rule of the path.
-func (a *API) ruleOf(r *http.Request) (policy.Rule, error) {
-	id, err := pathID(r, "uuid")
-	if err != nil {
-		return policy.Rule{}, err
-	}
-	rule, ok := a.rule(id)
-	if !ok {
-		return rule, problem(http.StatusNotFound, "NOT_FOUND", "there is no rule %s", id)
-	}
-	return rule, nil
-}
-
-func (a *API) getRule(w http.ResponseWriter, r *http.Request) error {
-	rule, err := a.ruleOf(r)
-	if err != nil {
-		return err
-	}
-	groups, disabled, err := a.rulesInForce(r)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, a.shapeOfRule(r, rule).inForce(groups, disabled))
-	return nil
-}
-
-// switchRule switches a rule on or off for every group.
-func (a *API) switchRule(w http.ResponseWriter, r *http.Request) error {
-	rule, err := a.ruleOf(r)
-	if err != nil {
-		return err
-	}
-	var body struct {
-		Enabled *bool `json:"enabled"`
-	}
-	if err := decodeBody(w, r, &body); err != nil {
-		return err
-	}
-	if body.Enabled == nil {
-		return invalid(detail("missing", "Field required", "body", "enabled"))
-	}
-	if err := a.Store.SwitchRule(r.Context(), rule.UUID, *body.Enabled); err != nil {
-		return err
-	}
-	a.Gate.ForgetGroups()
-	return a.getRule(w, r)
 }

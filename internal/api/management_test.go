@@ -3,8 +3,10 @@ package api
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -142,6 +144,30 @@ func TestBadRequestsForGroupsChangeNothing(t *testing.T) {
 	}
 }
 
+func TestDeclaredGroupsAreChangedInTheConfigurationAlone(t *testing.T) {
+	a := newAPI(t, "http://127.0.0.1:1")
+	g, err := policy.NewGroup(policy.Balanced, uuid.New(), "Declared", "", model.S3, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Store.EnsureGroups(t.Context(), nil, []model.Group{g}); err != nil {
+		t.Fatal(err)
+	}
+	path := mgmt + "/security-groups/" + g.UUID.String()
+	if shown := mustAsk(t, a, http.StatusOK, "GET", path, nil); shown["is_declared"] != true {
+		t.Errorf("%v", shown)
+	}
+	for _, c := range [][2]string{{"PUT", path}, {"DELETE", path}, {"PUT", path + "/rule-instances/" + g.Rules[0].UUID.String()}} {
+		var body any
+		if c[0] == "PUT" {
+			body = map[string]any{}
+		}
+		if answer := mustAsk(t, a, http.StatusConflict, c[0], c[1], body); answer["code"] != "DECLARED_GROUP" {
+			t.Errorf("%v: %v", c, answer)
+		}
+	}
+}
+
 func TestTheSecondOfTwoAdministratorsIsTold(t *testing.T) {
 	a := newAPI(t, "http://127.0.0.1:1")
 	path := mgmt + "/security-groups/" + policy.DefaultGroupUUID(model.S3).String()
@@ -263,6 +289,26 @@ func TestLabelsModelsAndSingleResultsAreAnswered(t *testing.T) {
 	mustAsk(t, a, http.StatusOK, "GET", version, nil)
 	if _, total := items(t, mustAsk(t, a, http.StatusOK, "GET", version+"/files", nil), "files"); total == 0 {
 		t.Error("the version has no files")
+	}
+}
+
+func TestTheIndexIsGivenWithATokenInItsAddress(t *testing.T) {
+	a := newAPI(t, "http://127.0.0.1:1")
+	mustAsk(t, a, http.StatusNotFound, "GET", mgmt+"/pypi/authenticate", nil)
+	a.PackageIndex = true
+	a.PublicURL = "https://gate.test/"
+	answer := mustAsk(t, a, http.StatusOK, "GET", mgmt+"/pypi/authenticate", nil)
+	address, err := url.Parse(answer["url"].(string))
+	if err != nil || address.Host != "gate.test" || address.Path != "/pypi/simple/" {
+		t.Fatalf("%v, %v", answer, err)
+	}
+	token, _ := address.User.Password()
+	if strings.Count(token, ".") != 2 {
+		t.Errorf("%q is no token", token)
+	}
+	until, err := time.Parse(time.RFC3339, answer["expires_at"].(string))
+	if life := time.Until(until); err != nil || life < 59*time.Minute || life > time.Hour {
+		t.Errorf("it is good for %s, %v", life, err)
 	}
 }
 

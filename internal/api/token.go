@@ -81,12 +81,19 @@ func (a *API) grant(w http.ResponseWriter, r *http.Request, id, secret, scope st
 
 // issue signs a token for client credentials. While accounts are off any credentials get one.
 func (a *API) issue(_ *http.Request, id, _ string) (string, error) {
+	token, _, err := a.sign(id, tokenLife)
+	return token, err
+}
+
+// sign makes a token that names its subject and ends after a time.
+func (a *API) sign(subject string, life time.Duration) (token string, until time.Time, err error) {
 	now := time.Now()
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-		"sub": id, "iat": now.Unix(), "exp": now.Add(tokenLife).Unix(),
+	until = now.Add(life).Truncate(time.Second)
+	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"sub": subject, "iat": now.Unix(), "exp": until.Unix(),
 	}).SignedString(a.tokens.key)
 	if err != nil {
-		return "", fmt.Errorf("sign a token: %w", err)
+		return "", until, fmt.Errorf("sign a token: %w", err)
 	}
-	return signed, nil
+	return token, until, nil
 }

@@ -377,6 +377,20 @@ func TestANameThatAPrivateIndexHadStaysIts(t *testing.T) {
 	}
 }
 
+func TestNamesOfOurOwnClientsAreNeverAskedOfAnIndex(t *testing.T) {
+	s := newStand(t)
+	for _, name := range []string{"model-security-client", "airs-schemas", "modelscan-pai"} {
+		wheel := indextest.Wheel(name, "99.0", nil)
+		s.index.Add(name, wheel)
+		if a := s.ask("GET", "/pypi/simple/"+name+"/"); a.StatusCode != http.StatusNotFound || s.index.Count(name) != 0 {
+			t.Errorf("%s: %s, the index was asked %d times", name, a.Status, s.index.Count(name))
+		}
+		if a := s.ask("GET", "/pypi/files/up/"+name+"/"+strings.Repeat("0", 64)+"/"+wheel.Name); a.StatusCode == http.StatusOK || s.index.Count(name) != 0 {
+			t.Errorf("%s: its file: %s", name, a.Status)
+		}
+	}
+}
+
 func TestIndexesThatSpeakHTMLAreServedInBoth(t *testing.T) {
 	s := newStand(t)
 	s.index.HTMLOnly = true

@@ -67,7 +67,15 @@ func (c *claims) owner(ctx context.Context, name string) (*site, error) {
 			return p.site, nil
 		}
 	}
+	if own(name) {
+		return nil, fmt.Errorf("%s is a name of modelgate's own, which no index answers for unless it claims it: %w", name, ErrNotFound)
+	}
 	return c.recall(ctx, name)
+}
+
+// own tells whether a name is one that clients of modelgate ask for. What a public index has under it is somebody else's.
+func own(name string) bool {
+	return name == "model-security-client" || name == "airs-schemas" || name == "modelscan-pai"
 }
 
 func claimKey(name string) string { return "index/claim/" + name }
