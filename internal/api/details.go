@@ -116,6 +116,7 @@ func (a *API) judgeDetails(r *http.Request, order gate.Order, src model.Source, 
 	if order.ModelName == "" {
 		order.ModelName = path.Base(order.ModelURI)
 	}
+	order.ErrorCode, order.ErrorMessage = d.ErrorCode, d.ErrorMessage
 	scan, err := a.Gate.Judge(r.Context(), order, rep, model.Metadata{URI: order.ModelURI})
 	return scan.UUID, err
 }

@@ -376,3 +376,21 @@ func TestEveryRouteRefusesWhoLacksItsPermission(t *testing.T) {
 		}
 	}
 }
+
+func TestAClientsScanThatFailedIsNotCalledGood(t *testing.T) {
+	a := newAPI(t, "http://127.0.0.1:1")
+	failed := func(files ...any) map[string]any {
+		return map[string]any{
+			"model_uri": "/models/x", "security_group_uuid": policy.DefaultGroupUUID(model.Local), "scan_details": map[string]any{
+				"scanner_version": "1", "time_started": "2026-01-01T00:00:00Z", "files": append([]any{}, files...), "total_files_scanned": 0, "total_files_skipped": 0,
+				"model_formats": []string{}, "model_size_bytes": 0, "scan_duration_ms": 1, "error_code": "ACCESS_DENIED", "error_message": "no such right",
+			},
+		}
+	}
+	for _, body := range []map[string]any{failed(), failed(map[string]any{"file_path": "a.json", "modelscan_status": "SCANNED", "blob_id": "b", "formats": []string{"json"}})} {
+		scan := mustAsk(t, a, http.StatusCreated, "POST", "/aims/data/v1/scans", body)
+		if scan["eval_outcome"] != "ERROR" || scan["error_code"] != "ACCESS_DENIED" || scan["error_message"] != "no such right" || scan["model_version_uuid"] != uuid.Nil.String() {
+			t.Errorf("%v", scan)
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"modelgate/internal/finding"
 	"modelgate/internal/model"
 )
@@ -14,7 +16,9 @@ type Order struct {
 	// ModelName, ModelAuthor and ModelVersion are free text; "" leaves what the version says.
 	ModelName, ModelAuthor, ModelVersion string
 	Labels                               []model.Label
-	SDKVersion                           string
+	// ErrorCode and ErrorMessage say why a client's own scan failed; "" if it did not.
+	ErrorCode, ErrorMessage string
+	SDKVersion              string
 	// Selected limits the scan to some files; nil is all. The verdict on the version is then left as it is.
 	Selected func(path string) bool
 	// Progress, if set, is told of each file as soon as its bytes are judged, one call at a time.
@@ -59,6 +63,10 @@ func (g *Gate) Judge(ctx context.Context, o Order, report finding.Report, meta m
 		files[i] = model.File{Path: f.Path, Digest: f.Report.Digest}
 	}
 	s.scan.ModelVersionUUID = model.VersionUUID(s.scan.ModelName, model.Fingerprint(files))
+	if o.ErrorCode != "" && s.scan.Outcome != model.Blocked { // what was found blocks; what was not looked at is not called good
+		s.scan.Outcome, s.scan.ModelVersionUUID = model.Errored, uuid.Nil
+		s.scan.ErrorCode, s.scan.ErrorMessage = o.ErrorCode, o.ErrorMessage
+	}
 	if err := g.store.PutScan(ctx, &s.scan); err != nil {
 		return model.Scan{}, fmt.Errorf("record the scan of %s: %w", o.Version, err)
 	}
